@@ -1,0 +1,1 @@
+"""The actors: who makes things happen."""

@@ -1,0 +1,25 @@
+"""The errors that rtactors raises to an app. Each says what happened, to what, and what to do."""
+
+
+class RtactorsError(Exception):
+    """Base of every error that leaves this package."""
+
+
+class ConfigurationError(RtactorsError):
+    """A setting is missing or wrong (no key, bad URL, rates that don't fit)."""
+
+
+class ConnectionFailed(RtactorsError):
+    """The server could not be reached, or refused us."""
+
+
+class SessionClosed(RtactorsError):
+    """The session is over; the reason is in the message."""
+
+
+class ReplyFailed(RtactorsError):
+    """A requested reply did not come to be: refused, failed, timed out, abandoned."""
+
+
+class SinkLost(RtactorsError):
+    """The audio device is gone."""

@@ -1,0 +1,286 @@
+"""What the rooms say to one another: provider events (from a server) and commands (to a server).
+
+These words are neutral: an adapter translates its provider's wire events into them and its commands out of them.
+Audio is always mono PCM16 little-endian; a *frame* is one sample (2 bytes). Nothing here does anything.
+"""
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+BYTES_PER_FRAME = 2
+
+ItemKind: TypeAlias = Literal["message", "function_call", "function_call_output", "other"]
+Role: TypeAlias = Literal["system", "user", "assistant"]
+ItemStatus: TypeAlias = Literal["in_progress", "completed", "incomplete"]
+ResponseStatus: TypeAlias = Literal["completed", "cancelled", "incomplete", "failed"]
+
+
+class Item(Struct, frozen=True, kw_only=True, gc=False):
+    """One entry of the conversation as the server describes it, or as we ask it to hold it."""
+
+    id: str
+    kind: ItemKind = "message"
+    role: Role | None = None
+    text: str = ""
+    """Text, or the transcript of audio, of all content parts."""
+    status: ItemStatus = "completed"
+    phase: str | None = None
+    """What a message is for, where the provider says it: `commentary` or `final_answer`."""
+    call_id: str = ""
+    name: str = ""
+    arguments: str = ""
+    output: str = ""
+
+
+# ------------------------------------------------------------------------------------------------ provider events
+
+
+class SessionStarted(Struct, frozen=True, tag=True, gc=False):
+    """The server accepted the connection and told the session's id."""
+
+    session_id: str
+    expires_at: float | None = None
+    """When the provider will end the session, in unix seconds."""
+
+
+class SessionConfigured(Struct, frozen=True, tag=True, gc=False):
+    """The server took over our configuration."""
+
+
+class SpeechStarted(Struct, frozen=True, tag=True, gc=False):
+    """The server hears the user speak. `item_id` is the *user's* coming item, never the assistant's."""
+
+    item_id: str
+    audio_ms: int
+    """Where in the input audio the speech began, in ms since the first sample sent."""
+
+
+class SpeechStopped(Struct, frozen=True, tag=True, gc=False):
+    item_id: str
+    audio_ms: int
+
+
+class InputCommitted(Struct, frozen=True, tag=True, gc=False):
+    """The user's audio became an item."""
+
+    item_id: str
+    previous_item_id: str | None = None
+
+
+class InputTranscript(Struct, frozen=True, tag=True, gc=False):
+    """What the user said, as a recogniser heard it: the next piece of it, or (`final`) all of it."""
+
+    item_id: str
+    text: str
+    final: bool = False
+
+
+class InputTranscriptFailed(Struct, frozen=True, tag=True, gc=False):
+    item_id: str
+    message: str
+
+
+class ResponseStarted(Struct, frozen=True, tag=True, gc=False):
+    response_id: str
+    request_id: str | None = None
+    """The `CreateResponse.operation_id` that asked for it, where the provider says so; None for a server's own."""
+    out_of_band: bool = False
+    """True for a response that is not part of the conversation."""
+
+
+class OutputStarted(Struct, frozen=True, tag=True, gc=False):
+    """A response announced one item of its output (`item.status` in progress, no content yet)."""
+
+    response_id: str
+    output_index: int
+    item: Item
+
+
+class AudioDelta(Struct, frozen=True, tag=True, gc=False):
+    """The next PCM16 bytes of a message; a piece may end in the middle of a frame."""
+
+    response_id: str
+    item_id: str
+    audio: bytes
+
+
+class AudioDone(Struct, frozen=True, tag=True, gc=False):
+    """No more audio comes for this message."""
+
+    response_id: str
+    item_id: str
+
+
+class TextDelta(Struct, frozen=True, tag=True, gc=False):
+    """The next piece of a message's text."""
+
+    response_id: str
+    item_id: str
+    text: str
+    spoken: bool = True
+    """True for the transcript of audio, False for text that is only shown."""
+
+
+class TextDone(Struct, frozen=True, tag=True, gc=False):
+    """All of a message's text (`spoken` as in `TextDelta`)."""
+
+    response_id: str
+    item_id: str
+    text: str
+    spoken: bool = True
+
+
+class OutputDone(Struct, frozen=True, tag=True, gc=False):
+    """A response finished one item of its output; a function call is complete if `item.status` is."""
+
+    response_id: str
+    output_index: int
+    item: Item
+
+
+class ResponseDone(Struct, frozen=True, tag=True, gc=False):
+    """Generation is over, whatever the outcome."""
+
+    response_id: str
+    status: ResponseStatus
+    reason: str = ""
+    """The provider's word for why it is not completed, e.g. `turn_detected` or `rate_limit_exceeded`."""
+    message: str = ""
+    """The provider's sentence for people, if it gave one."""
+    output: tuple[Item, ...] = ()
+
+
+class ItemAdded(Struct, frozen=True, tag=True, gc=False):
+    """The server holds this item. `previous_item_id` None means the front, or that it was not told."""
+
+    item: Item
+    previous_item_id: str | None = None
+
+
+class ItemDone(Struct, frozen=True, tag=True, gc=False):
+    item: Item
+
+
+class ItemTruncated(Struct, frozen=True, tag=True, gc=False):
+    item_id: str
+    audio_end_ms: int
+
+
+class ItemDeleted(Struct, frozen=True, tag=True, gc=False):
+    item_id: str
+
+
+ErrorKind: TypeAlias = Literal[
+    "absent",  # the item named does not exist on the server
+    "too_short",  # truncate beyond the audio's end; `limit_ms` says where it ends
+    "not_truncatable",  # truncate of something without audio
+    "busy",  # another response is active; `response_id` names it if told
+    "not_active",  # cancel, with nothing to cancel
+    "input_empty",  # commit without enough audio
+    "malformed",  # a frame we could not read (made by the adapter, not sent by a server)
+    "expired",  # the provider's session limit
+    "fatal",  # key, quota, account: trying again cannot help
+    "other",
+]
+
+
+class ProviderError(Struct, frozen=True, tag=True, gc=False, kw_only=True):
+    """Something was refused or went wrong; routed to the operation that caused it."""
+
+    kind: ErrorKind
+    message: str
+    code: str = ""
+    operation_id: str | None = None
+    limit_ms: int | None = None
+    response_id: str | None = None
+
+
+class Unknown(Struct, frozen=True, tag=True, gc=False):
+    """An event that this adapter has no word for: passed on by name, never an error."""
+
+    type: str
+
+
+ProviderEvent: TypeAlias = (
+    SessionStarted
+    | SessionConfigured
+    | SpeechStarted
+    | SpeechStopped
+    | InputCommitted
+    | InputTranscript
+    | InputTranscriptFailed
+    | ResponseStarted
+    | OutputStarted
+    | AudioDelta
+    | AudioDone
+    | TextDelta
+    | TextDone
+    | OutputDone
+    | ResponseDone
+    | ItemAdded
+    | ItemDone
+    | ItemTruncated
+    | ItemDeleted
+    | ProviderError
+    | Unknown
+)
+
+# ------------------------------------------------------------------------------------------------------- commands
+
+
+class AppendAudio(Struct, frozen=True, tag=True, gc=False):
+    """The user's audio; never acknowledged."""
+
+    audio: bytes
+
+
+class CommitAudio(Struct, frozen=True, tag=True, gc=False):
+    operation_id: str
+
+
+class ClearAudio(Struct, frozen=True, tag=True, gc=False):
+    operation_id: str
+
+
+class CreateItem(Struct, frozen=True, tag=True, gc=False):
+    operation_id: str
+    item: Item
+    after: str | None = None
+    """The item to stand behind; None appends, `""` is the front."""
+
+
+class TruncateItem(Struct, frozen=True, tag=True, gc=False):
+    operation_id: str
+    item_id: str
+    audio_end_ms: int
+
+
+class DeleteItem(Struct, frozen=True, tag=True, gc=False):
+    operation_id: str
+    item_id: str
+
+
+class CreateResponse(Struct, frozen=True, tag=True, gc=False):
+    operation_id: str
+    instructions: str | None = None
+    """Instead of the session's, for this response."""
+    out_of_band: bool = False
+    metadata: dict[str, str] = {}
+
+
+class CancelResponse(Struct, frozen=True, tag=True, gc=False):
+    operation_id: str
+    response_id: str
+
+
+Command: TypeAlias = (
+    AppendAudio
+    | CommitAudio
+    | ClearAudio
+    | CreateItem
+    | TruncateItem
+    | DeleteItem
+    | CreateResponse
+    | CancelResponse
+)

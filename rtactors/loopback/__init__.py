@@ -1,0 +1,1 @@
+"""The embedded provider: a local realtime server for demo, tests and development."""

@@ -1,0 +1,1 @@
+"""Tools to test with, for this project and for those who build on it."""

@@ -1,0 +1,1 @@
+"""Transports: open sockets. Only these modules may know an event loop by name."""

@@ -1,0 +1,1 @@
+"""Drawings of statecharts, from the same table that runs them."""
