@@ -39,7 +39,7 @@ class Life:
 
     __slots__ = ("id", "state")
 
-    def __init__(self, id: str, state: str) -> None:  # noqa: A002 - the word for it
+    def __init__(self, id: str, state: str) -> None:
         self.id = id
         self.state = state
 
@@ -105,7 +105,7 @@ class Chart(Generic[EventT, EffectT]):
         self._validate(set(states) & set(final))
         self._machine = self._build()
 
-    def start(self, id: str) -> Life:  # noqa: A002 - the word for it
+    def start(self, id: str) -> Life:
         """A new life, in the initial state."""
         return Life(id, self.initial)
 
@@ -207,4 +207,4 @@ def _condition(guard: Callable[[Any], bool]) -> Callable[[str, Any, list[Any]], 
 
 def _collector(effect: Callable[[str, Any], Any]) -> Callable[[str, Any, list[Any]], None]:
     # Runs before the state changes: an effect that raises leaves the life where it was.
-    return lambda id, event, effects: effects.append(effect(id, event))  # noqa: A006 - the word for it
+    return lambda id, event, effects: effects.append(effect(id, event))

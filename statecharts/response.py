@@ -114,7 +114,7 @@ def first_time(event: Expired) -> bool:
     return event.attempt == 1
 
 
-def request(id: str, _event: SlotFree) -> Request:  # noqa: A002 - the word for it
+def request(id: str, _event: SlotFree) -> Request:
     return Request(id)
 
 
@@ -122,27 +122,27 @@ def cancel(_id: str, event: Interrupted | Created | Expired) -> Cancel:
     return Cancel(event.response_id)
 
 
-def interrupt_messages(id: str, _event: Interrupted | Expired) -> InterruptMessages:  # noqa: A002
+def interrupt_messages(id: str, _event: Interrupted | Expired) -> InterruptMessages:
     return InterruptMessages(id)
 
 
-def refused(id: str, event: Refused) -> Fail:  # noqa: A002
+def refused(id: str, event: Refused) -> Fail:
     return Fail(id, event.reason)
 
 
-def unanswered(id: str, _event: Expired) -> Fail:  # noqa: A002
+def unanswered(id: str, _event: Expired) -> Fail:
     return Fail(id, "the server did not start it in time")
 
 
-def stalled(id: str, _event: Expired) -> Fail:  # noqa: A002
+def stalled(id: str, _event: Expired) -> Fail:
     return Fail(id, "the server began it and then fell silent")
 
 
-def given_up(id: str, _event: Abandoned) -> Fail:  # noqa: A002
+def given_up(id: str, _event: Abandoned) -> Fail:
     return Fail(id, "the request was given up")
 
 
-def interrupted_early(id: str, _event: Interrupted) -> Fail:  # noqa: A002
+def interrupted_early(id: str, _event: Interrupted) -> Fail:
     return Fail(id, "it was interrupted before the server started it")
 
 
