@@ -275,12 +275,5 @@ class CancelResponse(Struct, frozen=True, tag=True, gc=False):
 
 
 Command: TypeAlias = (
-    AppendAudio
-    | CommitAudio
-    | ClearAudio
-    | CreateItem
-    | TruncateItem
-    | DeleteItem
-    | CreateResponse
-    | CancelResponse
+    AppendAudio | CommitAudio | ClearAudio | CreateItem | TruncateItem | DeleteItem | CreateResponse | CancelResponse
 )
