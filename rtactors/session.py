@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 
 from rtactors import events, mail
 from rtactors.actors.context import ContextActor
+from rtactors.actors.message import MessageActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
@@ -86,7 +87,7 @@ class Session:
             transport=to_transport,
             sink=to_sink,
             context=to_context,
-            spawn=lambda message: self._tasks.start_soon(message.run, name=f"message {message.id}"),
+            spawn=self._spawn,
             capabilities=capabilities,
             deadlines=deadlines,
             bounds=bounds,
@@ -243,6 +244,9 @@ class Session:
         """The first cause counts."""
         self._failure = self._failure or failure
         self._failed.set()
+
+    def _spawn(self, message: MessageActor) -> None:
+        self._tasks.start_soon(message.run, name=f"message {message.id}")
 
     def _publish(self, event: SessionEvent) -> None:
         for stream in self._streams:

@@ -107,7 +107,7 @@ class Problem(Struct, frozen=True, tag=True, gc=False, kw_only=True):
 class Unhandled(Struct, frozen=True, tag=True, gc=False):
     """The provider sent an event that this version has no word for."""
 
-    type: str
+    name: str
 
 
 class Dropped(Struct, frozen=True, tag=True, gc=False):

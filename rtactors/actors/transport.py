@@ -173,7 +173,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._fire(chart.Configured())
 
     def _on_unknown(self, event: events.Unknown) -> None:
-        self.publish(Unhandled(event.type))
+        self.publish(Unhandled(event.name))
 
     def _on_error(self, error: ProviderError) -> None:
         """To the operation that caused it; one without an owner is reported. Few end the session."""
