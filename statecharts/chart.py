@@ -10,7 +10,7 @@ This is the only module that imports `transitions`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, Never, TypeAlias, TypeVar, overload
 
 from transitions import Machine, MachineError
 
@@ -72,6 +72,18 @@ def name_of(function: Callable[..., object]) -> str:
     return getattr(function, "__name__", repr(function))
 
 
+@overload
+def on(
+    source: str, event: type[EventT], target: str, *, when: Callable[[EventT], bool] | None = None
+) -> Edge[EventT, Never]: ...
+@overload
+def on(
+    source: str,
+    event: type[EventT],
+    target: str,
+    *effects: Callable[[str, EventT], EffectT],
+    when: Callable[[EventT], bool] | None = None,
+) -> Edge[EventT, EffectT]: ...
 def on(
     source: str,
     event: type[EventT],
