@@ -124,7 +124,7 @@ def cancel(_id: str, event: Interrupted | Created | Expired) -> Cancel:
     return Cancel(event.response_id)
 
 
-def interrupt_messages(id: str, _event: Interrupted | Expired) -> InterruptMessages:
+def interrupt_messages(id: str, _event: Interrupted | Expired | Done) -> InterruptMessages:
     return InterruptMessages(id)
 
 
@@ -171,8 +171,12 @@ RESPONSE: Chart[ResponseEvent, ResponseEffect] = Chart(
         on("requested", Interrupted, "abandoned", interrupted_early),
         on("requested", Abandoned, "abandoned", given_up),
         on("requested", Expired, "abandoned", unanswered),
+        on("requested", Done, "settled", when=all_heard),
+        on("requested", Done, "finishing"),
         on("abandoned", Created, "interrupted", cancel),
         on("abandoned", Refused, "settled"),
+        on("abandoned", Done, "settled", when=all_heard),
+        on("abandoned", Done, "finishing", interrupt_messages),
         on("active", MessageEnded, "active"),
         on("active", Done, "settled", when=all_heard),
         on("active", Done, "finishing"),
