@@ -6,7 +6,7 @@ A session wires the five actors to one another in one task group. It steers noth
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 
 import anyio
 import anyio.lowlevel
@@ -261,4 +261,6 @@ def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
     first, *others = group.exceptions
     if others:
         return group
-    return _cause(first) if isinstance(first, BaseExceptionGroup) else first
+    if isinstance(first, BaseExceptionGroup):
+        return _cause(cast("BaseExceptionGroup[BaseException]", first))
+    return first

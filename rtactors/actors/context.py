@@ -146,7 +146,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         if operation is None:
             return  # about something that has ended otherwise
         entry, attempt = operation.entry, operation.attempt
-        kind = error.kind if error.kind in {"absent", "too_short"} else "other"
+        kind = error.kind if error.kind in ("absent", "too_short") else "other"
         self._fire(entry, chart.Refused(kind, error.message, attempt, error.limit_ms), attempt=attempt + 1)
         self._operations.pop(error.operation_id or "", None)
         if asked := self._asked.pop(entry.item.id, None):
