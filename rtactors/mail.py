@@ -43,7 +43,6 @@ class RequestReply(Struct, frozen=True):
 
     reply: reply.Reply
     instructions: str | None = None
-    metadata: dict[str, str] = {}
 
 
 class StopReply(Struct, frozen=True):

@@ -404,7 +404,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if request is None:
             raise RuntimeError(f"{response.life!r} was not asked for here")
         operation = self._next_operation(response)
-        self._ring.transport.urgent(events.CreateResponse(operation, request.instructions, metadata=request.metadata))
+        self._ring.transport.urgent(events.CreateResponse(operation, request.instructions))
 
     def _watch(self, response: _Response) -> None:
         """No state in which the server has to do something lasts for ever."""
