@@ -52,7 +52,7 @@ class StopReply(Struct, frozen=True):
 
 
 class InterruptAll(Struct, frozen=True):
-    """Stop what is being said. Requests that wait keep their turn, unless `requests_too`."""
+    """Stop what is being said or about to be. Requests that wait for their turn keep it, unless `requests_too`."""
 
     requests_too: bool = False
 

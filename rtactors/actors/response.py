@@ -138,8 +138,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                     self._stop(response)
             case mail.InterruptAll():
                 for response in list(self._responses.values()):
-                    if message.requests_too or response.life.state not in {"waiting", "requested"}:
+                    if message.requests_too:
                         self._stop(response)
+                    else:
+                        self._interrupt(response, server_cancels=False)
             case mail.SetPaused():
                 if self._speaking:
                     self._speaking.inbox.urgent(message)
