@@ -1,0 +1,1 @@
+"""OpenAI Realtime, and the servers that speak its protocol."""
