@@ -37,6 +37,36 @@ class Part(Struct):
     audio: bytearray = field(default_factory=bytearray)
 
 
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """One item at the moment of asking."""
+
+    id: str
+    type: ItemType
+    role: Role | None
+    status: Status
+    text: str
+    """Text, or the transcript of audio; a truncated item has none."""
+    frames: int
+    generated_frames: int
+    phase: str | None
+    call_id: str
+    name: str
+    arguments: str
+    output: str
+    truncated: bool
+    deleted: bool
+
+    @property
+    def audio_ms(self) -> int:
+        """How much audio the server holds, in whole ms."""
+        return self.frames // FRAMES_PER_MS
+
+    @property
+    def generated_ms(self) -> int:
+        """How much audio it sent, in whole ms."""
+        return self.generated_frames // FRAMES_PER_MS
+
+
 class Entry(Struct, kw_only=True):
     """One item as the server holds it."""
 
@@ -74,35 +104,23 @@ class Entry(Struct, kw_only=True):
         if held is not None:
             del audio[2 * held :]
 
-
-class Snapshot(Struct, frozen=True, kw_only=True):
-    """One item at the moment of asking."""
-
-    id: str
-    type: ItemType
-    role: Role | None
-    status: Status
-    text: str
-    """Text, or the transcript of audio; a truncated item has none."""
-    frames: int
-    generated_frames: int
-    phase: str | None
-    call_id: str
-    name: str
-    arguments: str
-    output: str
-    truncated: bool
-    deleted: bool
-
-    @property
-    def audio_ms(self) -> int:
-        """How much audio the server holds, in whole ms."""
-        return self.frames // FRAMES_PER_MS
-
-    @property
-    def generated_ms(self) -> int:
-        """How much audio it sent, in whole ms."""
-        return self.generated_frames // FRAMES_PER_MS
+    def snapshot(self) -> Snapshot:
+        return Snapshot(
+            id=self.id,
+            type=self.type,
+            role=self.role,
+            status=self.status,
+            text=self.text,
+            frames=self.frames,
+            generated_frames=self.generated,
+            phase=self.phase,
+            call_id=self.call_id,
+            name=self.name,
+            arguments=self.arguments,
+            output=self.output,
+            truncated=self.truncated,
+            deleted=self.deleted,
+        )
 
 
 class Conversation:
@@ -118,12 +136,12 @@ class Conversation:
     @property
     def items(self) -> tuple[Snapshot, ...]:
         """What the server holds now, in order."""
-        return tuple(map(_snapshot, self._items))
+        return tuple(map(Entry.snapshot, self._items))
 
     @property
     def deleted(self) -> tuple[Snapshot, ...]:
         """What it held and was told to delete, in the order of deletion."""
-        return tuple(map(_snapshot, self._deleted))
+        return tuple(map(Entry.snapshot, self._deleted))
 
     def __contains__(self, item_id: str) -> bool:
         return self._find(item_id) is not None
@@ -210,22 +228,3 @@ class Conversation:
 
     def _has_call(self, call_id: str) -> bool:
         return any(entry.type == "function_call" and entry.call_id == call_id for entry in self._items)
-
-
-def _snapshot(entry: Entry) -> Snapshot:
-    return Snapshot(
-        id=entry.id,
-        type=entry.type,
-        role=entry.role,
-        status=entry.status,
-        text=entry.text,
-        frames=entry.frames,
-        generated_frames=entry.generated,
-        phase=entry.phase,
-        call_id=entry.call_id,
-        name=entry.name,
-        arguments=entry.arguments,
-        output=entry.output,
-        truncated=entry.truncated,
-        deleted=entry.deleted,
-    )

@@ -61,12 +61,15 @@ class ToneVoice:
 class EspeakVoice:
     """eSpeak NG, offline and fast, from the package `espeakng-loader`. Raises ConfigurationError without it.
 
-    `voice` is an eSpeak name such as `en-us`, `en-gb` or, with a variant, `en-us+f3`; `rate` is in words a minute,
-    `pitch` 0 to 99. eSpeak NG is licensed under the GPL, version 3: rtactors loads it only here.
+    `voice` is an eSpeak name such as `en-us`, `en` or, with a variant, `en-us+f3`; `rate` is in words a minute,
+    `pitch` 0 to 99. eSpeak NG varies its sound a little from call to call: the same calls in the same order give the
+    same bytes in every run, and what was said once is kept. It is licensed under the GPL, version 3: rtactors loads it
+    only here.
     """
 
     def __init__(self, voice: str = "en-us", *, rate: int = 165, pitch: int = 50) -> None:
-        _library()
+        with _one_at_a_time:
+            _choose(voice, rate, pitch)
         self._settings = (voice, rate, pitch)
 
     async def speak(self, text: str) -> Speech:
@@ -118,10 +121,18 @@ def _library() -> tuple[ctypes.CDLL, int]:
     return library, rate
 
 
+def _choose(voice: str, rate: int, pitch: int) -> tuple[ctypes.CDLL, int]:
+    library, source_rate = _library()
+    if library.espeak_SetVoiceByName(voice.encode()) != _OK:
+        raise ConfigurationError(f"eSpeak NG has no voice {voice!r}: try en-us, en or en-us+f3")
+    library.espeak_SetParameter(_RATE, rate, 0)
+    library.espeak_SetParameter(_PITCH, pitch, 0)
+    return library, source_rate
+
+
 @lru_cache(maxsize=256)
 def _synthesize(text: str, voice: str, rate: int, pitch: int) -> Speech:
     """Blocks for a few ms; one thread at a time."""
-    library, source_rate = _library()
     pcm = bytearray()
     marks: list[tuple[int, int]] = []
 
@@ -138,11 +149,8 @@ def _synthesize(text: str, voice: str, rate: int, pitch: int) -> Speech:
     callback = _Callback(collect)
     encoded = text.encode()
     with _one_at_a_time:
+        library, source_rate = _choose(voice, rate, pitch)
         library.espeak_SetSynthCallback(callback)
-        if library.espeak_SetVoiceByName(voice.encode()) != _OK:
-            raise ConfigurationError(f"eSpeak NG has no voice {voice!r}: try en-us, en-gb or en-us+f3")
-        library.espeak_SetParameter(_RATE, rate, 0)
-        library.espeak_SetParameter(_PITCH, pitch, 0)
         size = ctypes.c_size_t(len(encoded) + 1)
         if encoded and library.espeak_Synth(encoded, size, 0, 1, 0, _CHARS_UTF8, None, None) != _OK:
             raise RuntimeError(f"eSpeak NG could not speak {text!r}")
