@@ -199,7 +199,8 @@ class ProviderError(Struct, frozen=True, tag=True, gc=False, kw_only=True):
 class Unknown(Struct, frozen=True, tag=True, gc=False):
     """An event that this adapter has no word for: passed on by name, never an error."""
 
-    type: str
+    name: str
+    """The provider's word for it."""
 
 
 ProviderEvent: TypeAlias = (
@@ -275,12 +276,5 @@ class CancelResponse(Struct, frozen=True, tag=True, gc=False):
 
 
 Command: TypeAlias = (
-    AppendAudio
-    | CommitAudio
-    | ClearAudio
-    | CreateItem
-    | TruncateItem
-    | DeleteItem
-    | CreateResponse
-    | CancelResponse
+    AppendAudio | CommitAudio | ClearAudio | CreateItem | TruncateItem | DeleteItem | CreateResponse | CancelResponse
 )

@@ -598,7 +598,9 @@ class InputAudioBufferTimeoutTriggered(FromServer, tag="input_audio_buffer.timeo
     audio_end_ms: Milliseconds
 
 
-class InputAudioBufferDtmfEventReceived(FromServer, tag="input_audio_buffer.dtmf_event_received"):
+class InputAudioBufferDtmfEventReceived(
+    Struct, gc=False, tag_field="type", tag="input_audio_buffer.dtmf_event_received"
+):
     """A key of the telephone (SIP only); the one event without an `event_id`."""
 
     event: str
