@@ -17,7 +17,7 @@ from array import array
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import cache
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -34,12 +34,14 @@ from rtactors.loopback.voice import ToneVoice
 from rtactors.providers import OpenAIRealtime
 from rtactors.reply import Reply
 from rtactors.session import Session
-from rtactors.session_events import SessionEvent
+from rtactors.session_events import SessionEvent, Transition
 from rtactors.sinks.base import Report, Sink
 from rtactors.testing.ears import Ears
 from rtactors.testing.invariants import Connection, Evidence, check_invariants
 from rtactors.testing.stepped_sink import SteppedSink
 from rtactors.timing import Bounds, Deadlines
+
+EventT = TypeVar("EventT")
 
 MS_PER_CHARACTER = 60
 """How fast the server speaks here: the same for each character, so that a text's length says how long it sounds."""
@@ -58,9 +60,12 @@ class Conversation:
         """All that were asked for, here or by the test."""
         self.removed: set[str] = set()
         """Ids of items that the test took out of the history."""
-        self.events: tuple[SessionEvent, ...] = ()
-        """All of the session's, once it is over."""
+        self.events: list[SessionEvent] = []
+        """The session's, as far as `until` has read them; all of them, once it is over."""
+        self.virtual = isinstance(server, MemoryServer)
+        """False if time is real."""
         self._sink = sink
+        self._news = session.events()
 
     # -- the two sides of the wire
 
@@ -126,6 +131,45 @@ class Conversation:
         await self.session.send_audio(bytes(ms * BYTES_PER_MS))
         await self.log.wait("input_audio_buffer.speech_stopped", ended + 1)
 
+    # -- what is waited for
+
+    async def reaches(self, chart: str, state: str) -> Transition:
+        """Until something has come into a state of its chart, such as `"response", "finishing"`."""
+        return await self._first(
+            lambda event: isinstance(event, Transition) and (event.chart, event.after) == (chart, state),
+            f"no {chart} came to be {state}",
+        )
+
+    async def tells(self, what: type[EventT], count: int = 1) -> EventT:
+        """Until the session has told so many events of this type; gives the last of them."""
+        seen = 0
+
+        def is_it(event: SessionEvent) -> bool:
+            nonlocal seen
+            seen += isinstance(event, what)
+            return seen == count
+
+        return await self._first(is_it, f"there were fewer than {count} {what.__name__}")
+
+    async def _first(self, is_it: Callable[[SessionEvent], bool], otherwise: str) -> Any:  # noqa: ANN401 - its callers know
+        for event in self.events:
+            if is_it(event):
+                return event
+        async for event in self._news:
+            self.events.append(event)
+            if is_it(event):
+                return event
+        raise AssertionError(f"the session is over, and {otherwise}")
+
+    async def time_passes(self, seconds: float) -> None:
+        """If time is virtual. Real time passes by itself, and no test should wait for it."""
+        if self.virtual:
+            await anyio.sleep(seconds)
+
+    async def over(self) -> None:
+        """Read what is left of the session's events, once it is over."""
+        self.events += [event async for event in self._news]
+
     def evidence(self, **more: Any) -> Evidence:  # noqa: ANN401 - fields of Evidence
         """What is known of it at this moment; `more` replaces what is given here."""
         connections = tuple(
@@ -135,7 +179,7 @@ class Conversation:
             "segments": tuple(self.ears.segments),
             "connections": connections,
             "history": tuple(self.session.history),
-            "events": self.events,
+            "events": tuple(self.events),
             "replies": tuple(self.replies),
             "removed": frozenset(self.removed),
             "rate": self.ears.rate,
@@ -178,7 +222,6 @@ async def conversation(
             bounds=bounds,
         )
         talk = Conversation(session, server, ears, device)
-        stream = session.events()
         try:
             async with session:
                 yield talk
@@ -186,7 +229,7 @@ async def conversation(
             ended = error
         for wire in server.sessions:
             await wire.closed.wait()
-        talk.events = tuple([event async for event in stream])
+        await talk.over()
     evidence = talk.evidence(
         acknowledge=deadlines.acknowledge,
         round_trip=2.0 if sockets else 0.05,
