@@ -125,7 +125,7 @@ class Layout:
         """Each box as near to its neighbours as its layer allows; then long lines are made straight."""
         for sweep in range(ROUNDS):
             for row in self.layers if sweep % 2 else self.layers[::-1]:
-                wanted = [[(other.x, _pull(box, other)) for other in (*box.above, *box.below)] for box in row]
+                wanted = [[(other.x, _pull(box, other)) for other in (*box.above, *box.below) or (box,)] for box in row]
                 gaps = [_distance(one, other) for one, other in pairwise(row)]
                 for box, x in zip(row, _settle(wanted, gaps), strict=True):
                     box.x = x

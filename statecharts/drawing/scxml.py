@@ -5,7 +5,6 @@ that a state ignores is a transition that does nothing; a `<final>` can hold non
 """
 
 from collections.abc import Iterator
-from xml.sax.saxutils import quoteattr
 
 from statecharts.drawing.diagram import Arrow, Diagram, State
 
@@ -28,7 +27,7 @@ def scxml(diagram: Diagram) -> str:
 def _transitions(state: State, arrows: tuple[Arrow, ...]) -> Iterator[str]:
     for arrow in arrows:
         if arrow.source == state.name:
-            condition = f" cond={quoteattr(arrow.guard + '(_event.data)')}" if arrow.guard else ""
+            condition = f' cond="{arrow.guard}(_event.data)"' if arrow.guard else ""
             start = f'    <transition event="{arrow.event}"{condition} target="{arrow.target}"'
             if arrow.effects:
                 yield f"{start}>"

@@ -5,8 +5,8 @@ In a state's box stand its meaning and the edges that stay in it; on a line, the
 
 from collections.abc import Iterator
 from functools import cache
+from html import escape
 from textwrap import wrap
-from xml.sax.saxutils import escape
 
 from statecharts.drawing.diagram import Arrow, Diagram, State
 from statecharts.drawing.layout import Box, Layout, Line
@@ -47,7 +47,7 @@ Row = list[tuple[str, str]]
 
 def svg(diagram: Diagram, active: str | None = None) -> str:
     """The picture as an SVG document; `active` is drawn as the state that something is in now."""
-    layout = _layout(diagram)
+    layout = layout_of(diagram)
     width, height = f"{layout.width + 2 * MARGIN:.0f}", f"{layout.height + 2 * MARGIN + ENTRY:.0f}"
     title, description = f"{diagram.name}-title", f"{diagram.name}-description"
     size = f'width="{width}" height="{height}"'
@@ -76,7 +76,7 @@ def svg(diagram: Diagram, active: str | None = None) -> str:
 
 
 @cache
-def _layout(diagram: Diagram) -> Layout:
+def layout_of(diagram: Diagram) -> Layout:
     return Layout(diagram, _size)
 
 
