@@ -36,6 +36,7 @@ FLOORS = {
         "rtactors.actor",
         "rtactors.channels",
         "rtactors.errors",
+        "rtactors.event_stream",
         "rtactors.events",
         "rtactors.heard_text",
         "rtactors.history",
