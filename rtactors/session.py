@@ -6,7 +6,7 @@ A session wires the five actors to one another in one task group. It steers noth
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 
 import anyio
 import anyio.lowlevel
@@ -25,6 +25,7 @@ from rtactors.events import Item, Role
 from rtactors.history import HistoryItem
 from rtactors.providers.base import Endpoint, Provider
 from rtactors.reply import Reply
+from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import SessionEvent
 from rtactors.sinks.base import Sink
 from rtactors.timing import Bounds, Deadlines
@@ -66,41 +67,19 @@ class Session:
         self._count = 0
         self._open = False
 
-        to_transport: Inbox[mail.TransportMail] = Inbox("transport", bounds.inbox)
-        to_response: Inbox[mail.ResponseMail] = Inbox("response", bounds.inbox)
-        to_context: Inbox[mail.ContextMail] = Inbox("context", bounds.inbox)
-        to_sink: Inbox[mail.SinkMail] = Inbox("sink", bounds.inbox)
+        ring = Ring(
+            transport=Inbox("transport", bounds.inbox),
+            response=Inbox("response", bounds.inbox),
+            sink=Inbox("sink", bounds.inbox),
+            context=Inbox("context", bounds.inbox),
+        )
+        surroundings = Surroundings(self._publish, capabilities, deadlines, bounds)
         self._transport = TransportActor(
-            to_transport,
-            self._publish,
-            provider=provider,
-            connect=connect or _websocket,
-            response=to_response,
-            context=to_context,
-            fail=self._fail,
-            deadlines=deadlines,
-            bounds=bounds,
+            ring, surroundings, provider=provider, connect=connect or _websocket, fail=self._fail
         )
-        self._response = ResponseActor(
-            to_response,
-            self._publish,
-            transport=to_transport,
-            sink=to_sink,
-            context=to_context,
-            spawn=self._spawn,
-            capabilities=capabilities,
-            deadlines=deadlines,
-            bounds=bounds,
-        )
-        self._context = ContextActor(
-            to_context,
-            self._publish,
-            transport=to_transport,
-            response=to_response,
-            capabilities=capabilities,
-            deadlines=deadlines,
-        )
-        self._sink = SinkActor(to_sink, self._publish, sink=sink, fail=self._fail, deadlines=deadlines)
+        self._response = ResponseActor(ring, surroundings, spawn=self._spawn)
+        self._context = ContextActor(ring, surroundings)
+        self._sink = SinkActor(ring, surroundings, sink=sink, fail=self._fail)
 
     # -- asking
 
@@ -279,7 +258,9 @@ def _websocket(endpoint: Endpoint) -> AbstractAsyncContextManager[Socket]:
 
 def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The one error in nested groups, so that `except SessionClosed` works; the group itself if there are several."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+    first, *others = group.exceptions
+    if others:
+        return group
+    if isinstance(first, BaseExceptionGroup):
+        return _cause(cast("BaseExceptionGroup[BaseException]", first))
+    return first

@@ -24,7 +24,14 @@ FLOORS = {
     "door": ["rtactors"],  # what `import rtactors` gives, and nothing else
     "session": ["rtactors.session"],
     "workers": ["rtactors.actors", "rtactors.loopback"],
-    "contracts": ["rtactors.ledger", "rtactors.mail", "rtactors.providers", "rtactors.sinks", "rtactors.transports"],
+    "contracts": [
+        "rtactors.ledger",
+        "rtactors.mail",
+        "rtactors.providers",
+        "rtactors.ring",
+        "rtactors.sinks",
+        "rtactors.transports",
+    ],
     "words": [
         "rtactors.actor",
         "rtactors.channels",
@@ -46,6 +53,7 @@ ONLY = {
         "rtactors.actors",
         "rtactors.ledger",
         "rtactors.mail",
+        "rtactors.ring",
         *FLOORS["words"],
         *FLOORS["charts"],
         "rtactors.providers.base",

@@ -11,10 +11,9 @@ from collections.abc import Callable
 import anyio
 
 from rtactors import events, mail
-from rtactors.actor import Publish, ReactiveActor
+from rtactors.actor import ReactiveActor
 from rtactors.actors.message import MessageActor
-from rtactors.channels import Inbox
-from rtactors.providers.base import Capabilities
+from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import (
     AgentStartedSpeaking,
     AgentStoppedSpeaking,
@@ -23,7 +22,6 @@ from rtactors.session_events import (
     UserStartedSpeaking,
     UserStoppedSpeaking,
 )
-from rtactors.timing import Bounds, Deadlines
 from statecharts import response as chart
 from statecharts.chart import Life
 from statecharts.response import RESPONSE, ResponseEvent
@@ -95,27 +93,13 @@ class _Response:
 class ResponseActor(ReactiveActor[mail.ResponseMail]):
     """`spawn` starts a message actor under the session's supervision."""
 
-    def __init__(
-        self,
-        inbox: Inbox[mail.ResponseMail],
-        publish: Publish,
-        *,
-        transport: Inbox[mail.TransportMail],
-        sink: Inbox[mail.SinkMail],
-        context: Inbox[mail.ContextMail],
-        spawn: Callable[[MessageActor], None],
-        capabilities: Capabilities,
-        deadlines: Deadlines,
-        bounds: Bounds,
-    ) -> None:
-        super().__init__(inbox, publish)
-        self._transport = transport
-        self._sink = sink
-        self._context = context
+    def __init__(self, ring: Ring, surroundings: Surroundings, *, spawn: Callable[[MessageActor], None]) -> None:
+        super().__init__(ring.response, surroundings.publish)
+        self._ring = ring
+        self._surroundings = surroundings
+        self._capabilities = surroundings.capabilities
+        self._deadlines = surroundings.deadlines
         self._spawn = spawn
-        self._capabilities = capabilities
-        self._deadlines = deadlines
-        self._bounds = bounds
         self._responses: dict[str, _Response] = {}  # those that are not settled, by request id or response id
         self._by_response_id: dict[str, _Response] = {}
         self._requests: deque[_Response] = deque()  # waiting for the slot, in the order asked
@@ -130,7 +114,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._connected = True
         self._user_speaks = False
 
-    def handle(self, message: mail.ResponseMail) -> None:  # noqa: C901, PLR0912 - one line for each thing it is told
+    def handle(self, message: mail.ResponseMail) -> None:
         match message:
             case mail.Announced():
                 self._on_announced(message)
@@ -245,7 +229,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             response.out_of_band = event.out_of_band
             self._by_response_id[event.response_id] = response
             if response.request and response.life.state == "requested":
-                self._context.send(mail.ReplyStarted(response.request.reply, event.response_id))
+                self._ring.context.send(mail.ReplyStarted(response.request.reply, event.response_id))
             self._fire(response, chart.Created(event.response_id, event.out_of_band))
         return response
 
@@ -264,20 +248,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             return
         response.step += 1
         message = response.open[event.item.id] = self._messages[event.item.id] = _Message(announced, response)
-        self._context.send(mail.MessageKnown(event.item, event.response_id))
+        self._ring.context.send(mail.MessageKnown(event.item, event.response_id))
         self.publish(MessageAnnounced(message.id, event.response_id, event.item.phase, anyio.current_time()))
-        self._spawn(
-            MessageActor(
-                announced,
-                self.publish,
-                response=self.inbox,
-                sink=self._sink,
-                context=self._context,
-                rate=self._capabilities.output_rate,
-                deadlines=self._deadlines,
-                bounds=self._bounds,
-            )
-        )
+        self._spawn(MessageActor(announced, self._ring, self._surroundings))
         if response.life.state in {"active", "finishing"} and not response.interrupted:
             self._queue(message)
             self._give_floor()
@@ -289,7 +262,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         item = event.item
         if item.kind == "function_call" and item.status == "completed" and item.call_id not in self._calls:
             self._calls.add(item.call_id)
-            self._context.send(mail.CallCompleted(item))
+            self._ring.context.send(mail.CallCompleted(item))
 
     def _on_done(self, event: events.ResponseDone) -> None:
         response = self._find(event.response_id)
@@ -371,7 +344,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     # -- interruption and deadlines
 
     def _on_speech_started(self, event: events.SpeechStarted) -> None:
-        """The user speaks over the agent. `item_id` is the user's coming item: it says nothing about what is stopped."""
+        """The user speaks over the agent. The item it names is the user's coming one: not what is to be stopped."""
         self.publish(UserStartedSpeaking(event.item_id, anyio.current_time()))
         self._user_speaks = True
         self.remind(_SPEECH_S, mail.SlotDeadline())
@@ -411,7 +384,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                     self._ask(response)
                 case chart.Cancel():
                     operation = self._next_operation(response)
-                    self._transport.urgent(events.CancelResponse(operation, effect.response_id))
+                    self._ring.transport.urgent(events.CancelResponse(operation, effect.response_id))
                 case chart.InterruptMessages():
                     response.interrupted = True
                     for message in response.open.values():
@@ -431,7 +404,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if request is None:
             raise RuntimeError(f"{response.life!r} was not asked for here")
         operation = self._next_operation(response)
-        self._transport.urgent(events.CreateResponse(operation, request.instructions, metadata=request.metadata))
+        self._ring.transport.urgent(events.CreateResponse(operation, request.instructions, metadata=request.metadata))
 
     def _watch(self, response: _Response) -> None:
         """No state in which the server has to do something lasts for ever."""
@@ -457,7 +430,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _reply_over(self, response: _Response, *, failure: str | None) -> None:
         if response.request is not None:
             over = mail.ReplyOver(response.request.reply, response.status, response.interrupted, failure)
-            self._context.send(over)
+            self._ring.context.send(over)
 
     def _next_operation(self, response: _Response) -> str:
         self._operation += 1

@@ -245,9 +245,7 @@ def test_an_item_at_the_front_has_nothing_before_it() -> None:
 
 def test_a_function_call() -> None:
     decoded = said("function_call_then_reply")
-    call = Item(
-        id="item_f1", kind="function_call", name="get_weather", call_id="call_1", arguments='{"city":"Oslo"}'
-    )
+    call = Item(id="item_f1", kind="function_call", name="get_weather", call_id="call_1", arguments='{"city":"Oslo"}')
     asked = Item(id="item_f1", kind="function_call", name="get_weather", call_id="call_1", status="in_progress")
     output = Item(id="item_o1", kind="function_call_output", call_id="call_1", output='{"temp_c":4}')
     about_it = [
@@ -397,9 +395,9 @@ def test_output_without_an_id_is_left_out() -> None:
 
 
 def test_fractions_of_a_millisecond() -> None:
-    assert list(
-        read({"type": "input_audio_buffer.speech_started", "item_id": "i", "audio_start_ms": 60.7})
-    ) == [SpeechStarted("i", 60)]
+    assert list(read({"type": "input_audio_buffer.speech_started", "item_id": "i", "audio_start_ms": 60.7})) == [
+        SpeechStarted("i", 60)
+    ]
 
 
 def test_a_transcription_that_failed() -> None:
@@ -440,6 +438,8 @@ def test_known_and_of_no_concern(event: dict[str, Any]) -> None:
     assert list(read(event)) == []
 
 
-@pytest.mark.parametrize("event", [{"type": "ping", "timestamp": 5}, {"n": [{"type": "error"}], "type": "response.odd"}])
+@pytest.mark.parametrize(
+    "event", [{"type": "ping", "timestamp": 5}, {"n": [{"type": "error"}], "type": "response.odd"}]
+)
 def test_unknown_types_pass_by_name(event: dict[str, Any]) -> None:
     assert list(read(event)) == [Unknown(event["type"])]

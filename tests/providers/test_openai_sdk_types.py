@@ -155,12 +155,7 @@ def test_no_field_of_ours_is_made_up() -> None:
             gather(inspect.type_info(ours), model, theirs)
     reached = dict(structs(wire.ServerEvent)) | dict(structs(wire.ClientEvent))
     assert set(reached) == set(theirs)
-    made_up = {
-        (struct, name)
-        for struct, names in reached.items()
-        for name in names
-        if name not in theirs[struct]
-    }
+    made_up = {(struct, name) for struct, names in reached.items() for name in names if name not in theirs[struct]}
     assert made_up == OURS_ONLY
 
 

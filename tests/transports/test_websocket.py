@@ -268,10 +268,9 @@ async def test_leaving_by_cancellation_cuts_the_connection_at_once() -> None:
 
 
 async def test_an_error_inside_passes_as_it_is() -> None:
-    with websocket_server(echo) as endpoint:
-        with pytest.raises(ConnectionResetError, match="mine"):
-            async with connect(endpoint):
-                raise ConnectionResetError("mine")
+    with websocket_server(echo) as endpoint, pytest.raises(ConnectionResetError, match="mine"):
+        async with connect(endpoint):
+            raise ConnectionResetError("mine")
 
 
 async def test_a_connection_attempt_can_be_cancelled() -> None:
