@@ -36,6 +36,7 @@ FLOORS = {
         "rtactors.actor",
         "rtactors.channels",
         "rtactors.errors",
+        "rtactors.event_stream",
         "rtactors.events",
         "rtactors.heard_text",
         "rtactors.history",
@@ -73,7 +74,7 @@ ONLY = {
 # Packages from outside that belong to these modules alone.
 OWNERS: dict[str, set[str]] = {
     "transitions": {"statecharts.chart"},
-    "asyncio": {"rtactors.testing.clock"},
+    "asyncio": {"rtactors.testing.clock", "rtactors.transports.websocket"},
     "trio": {"rtactors.testing.clock"},
 }
 
