@@ -1,3 +1,28 @@
 """Actors and statecharts for realtime speech models: the record equals what was heard."""
 
-__version__ = "0.1.0"
+from rtactors.errors import (
+    ConfigurationError,
+    ConnectionFailed,
+    ReplyFailed,
+    RtactorsError,
+    SessionClosed,
+    SinkLost,
+)
+from rtactors.history import HistoryItem
+from rtactors.reply import Reply
+from rtactors.session import Session
+from rtactors.timing import Bounds, Deadlines
+
+__all__ = [
+    "Bounds",
+    "ConfigurationError",
+    "ConnectionFailed",
+    "Deadlines",
+    "HistoryItem",
+    "Reply",
+    "ReplyFailed",
+    "RtactorsError",
+    "Session",
+    "SessionClosed",
+    "SinkLost",
+]

@@ -120,7 +120,7 @@ class Session:
     # -- steering
 
     async def interrupt(self, reply: Reply | None = None) -> None:
-        """Stop what is being said, or just one reply; a reply that waits for its turn is given up."""
+        """Stop what is being said, or just one reply. Replies that wait for their turn keep it, but for that one."""
         message = mail.StopReply(reply.id) if reply else mail.InterruptAll()
         await self._tell(self._response.inbox, message)
 

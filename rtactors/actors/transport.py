@@ -173,7 +173,7 @@ class TransportActor(Actor[mail.TransportMail]):
     def _on_error(self, error: ProviderError) -> None:
         """To the operation that caused it; one without an owner is reported. Few end the session."""
         owner = (error.operation_id or "").partition("-")[0]
-        if error.kind in {"fatal", "expired"}:
+        if error.kind in {"fatal", "expired"} or not self._ready:
             self._fire(chart.Broken(error.message))
         elif owner == "context":
             self._ring.context.send(error)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 import pytest
-from openai_traces import FROM_SERVER, NAMES, Line, trace
 
 from rtactors import events
 from rtactors.events import (
@@ -35,6 +34,7 @@ from rtactors.events import (
     Unknown,
 )
 from rtactors.providers.openai.decode import decode
+from tests.providers.openai_traces import FROM_SERVER, NAMES, Line, trace
 
 
 def read(event: dict[str, Any]) -> Sequence[ProviderEvent]:
@@ -63,8 +63,13 @@ def announced(item_id: str, phase: str | None = None) -> Item:
     return spoken(item_id, "", phase, "in_progress")
 
 
-MEANINGLESS = {"response.content_part.added", "response.content_part.done", "rate_limits.updated"}
-MEANINGLESS |= {"response.function_call_arguments.delta", "response.function_call_arguments.done"}
+MEANINGLESS = {
+    "rate_limits.updated",
+    "response.content_part.added",
+    "response.content_part.done",
+    "response.function_call_arguments.delta",
+    "response.function_call_arguments.done",
+}
 
 
 @pytest.mark.parametrize("line", FROM_SERVER, ids=str)

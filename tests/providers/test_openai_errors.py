@@ -37,8 +37,7 @@ def read(**error: Any) -> ProviderError:
         ("input_audio_buffer_commit_empty", "", "input_empty"),
         (
             None,
-            "Error committing input audio buffer: buffer too small. Expected at least 100ms of audio, but buffer only "
-            "has 0.00ms of audio.",
+            "Error committing input audio buffer: buffer too small. Expected at least 100ms of audio.",
             "input_empty",
         ),
         ("session_expired", "", "expired"),

@@ -169,9 +169,7 @@ def gather(ours: Any, theirs: Any, found: dict[type[msgspec.Struct], set[str]]) 
             case inspect.ListType() if get_origin(branch) is list:
                 gather(ours.item_type, get_args(branch)[0], found)
             case inspect.StructType() if isinstance(branch, type) and issubclass(branch, BaseModel):
-                model_type = branch.model_fields.get("type")
-                tags = get_args(model_type.annotation) if model_type else ()
-                if ours.tag and ours.tag not in {tag for b in branches(model_type.annotation) for tag in get_args(b)}:
+                if ours.tag and ours.tag not in samples(branch.model_fields["type"].annotation, optional=True):
                     continue
                 found.setdefault(ours.cls, set()).update(branch.model_fields)
                 for field in ours.fields:
