@@ -75,7 +75,7 @@ ONLY = {
 OWNERS: dict[str, set[str]] = {
     "transitions": {"statecharts.chart"},
     "asyncio": {"rtactors.testing.clock", "rtactors.transports.websocket"},
-    "trio": {"rtactors.testing.clock"},
+    "trio": {"rtactors.loopback.websocket", "rtactors.testing.clock"},
 }
 
 # Loaded inside the functions that need them, so that `import rtactors` is quick and extras stay optional.
