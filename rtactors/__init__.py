@@ -27,4 +27,7 @@ __all__ = [
     "Session",
     "SessionClosed",
     "SinkLost",
+    "__version__",
 ]
+
+__version__ = "0.1.0"

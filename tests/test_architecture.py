@@ -74,8 +74,8 @@ ONLY = {
 # Packages from outside that belong to these modules alone.
 OWNERS: dict[str, set[str]] = {
     "transitions": {"statecharts.chart"},
-    "asyncio": {"rtactors.testing.clock"},
-    "trio": {"rtactors.testing.clock"},
+    "asyncio": {"rtactors.testing.clock", "rtactors.transports.websocket"},
+    "trio": {"rtactors.loopback.websocket", "rtactors.testing.clock"},
 }
 
 # Loaded inside the functions that need them, so that `import rtactors` is quick and extras stay optional.
