@@ -6,15 +6,15 @@ A session wires the five actors to one another in one task group. It steers noth
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from rtactors import events, mail
+from rtactors.actor import Actor
 from rtactors.actors.context import ContextActor
-from rtactors.actors.message import MessageActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
@@ -37,9 +37,10 @@ T = TypeVar("T")
 class Session:
     """A conversation with `provider`, heard through `sink`.
 
-    Use it with `async with`: entering connects (ConnectionFailed, ConfigurationError), leaving stops what is being
-    said, lets the server know what was heard of it, and closes. A session that ends on its own plays what it has
-    received, then cancels the block and raises SessionClosed or SinkLost with the cause. `history` stays readable.
+    Use it with `async with`: entering connects (ConnectionFailed, ConfigurationError); leaving, also by an error or a
+    cancellation, stops what is being said, lets the server know what was heard of it, and closes. A session that ends
+    on its own plays what it has received, then cancels the block and raises SessionClosed or SinkLost with the cause.
+    `history` stays readable.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Session:
         self._tasks: TaskGroup
         self._count = 0
         self._open = False
+        self._actors: set[anyio.CancelScope] = set()  # what each of them runs in
 
         ring = Ring(
             transport=Inbox("transport", bounds.inbox),
@@ -77,7 +79,7 @@ class Session:
         self._transport = TransportActor(
             ring, surroundings, provider=provider, connect=connect or _websocket, fail=self._fail
         )
-        self._response = ResponseActor(ring, surroundings, spawn=self._spawn)
+        self._response = ResponseActor(ring, surroundings, spawn=self._start)
         self._context = ContextActor(ring, surroundings)
         self._sink = SinkActor(ring, surroundings, sink=sink, fail=self._fail)
 
@@ -181,19 +183,22 @@ class Session:
     async def _live(self) -> AsyncGenerator[Self]:
         try:
             async with anyio.create_task_group() as self._tasks:
-                for actor in (self._sink, self._context, self._response, self._transport):
-                    self._tasks.start_soon(actor.run, name=type(actor).__name__)
-                await self._transport.settled.wait()
-                if self._failure:
-                    raise self._failure
-                self._tasks.start_soon(self._supervise)
-                self._open = True
                 try:
+                    for actor in (self._sink, self._context, self._response, self._transport):
+                        self._start(actor)
+                    await self._transport.settled.wait()
+                    if self._failure:
+                        raise self._failure
+                    self._tasks.start_soon(self._supervise)
+                    self._open = True
                     yield self
                 finally:
                     self._open = False
-                    with anyio.CancelScope(shield=True):
-                        await self._close()
+                    with anyio.CancelScope(shield=True) as closing:
+                        if self._actors:  # else one of them has crashed
+                            self._actors.add(closing)
+                            await self._close()
+                    self._stop_actors()
                     self._tasks.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             raise _cause(group) from None
@@ -202,7 +207,7 @@ class Session:
                 stream.close()
 
     async def _close(self) -> None:
-        """Stop what is being said, tell the server, hang up; none of it for longer than its deadline."""
+        """Stop what is being said, settle the record, hang up; none of it for longer than its deadline."""
         self._response.inbox.send(mail.InterruptAll(requests_too=True))
         with anyio.move_on_after(self._deadlines.close):
             await self.quiet()
@@ -213,7 +218,7 @@ class Session:
     async def _supervise(self) -> None:
         """A session that can't go on plays what it has, or what can still be heard, then ends with the cause."""
         await self._failed.wait()
-        if not self._transport.closed.is_set():
+        if not self._transport.ended:  # then it is the sink that is lost
             self._response.inbox.send(mail.InterruptAll(requests_too=True))
         await self.quiet()
         if self._failure and self._open:
@@ -224,8 +229,25 @@ class Session:
         self._failure = self._failure or failure
         self._failed.set()
 
-    def _spawn(self, message: MessageActor) -> None:
-        self._tasks.start_soon(message.run, name=f"message {message.id}")
+    def _start(self, actor: Actor[Any]) -> None:
+        self._tasks.start_soon(self._supervised, actor, name=f"{actor.inbox.name} actor")
+
+    async def _supervised(self, actor: Actor[Any]) -> None:
+        """An actor outlives the cancellation of the block, until the record is settled; its own crash ends all."""
+        with anyio.CancelScope(shield=True) as scope:
+            self._actors.add(scope)
+            try:
+                await actor.run()
+            except BaseException:
+                self._stop_actors()
+                raise
+            finally:
+                self._actors.discard(scope)
+
+    def _stop_actors(self) -> None:
+        for scope in self._actors:
+            scope.cancel()
+        self._actors = set()
 
     def _publish(self, event: SessionEvent) -> None:
         for stream in self._streams:
@@ -258,9 +280,10 @@ def _websocket(endpoint: Endpoint) -> AbstractAsyncContextManager[Socket]:
 
 def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The one error in nested groups, so that `except SessionClosed` works; the group itself if there are several."""
-    first, *others = group.exceptions
-    if others:
-        return group
+    _, errors = group.split(anyio.get_cancelled_exc_class())
+    if errors is None or len(errors.exceptions) > 1:
+        return errors or group
+    first = errors.exceptions[0]
     if isinstance(first, BaseExceptionGroup):
         return _cause(cast("BaseExceptionGroup[BaseException]", first))
     return first
