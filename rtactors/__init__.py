@@ -13,6 +13,8 @@ from rtactors.reply import Reply
 from rtactors.session import Session
 from rtactors.timing import Bounds, Deadlines
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Bounds",
     "ConfigurationError",

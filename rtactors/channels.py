@@ -1,6 +1,7 @@
 """Inboxes: how actors hear of one another. One each, typed, bounded, with an urgent lane that is taken first."""
 
 from collections import deque
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 import anyio
@@ -61,7 +62,7 @@ class Inbox(Generic[T]):
 
     async def put(self, message: T) -> None:
         """Tell it in order, waiting for room."""
-        if not self.closed:
+        with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
             await self._sender.send(message)
 
     async def receive(self) -> T:

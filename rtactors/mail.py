@@ -245,7 +245,7 @@ class ResumeSegment(Struct, frozen=True):
 
 
 class SinkDeadline(Struct, frozen=True):
-    """The sink should have told the end of this segment by now, unless it was given other orders since the `order`th."""
+    """The sink should have told the end of this segment by now, unless it was given orders after the `order`th."""
 
     message_id: str
     order: int

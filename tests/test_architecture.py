@@ -66,6 +66,7 @@ ONLY = {
     "rtactors.loopback": [
         "rtactors.loopback",
         "rtactors.errors",
+        "rtactors.providers.base",
         "rtactors.providers.openai.wire",
         "rtactors.transports",
     ],
