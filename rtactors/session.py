@@ -3,7 +3,7 @@
 A session wires the five actors to one another in one task group. It steers nothing by itself.
 """
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
@@ -19,6 +19,7 @@ from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
 from rtactors.channels import Inbox
+from rtactors.clock import Clock
 from rtactors.errors import ConfigurationError, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role
@@ -67,6 +68,7 @@ class Session:
         self._tasks: TaskGroup
         self._count = 0
         self._open = False
+        self._clock = Clock()
         self._actors: set[anyio.CancelScope] = set()  # what each of them runs in
 
         ring = Ring(
@@ -75,7 +77,7 @@ class Session:
             sink=Inbox("sink", bounds.inbox),
             context=Inbox("context", bounds.inbox),
         )
-        surroundings = Surroundings(self._publish, capabilities, deadlines, bounds)
+        surroundings = Surroundings(self._publish, self._clock, capabilities, deadlines, bounds)
         self._transport = TransportActor(
             ring, surroundings, provider=provider, connect=connect or _websocket, fail=self._fail
         )
@@ -184,6 +186,7 @@ class Session:
         try:
             async with anyio.create_task_group() as self._tasks:
                 try:
+                    self._run(self._clock.run, "clock")
                     for actor in (self._sink, self._context, self._response, self._transport):
                         self._start(actor)
                     await self._transport.settled.wait()
@@ -230,14 +233,17 @@ class Session:
         self._failed.set()
 
     def _start(self, actor: Actor[Any]) -> None:
-        self._tasks.start_soon(self._supervised, actor, name=f"{actor.inbox.name} actor")
+        self._run(actor.run, f"{actor.inbox.name} actor")
 
-    async def _supervised(self, actor: Actor[Any]) -> None:
-        """An actor outlives the cancellation of the block, until the record is settled; its own crash ends all."""
+    def _run(self, run: Callable[[], Awaitable[None]], name: str) -> None:
+        self._tasks.start_soon(self._supervised, run, name=name)
+
+    async def _supervised(self, run: Callable[[], Awaitable[None]]) -> None:
+        """What outlives the cancellation of the block, until the record is settled; its own crash ends all."""
         with anyio.CancelScope(shield=True) as scope:
             self._actors.add(scope)
             try:
-                await actor.run()
+                await run()
             except BaseException:
                 self._stop_actors()
                 raise
@@ -281,9 +287,9 @@ def _websocket(endpoint: Endpoint) -> AbstractAsyncContextManager[Socket]:
 def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The one error in nested groups, so that `except SessionClosed` works; the group itself if there are several."""
     _, errors = group.split(anyio.get_cancelled_exc_class())
-    if errors is None or len(errors.exceptions) > 1:
+    first, *others = (errors or group).exceptions
+    if others:
         return errors or group
-    first = errors.exceptions[0]
     if isinstance(first, BaseExceptionGroup):
         return _cause(cast("BaseExceptionGroup[BaseException]", first))
     return first

@@ -5,6 +5,7 @@ import pytest
 
 from rtactors.actor import ReactiveActor
 from rtactors.channels import Inbox
+from rtactors.clock import Clock
 from rtactors.session_events import Problem, SessionEvent, Transition
 from statecharts import message as chart
 from statecharts.message import MESSAGE
@@ -14,7 +15,8 @@ pytestmark = pytest.mark.anyio
 
 class Diary(ReactiveActor[str]):
     def __init__(self) -> None:
-        super().__init__(Inbox("diary", 16), self.published_add)
+        self.clock = Clock()
+        super().__init__(Inbox("diary", 16), self.published_add, self.clock)
         self.published: list[SessionEvent] = []
         self.entries: list[tuple[float, str]] = []
 
@@ -36,11 +38,15 @@ async def test_reminders_come_in_time_and_in_order() -> None:
     diary.remind(2, "two again")
     diary.remind(3, "end")
     async with anyio.create_task_group() as tasks:
+        tasks.start_soon(diary.clock.run)
         tasks.start_soon(diary.run)
         await anyio.sleep(1.5)
         diary.inbox.send("in between")
+        diary.remind(0.25, "sooner")
+        await anyio.sleep(2)
+        tasks.cancel_scope.cancel()
     times = [(round(at - start, 6), what) for at, what in diary.entries]
-    assert times == [(1, "one"), (1.5, "in between"), (2, "two"), (2, "two again"), (3, "end")]
+    assert times == [(1, "one"), (1.5, "in between"), (1.75, "sooner"), (2, "two"), (2, "two again"), (3, "end")]
     assert diary.inbox.closed
 
 

@@ -35,6 +35,7 @@ FLOORS = {
     "words": [
         "rtactors.actor",
         "rtactors.channels",
+        "rtactors.clock",
         "rtactors.errors",
         "rtactors.event_stream",
         "rtactors.events",

@@ -23,7 +23,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
     """Plays one message and says what was heard of it."""
 
     def __init__(self, announced: mail.Announced, ring: Ring, surroundings: Surroundings) -> None:
-        super().__init__(announced.inbox, surroundings.publish)
+        super().__init__(announced.inbox, surroundings.publish, surroundings.clock)
         self.id = announced.event.item.id
         self._ring = ring
         self._rate = surroundings.capabilities.output_rate

@@ -98,7 +98,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     """`spawn` starts a message actor under the session's supervision."""
 
     def __init__(self, ring: Ring, surroundings: Surroundings, *, spawn: Callable[[MessageActor], None]) -> None:
-        super().__init__(ring.response, surroundings.publish)
+        super().__init__(ring.response, surroundings.publish, surroundings.clock)
         self._ring = ring
         self._surroundings = surroundings
         self._capabilities = surroundings.capabilities

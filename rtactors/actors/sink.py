@@ -44,7 +44,7 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
     def __init__(
         self, ring: Ring, surroundings: Surroundings, *, sink: sinks.Sink, fail: Callable[[RtactorsError], None]
     ) -> None:
-        super().__init__(ring.sink, surroundings.publish)
+        super().__init__(ring.sink, surroundings.publish, surroundings.clock)
         self._sink = sink
         self._fail = fail
         self._deadlines = surroundings.deadlines
