@@ -26,7 +26,7 @@ class ChartError(Exception):
     """The table itself is wrong; raised when the chart is built."""
 
 
-class IllegalEvent(Exception):  # noqa: N818 - named for what happened, as the field does
+class IllegalEvent(Exception):
     """An event came that its state has no edge for. Nothing happened."""
 
     def __init__(self, chart: str, life: "Life", event: object) -> None:

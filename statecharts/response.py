@@ -55,7 +55,9 @@ class Interrupted(Struct, frozen=True, tag=True, gc=False):
 
 
 class Abandoned(Struct, frozen=True, tag=True, gc=False):
-    """Who asked for it doesn't want it any more."""
+    """Who asked for it doesn't want it any more, or it can't be had."""
+
+    reason: str
 
 
 class Expired(Struct, frozen=True, tag=True, gc=False):
@@ -138,8 +140,8 @@ def stalled(id: str, _event: Expired) -> Fail:
     return Fail(id, "the server began it and then fell silent")
 
 
-def given_up(id: str, _event: Abandoned) -> Fail:
-    return Fail(id, "the request was given up")
+def given_up(id: str, event: Abandoned) -> Fail:
+    return Fail(id, event.reason)
 
 
 def interrupted_early(id: str, _event: Interrupted) -> Fail:

@@ -1,0 +1,13 @@
+"""Every async test runs on asyncio and on trio: in virtual time, or in real time if it needs sockets or a device."""
+
+import pytest
+
+from rtactors.testing.clock import Backend, real_backends, virtual_backend
+
+
+@pytest.fixture(params=real_backends(), ids=lambda backend: backend[0])
+def anyio_backend(request: pytest.FixtureRequest) -> Backend:
+    if any(request.node.get_closest_marker(real) for real in ("sockets", "device")):
+        return request.param
+    name, _ = request.param
+    return virtual_backend(name, seed=0 if name == "trio" else None)  # without a seed trio's order differs in each run

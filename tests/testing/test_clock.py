@@ -1,0 +1,166 @@
+"""Virtual time: on both backends, in every order, and a deadlock is found."""
+
+import threading
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import anyio
+import anyio.to_thread
+import pytest
+from anyio.lowlevel import checkpoint
+
+from rtactors.testing.clock import BackendName, Deadlock, loop_passes, real_backends, run_virtual
+
+backends = pytest.mark.parametrize("backend", [name for name, _ in real_backends()])
+DAY = timedelta(days=1).total_seconds()
+
+
+@backends
+def test_time_starts_at_zero_and_jumps_to_the_exact_moment(backend: BackendName) -> None:
+    async def program() -> list[float]:
+        times = [anyio.current_time()]
+        for moment in (0.1, 0.7, 0.7 + 1e-6, 1e6 + 1 / 3):
+            await anyio.sleep_until(moment)
+            times.append(anyio.current_time())
+        return times
+
+    assert run_virtual(program, backend=backend) == pytest.approx([0, 0.1, 0.7, 0.7 + 1e-6, 1e6 + 1 / 3], abs=1e-9)
+
+
+@backends
+def test_days_pass_in_no_time(backend: BackendName) -> None:
+    async def program() -> float:
+        async with anyio.create_task_group() as tasks:
+            for n in range(10):
+                tasks.start_soon(anyio.sleep, n * DAY)
+        return anyio.current_time()
+
+    assert run_virtual(program, backend=backend) == pytest.approx(9 * DAY)
+
+
+@backends
+def test_a_cancelled_timer_does_not_move_the_clock(backend: BackendName) -> None:
+    async def program() -> float:
+        for _ in range(300):  # enough for asyncio to sweep its heap
+            with anyio.move_on_after(DAY):
+                await checkpoint()
+        await anyio.sleep(1)
+        return anyio.current_time()
+
+    assert run_virtual(program, backend=backend) == 1
+
+
+@backends
+def test_results_errors_and_arguments_pass(backend: BackendName) -> None:
+    async def double(number: int) -> int:
+        await checkpoint()
+        if not number:
+            raise ValueError("zero")
+        return number * 2
+
+    assert run_virtual(double, 21, backend=backend) == 42
+    with pytest.raises(ValueError, match="zero"):
+        run_virtual(double, 0, backend=backend)
+
+
+async def forever() -> None:
+    await anyio.Event().wait()
+
+
+async def forever_among_others() -> None:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(forever, name="the one that waits")
+        tasks.start_soon(anyio.sleep, 1)
+
+
+async def forever_without_mercy() -> None:
+    try:
+        await forever()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await forever()
+
+
+@backends
+@pytest.mark.parametrize(
+    ("program", "named"),
+    [
+        (forever, "forever"),
+        (forever_among_others, "the one that waits in forever"),
+        (forever_without_mercy, "forever"),
+    ],
+)
+def test_a_deadlock_is_found_and_names_who_waits(
+    program: Callable[[], Awaitable[None]], named: str, backend: BackendName
+) -> None:
+    with pytest.raises(Deadlock, match=rf"{named} .*test_clock\.py:\d+"):
+        run_virtual(program, backend=backend)
+
+
+@backends
+def test_waiting_until_all_tasks_are_blocked_is_no_deadlock(backend: BackendName) -> None:
+    async def program() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(forever)
+            for _ in range(3):
+                await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+
+    run_virtual(program, backend=backend)
+
+
+async def turns() -> list[int]:
+    """In which order do twelve tasks take their turns?"""
+    taken: list[int] = []
+
+    async def take(number: int) -> None:
+        for _ in range(3):
+            await checkpoint()
+            taken.append(number)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(12):
+            tasks.start_soon(take, number)
+    return taken
+
+
+@backends
+def test_a_seed_gives_an_order_of_its_own_again_and_again(backend: BackendName) -> None:
+    orders = [run_virtual(turns, backend=backend, seed=seed) for seed in range(5)]
+    assert orders == [run_virtual(turns, backend=backend, seed=seed) for seed in range(5)]
+    assert len({tuple(order) for order in orders}) == 5
+
+
+def test_without_a_seed_asyncio_keeps_its_usual_order() -> None:
+    assert run_virtual(turns) == list(range(12)) * 3
+
+
+def test_passes_of_the_loop_are_counted() -> None:
+    async def program() -> int:
+        before = loop_passes()
+        for _ in range(5):
+            await checkpoint()
+        return loop_passes() - before
+
+    assert run_virtual(program) == 5
+
+
+@pytest.mark.anyio
+class TestInThePlugin:
+    async def test_time_is_virtual(self) -> None:
+        await anyio.sleep(DAY)
+        assert anyio.current_time() == pytest.approx(DAY)
+
+    async def test_each_test_has_its_own_clock(self) -> None:
+        assert anyio.current_time() < DAY
+
+    @pytest.mark.sockets
+    async def test_marked_sockets_it_may_wait_for_the_world(self) -> None:
+        assert await anyio.to_thread.run_sync(threading.get_ident) != threading.get_ident()
+
+
+def test_the_world_is_not_waited_for_in_virtual_time() -> None:
+    release = threading.Event()
+    with pytest.raises(Deadlock):
+        run_virtual(anyio.to_thread.run_sync, release.wait)
+    release.set()
