@@ -199,7 +199,8 @@ class ProviderError(Struct, frozen=True, tag=True, gc=False, kw_only=True):
 class Unknown(Struct, frozen=True, tag=True, gc=False):
     """An event that this adapter has no word for: passed on by name, never an error."""
 
-    type: str
+    name: str
+    """The provider's word for it."""
 
 
 ProviderEvent: TypeAlias = (
