@@ -12,6 +12,11 @@ class ConfigurationError(RtactorsError):
 class ConnectionFailed(RtactorsError):
     """The server could not be reached, or refused us."""
 
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        """True if the same attempt may succeed later: the cause is the network's or the server's, not the settings'."""
+
 
 class SessionClosed(RtactorsError):
     """The session is over; the reason is in the message."""

@@ -1,0 +1,140 @@
+"""Real websockets, on asyncio and on trio, through the `websockets` library.
+
+Whatever goes wrong while connecting is told as `ConnectionFailed`, whatever ends an open connection as `SocketClosed`.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from anyio import CancelScope, aclose_forcefully, get_cancelled_exc_class
+from websockets.exceptions import ConnectionClosed
+
+from rtactors.providers.base import Endpoint, Frame
+from rtactors.transports.base import Socket, SocketClosed
+from rtactors.transports.failures import connection_failed, reason
+
+MAX_MESSAGE_BYTES = 16 * 2**20
+"""A longer message ends the connection with code 1009."""
+OPEN_TIMEOUT_S = 10
+"""How long proxy, TCP, TLS and HTTP together may take."""
+CLOSE_TIMEOUT_S = 1
+"""How long the closing handshake may take before the connection is cut."""
+READ_BYTES = 2**16
+"""asyncio allocates this much for each read; its own 256 KiB cost more CPU than everything else done for an event."""
+MAX_REASON_BYTES = 123
+"""What a close frame can hold besides its code."""
+
+_logger = logging.getLogger(__name__)
+_logger.setLevel(logging.INFO)  # on DEBUG, websockets logs the request's headers, and with them the key
+
+
+@asynccontextmanager
+async def connect(endpoint: Endpoint, *, open_timeout: float = OPEN_TIMEOUT_S) -> AsyncGenerator[Socket]:
+    """Open a websocket. Leaving the block closes it; leaving it by cancellation cuts it, without a handshake.
+
+    Proxies are taken from the environment (`HTTPS_PROXY`, `SOCKS_PROXY`, `NO_PROXY`). A ping is sent every 20 s; no pong
+    for 20 s ends the connection with code 1011.
+
+    A cancelled `receive` loses nothing. A cancelled `send` has sent its frame or, on trio, cut the connection: half of
+    the frame may be on its way, and the other side would take whatever follows for the other half.
+
+    Raises:
+        ConnectionFailed: whatever the reason; `retryable` says whether to try again may help.
+
+    """
+    # anyio runs on one of two backends; this tells which, and imports neither.
+    open_socket = _open_asyncio if get_cancelled_exc_class() is asyncio.CancelledError else _open_trio
+    async with AsyncExitStack() as stack:
+        try:
+            opened = await stack.enter_async_context(open_socket(endpoint, open_timeout))
+        except Exception as error:  # noqa: BLE001 - nothing is lost: each becomes a ConnectionFailed that tells it
+            raise connection_failed(endpoint, error, open_timeout) from None  # what is told there may hold the key
+        yield opened
+
+
+@asynccontextmanager
+async def _open_asyncio(endpoint: Endpoint, open_timeout: float) -> AsyncGenerator[Socket]:
+    from websockets.asyncio.client import connect  # noqa: PLC0415 - one backend runs, the other isn't imported
+
+    connection = await connect(**_options(endpoint, open_timeout))
+    if hasattr(connection.transport, "max_size"):  # TLS and uvloop have other ways to read
+        connection.transport.max_size = READ_BYTES  # pyright: ignore[reportAttributeAccessIssue]
+    opened = _Socket(connection, connection.close)
+    try:
+        yield opened
+    except get_cancelled_exc_class():
+        connection.transport.abort()
+        raise
+    finally:
+        with CancelScope(shield=True):  # CLOSE_TIMEOUT_S is the limit
+            await opened.close()
+
+
+@asynccontextmanager
+async def _open_trio(endpoint: Endpoint, open_timeout: float) -> AsyncGenerator[Socket]:
+    from websockets.trio.client import connect  # noqa: PLC0415 - trio is optional
+
+    async with connect(**_options(endpoint, open_timeout)) as connection:
+        opened = _TrioSocket(connection, connection.aclose)
+        try:
+            yield opened
+        finally:
+            await opened.close()
+
+
+def _options(endpoint: Endpoint, open_timeout: float) -> dict[str, Any]:
+    """The arguments for the `connect` of either backend."""
+    for name, value in endpoint.headers.items():
+        if not value.isprintable():
+            raise ValueError(f"the header {name} holds a line break or another invisible character")
+    return {
+        "uri": endpoint.url,
+        "additional_headers": endpoint.headers,
+        "subprotocols": endpoint.subprotocols or None,
+        "compression": None,  # base64 of audio hardly shrinks
+        "max_size": MAX_MESSAGE_BYTES,
+        "open_timeout": open_timeout,
+        "close_timeout": CLOSE_TIMEOUT_S,
+        "logger": _logger,
+    }
+
+
+class _Socket:
+    def __init__(self, connection: Any, close: Any) -> None:  # noqa: ANN401 - of either backend, alike in these methods
+        self._connection = connection
+        self._close = close
+
+    async def send(self, frame: Frame) -> None:
+        try:
+            await self._connection.send(frame)
+        except ConnectionClosed as error:
+            raise _closed(error) from error
+
+    async def receive(self) -> Frame:
+        try:
+            return await self._connection.recv()
+        except ConnectionClosed as error:
+            raise _closed(error) from error
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        await self._close(code, reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))
+
+
+class _TrioSocket(_Socket):
+    async def send(self, frame: Frame) -> None:
+        try:
+            await super().send(frame)
+        except get_cancelled_exc_class():
+            await aclose_forcefully(self._connection.stream)
+            raise
+
+
+def _closed(error: ConnectionClosed) -> SocketClosed:
+    """Whoever closed first has said why; if nobody did, the network broke."""
+    close = error.sent if error.rcvd is None or error.rcvd_then_sent is False else error.rcvd
+    if close is None:
+        return SocketClosed(None, reason(error.__cause__) if error.__cause__ else "the connection broke off")
+    return SocketClosed(close.code, close.reason)

@@ -1,0 +1,483 @@
+"""Over real sockets: a websocket server, or something worse, in a thread; the client on asyncio and on trio."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+from websockets.sync.server import ServerConnection, serve
+
+from rtactors.errors import ConnectionFailed
+from rtactors.providers.base import Endpoint
+from rtactors.transports.base import SocketClosed
+from rtactors.transports.websocket import connect
+
+pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
+
+KEY = "sk-verysecret"
+CERTIFICATE = Path(__file__).parent / "localhost.pem"  # self-signed, with its key: for these tests only
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "SOCKS_PROXY", "WS_PROXY", "WSS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@contextmanager
+def websocket_server(handler: Callable[[ServerConnection], None], **options: Any) -> Generator[Endpoint]:
+    def handle(connection: ServerConnection) -> None:
+        try:
+            handler(connection)
+        except ConnectionClosed as closed:
+            closes.append(closed)
+        ended.set()
+
+    closes.clear()
+    ended = threading.Event()
+    with serve(handle, "127.0.0.1", 0, **options) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        port = server.socket.getsockname()[1]
+        yield Endpoint(url=f"ws://127.0.0.1:{port}/v1?model=m", headers={"Authorization": f"Bearer {KEY}"})
+        server.shutdown()
+        thread.join()
+
+
+closes: list[ConnectionClosed] = []
+"""How the connections of the current server ended."""
+
+
+@contextmanager
+def tcp_server(talk: Callable[[socket.socket], None]) -> Generator[int]:
+    """A server that can do anything: `talk` to each connection, then hang up."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                talk(connection)
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+def echo(connection: ServerConnection) -> None:
+    for frame in connection:
+        connection.send(frame)
+
+
+async def refused(endpoint: Endpoint, **options: float) -> ConnectionFailed:
+    with pytest.raises(ConnectionFailed) as caught:
+        async with connect(endpoint, **options):
+            pass
+    assert KEY not in str(caught.value)
+    return caught.value
+
+
+# ---------------------------------------------------------------------------------------------------- open sockets
+
+
+async def test_text_and_bytes_go_both_ways() -> None:
+    with websocket_server(echo) as endpoint:
+        async with connect(endpoint) as opened:
+            for frame in ("", "text ü", b"\x00\xff", "x" * 1_000_000):
+                await opened.send(frame)
+                assert await opened.receive() == frame
+    assert closes == []  # it ended properly, with 1000
+
+
+async def test_headers_query_and_subprotocols_reach_the_server() -> None:
+    seen: list[Request] = []
+
+    def look(connection: ServerConnection) -> None:
+        assert connection.request
+        seen.append(connection.request)
+        connection.send(str(connection.subprotocol))
+
+    with websocket_server(look, subprotocols=["realtime"]) as server:
+        endpoint = Endpoint(url=server.url, headers=server.headers, subprotocols=("realtime", "other"))
+        async with connect(endpoint) as opened:
+            assert await opened.receive() == "realtime"
+    assert seen[0].path == "/v1?model=m"
+    assert seen[0].headers["Authorization"] == f"Bearer {KEY}"
+    assert "Sec-WebSocket-Extensions" not in seen[0].headers
+
+
+async def test_ten_mebibytes_are_one_frame_like_any_other() -> None:
+    with websocket_server(echo, max_size=None) as endpoint:
+        async with connect(endpoint) as opened:
+            await opened.send(bytes(10 * 2**20))
+            assert len(await opened.receive()) == 10 * 2**20
+
+
+async def test_a_frame_beyond_the_limit_closes_with_1009() -> None:
+    with websocket_server(lambda connection: connection.send(bytes(17 * 2**20))) as endpoint:
+        async with connect(endpoint) as opened:
+            with pytest.raises(SocketClosed) as caught:
+                await opened.receive()
+    assert caught.value.code == 1009
+    assert "16777216 bytes" in caught.value.reason
+
+
+async def test_the_servers_close_is_told_with_code_and_reason_after_what_it_sent_before() -> None:
+    def say_and_close(connection: ServerConnection) -> None:
+        connection.send("last words")
+        connection.close(4001, "session expired")
+
+    with websocket_server(say_and_close) as endpoint:
+        async with connect(endpoint) as opened:
+            assert await opened.receive() == "last words"
+            for operation in (opened.receive, lambda: opened.send("too late"), opened.receive):
+                with pytest.raises(SocketClosed) as caught:
+                    await operation()
+                assert (caught.value.code, caught.value.reason) == (4001, "session expired")
+
+
+async def test_our_own_close_is_told_to_both_sides() -> None:
+    with websocket_server(echo) as endpoint:
+        async with connect(endpoint) as opened:
+            await opened.close(4002, "é" * 100)  # too long for a close frame
+            with pytest.raises(SocketClosed) as caught:
+                await opened.receive()
+            assert caught.value.code == 4002
+            await opened.close()
+    assert [(closed.rcvd.code, closed.rcvd.reason) for closed in closes if closed.rcvd] == [(4002, "é" * 61)]
+
+
+async def test_a_waiting_receive_ends_when_we_close() -> None:
+    with websocket_server(echo) as endpoint:
+        async with connect(endpoint) as opened, anyio.create_task_group() as tasks:
+
+            async def wait() -> None:
+                with pytest.raises(SocketClosed) as caught:
+                    await opened.receive()
+                assert caught.value.code == 1000
+
+            tasks.start_soon(wait)
+            await anyio.wait_all_tasks_blocked()
+            await opened.close()
+
+
+@pytest.mark.parametrize("reset", [True, False], ids=["reset", "end of stream"])
+async def test_a_broken_network_has_no_code(*, reset: bool) -> None:
+    def hang_up(connection: ServerConnection) -> None:
+        connection.recv()
+        if reset:
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+        connection.socket.shutdown(socket.SHUT_RD if reset else socket.SHUT_WR)
+        connection.socket.close()
+
+    with websocket_server(hang_up) as endpoint:
+        async with connect(endpoint) as opened:
+            await opened.send("hello")
+            with pytest.raises(SocketClosed) as caught:
+                await opened.receive()
+            assert caught.value.code is None
+            assert caught.value.reason
+            with pytest.raises(SocketClosed):
+                await opened.send("anybody there?")
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [(b"\xc1\x00", 1002), (b"\x81\x01\xff", 1007), (b"\x83\x00", 1002)],
+    ids=["reserved bit", "text that is not UTF-8", "unknown opcode"],
+)
+async def test_a_breach_of_the_protocol_closes_with_its_code(frame: bytes, code: int) -> None:
+    def breach(connection: ServerConnection) -> None:
+        connection.socket.sendall(frame)
+        connection.recv()
+
+    with websocket_server(breach) as endpoint:
+        async with connect(endpoint) as opened:
+            with pytest.raises(SocketClosed) as caught:
+                await opened.receive()
+    assert caught.value.code == code
+
+
+async def test_a_cancelled_receive_loses_nothing() -> None:
+    with websocket_server(echo) as endpoint:
+        async with connect(endpoint) as opened:
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                await opened.receive()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(opened.receive)
+                await anyio.wait_all_tasks_blocked()
+                tasks.cancel_scope.cancel()
+            await opened.send("still there")
+            assert await opened.receive() == "still there"
+
+
+async def test_a_cancelled_send_leaves_no_half_frame() -> None:
+    received: list[object] = []
+    listen = threading.Event()
+
+    def listen_late(connection: ServerConnection) -> None:
+        listen.wait()
+        received.extend(len(frame) for frame in connection)
+
+    sent, cut = 0, False
+    with websocket_server(listen_late, max_size=None) as endpoint:
+        async with connect(endpoint) as opened:
+            try:
+                with anyio.move_on_after(0.1):  # until every buffer on the way is full
+                    while True:
+                        await opened.send(bytes(2**20))
+                        sent += 1
+            finally:
+                listen.set()
+            try:
+                await opened.send(b"1")
+            except SocketClosed:
+                cut = True
+    # On asyncio the frame went whole and others may follow, on trio the connection was cut.
+    assert received in ([2**20] * sent, [2**20] * (sent + 1)) if cut else received == [2**20] * (sent + 1) + [1]
+
+
+async def test_leaving_by_cancellation_cuts_the_connection_at_once() -> None:
+    with websocket_server(echo) as endpoint:
+        with anyio.CancelScope() as scope:
+            async with connect(endpoint) as opened:
+                await opened.send("hello")
+                assert await opened.receive() == "hello"
+                scope.cancel()
+                await opened.receive()
+        assert scope.cancelled_caught
+    assert [closed.rcvd for closed in closes] == [None]
+
+
+async def test_an_error_inside_passes_as_it_is() -> None:
+    with websocket_server(echo) as endpoint, pytest.raises(ConnectionResetError, match="mine"):
+        async with connect(endpoint):
+            raise ConnectionResetError("mine")
+
+
+async def test_a_connection_attempt_can_be_cancelled() -> None:
+    accepted = threading.Event()
+    release = threading.Event()
+
+    def silent(_: socket.socket) -> None:
+        accepted.set()
+        release.wait()
+
+    async def attempt() -> None:
+        async with connect(Endpoint(url=f"ws://127.0.0.1:{port}")):
+            pass
+
+    with tcp_server(silent) as port:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(attempt)
+            await anyio.to_thread.run_sync(accepted.wait)
+            tasks.cancel_scope.cancel()
+        release.set()
+
+
+# ----------------------------------------------------------------------------------------- ways that it does not open
+
+
+async def test_connection_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    error = await refused(Endpoint(url=f"ws://127.0.0.1:{port}/v1"))
+    assert f"nothing answers at ws://127.0.0.1:{port}/v1 (Connection refused): check that the server" in str(error)
+    assert error.retryable
+
+
+async def test_connection_refused_by_name_over_both_protocols() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert "(Connection refused)" in str(await refused(Endpoint(url=f"ws://localhost:{port}")))
+
+
+async def test_unknown_host() -> None:
+    error = await refused(Endpoint(url="ws://no-such-host.invalid/v1"))
+    assert "the host of ws://no-such-host.invalid/v1 was not found" in str(error)
+    assert error.retryable
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.example/v1",
+        "api.example",
+        "",
+        "wss://",
+        f"wss://:{KEY}@/",
+        "ws://h:port/",
+        "ws://" + "a" * 64 + "/",
+    ],
+)
+async def test_bad_url(url: str) -> None:
+    error = await refused(Endpoint(url=f"{url}?key={KEY}"))
+    assert str(error)
+    assert not error.retryable
+
+
+async def test_a_key_with_a_line_break() -> None:
+    error = await refused(Endpoint(url="ws://127.0.0.1:9", headers={"Authorization": f"Bearer {KEY}\n"}))
+    assert "the header Authorization holds a line break" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "advice", "retryable"),
+    [
+        (400, "check the URL and the model's name", False),
+        (401, "check the API key", False),
+        (403, "check that the API key may use this model", False),
+        (404, "check the URL and the model's name", False),
+        (429, "wait before trying again", True),
+        (500, "try again later", True),
+        (503, "try again later", True),
+        (200, "check the URL", False),
+    ],
+)
+@pytest.mark.parametrize(
+    ("body", "quoted"),
+    [
+        ('{"error": {"message": "No, not with %s.\\nReally.", "code": "x"}}', " (No, not with ***. Really.)"),
+        ('{"error": "no %s"}', " (no ***)"),
+        ('{"message": "no %s"}', " (no ***)"),
+        ('[{"error": %s}]', ""),
+        ("<html>%s</html>", ""),
+        ("", ""),
+    ],
+    ids=["error object", "error", "message", "list", "html", "empty"],
+)
+async def test_refused_by_http_status(status: int, advice: str, body: str, quoted: str, *, retryable: bool) -> None:
+    def refuse(connection: ServerConnection, _: Request) -> Response:
+        return connection.respond(status, body.replace("%s", KEY))
+
+    with websocket_server(echo, process_request=refuse) as endpoint:
+        error = await refused(endpoint)
+    where = endpoint.url.partition("?")[0]
+    assert str(error).startswith(f"{where} refused the connection with HTTP {status}{quoted}: {advice}")
+    assert error.retryable is retryable
+
+
+@pytest.mark.parametrize("name", ["key", "access_token"])
+async def test_a_key_in_the_query_is_never_told(name: str) -> None:
+    def refuse(connection: ServerConnection, request: Request) -> Response:
+        return connection.respond(400, f'{{"error": "{request.path}"}}')
+
+    with websocket_server(echo, process_request=refuse) as endpoint:
+        error = await refused(Endpoint(url=f"{endpoint.url}&{name}={KEY}"))
+    assert f"(/v1?model=m&{name}=***)" in str(error)
+
+
+async def test_a_key_in_a_subprotocol_is_never_told() -> None:
+    def refuse(connection: ServerConnection, request: Request) -> Response:
+        return connection.respond(400, f'{{"error": "{request.headers["Sec-WebSocket-Protocol"]}"}}')
+
+    with websocket_server(echo, process_request=refuse) as endpoint:
+        error = await refused(Endpoint(url=endpoint.url, subprotocols=("realtime", f"openai-insecure-api-key.{KEY}")))
+    assert "openai-insecure-api-key.***" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "is not a websocket server"),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "is not a websocket server (missing Connection header)"),
+        (b"", "hung up before it answered"),
+        (b"HTTP/1.1 1", "hung up before it answered"),
+    ],
+    ids=["ssh", "101 without the rest", "nothing", "half a line"],
+)
+async def test_not_a_websocket_server(answer: bytes, told: str) -> None:
+    def talk(connection: socket.socket) -> None:
+        connection.recv(2**16)
+        connection.sendall(answer)
+
+    with tcp_server(talk) as port:
+        assert told in str(await refused(Endpoint(url=f"ws://127.0.0.1:{port}/")))
+
+
+async def test_no_answer_in_time() -> None:
+    release = threading.Event()
+
+    def silent(_: socket.socket) -> None:
+        release.wait()
+
+    with tcp_server(silent) as port:
+        error = await refused(Endpoint(url=f"ws://127.0.0.1:{port}/"), open_timeout=0.05)
+        release.set()
+    assert "did not answer within 0.05 s" in str(error)
+    assert error.retryable
+
+
+def tls() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    return context
+
+
+async def test_tls_with_a_trusted_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    with websocket_server(echo, ssl=tls()) as endpoint:
+        async with connect(Endpoint(url=endpoint.url.replace("ws:", "wss:"))) as opened:
+            await opened.send("hello")
+            assert await opened.receive() == "hello"
+
+
+async def test_tls_with_a_certificate_that_nobody_signed() -> None:
+    with websocket_server(echo, ssl=tls()) as endpoint:
+        error = await refused(Endpoint(url=endpoint.url.replace("ws:", "wss:")))
+    assert "can't be trusted (self-signed certificate)" in str(error)
+    assert not error.retryable
+
+
+async def test_tls_to_a_server_without() -> None:
+    with websocket_server(echo) as endpoint:
+        error = await refused(Endpoint(url=endpoint.url.replace("ws:", "wss:")))
+    assert "does not speak TLS" in str(error) or "hung up before it answered" in str(error)
+    assert "ws" in str(error).partition(": ")[2]
+
+
+async def test_no_tls_to_a_server_with_it() -> None:
+    with websocket_server(echo, ssl=tls()) as endpoint:
+        error = await refused(endpoint)
+    assert "check the URL" in str(error)
+    assert "ws or wss" in str(error)
+
+
+async def test_a_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    def talk(connection: socket.socket) -> None:
+        connection.recv(2**16)
+        connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+
+    with tcp_server(talk) as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:{KEY}@127.0.0.1:{port}")
+        error = await refused(Endpoint(url="wss://api.example/v1"))
+    assert "the proxy refused to connect to wss://api.example/v1 with HTTP 407" in str(error)
+
+
+@pytest.mark.parametrize("proxy", [f"ftp://user:{KEY}@127.0.0.1", f"http://{KEY}@127.0.0.1"])
+async def test_a_proxy_that_is_none(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    assert "proxy set in the environment is not valid" in str(await refused(Endpoint(url="wss://api.example/v1")))
+
+
+async def test_a_socks_proxy_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOCKS_PROXY", "socks5://127.0.0.1:9")
+    assert "pip install python-socks" in str(await refused(Endpoint(url="wss://api.example/v1")))
