@@ -1,3 +1,5 @@
+"""A pair of sockets in memory: order, bounds, closing, breaking."""
+
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
