@@ -3,18 +3,21 @@
 A `Chart` is a literal table of edges. It runs on one shared flat `transitions.Machine`; what lives through it is a
 `Life`, two slots wide. `fire` is synchronous and runs to completion: the life moves and the effects come back as data,
 for an actor to carry out. Guards and effects are named pure functions of the event, so the same events always give
-the same states and effects. An event that a state does not expect raises `IllegalEvent`, and nothing happens.
+the same states and effects. A chart is total: what a state does with an event is known before it comes. It handles it,
+it ignores it on purpose, or `fire` raises `IllegalEvent` and nothing happens.
 
 This is the only module that imports `transitions`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, Never, TypeAlias, TypeVar, overload
 
 from transitions import Machine, MachineError
 
 EventT = TypeVar("EventT")
 EffectT = TypeVar("EffectT")
+EventT_co = TypeVar("EventT_co", covariant=True)
+EffectT_co = TypeVar("EffectT_co", covariant=True)
 
 Reaction: TypeAlias = Literal["handled", "ignored", "error"]
 
@@ -23,7 +26,7 @@ class ChartError(Exception):
     """The table itself is wrong; raised when the chart is built."""
 
 
-class IllegalEvent(Exception):  # noqa: N818 - named for what happened, as the field does
+class IllegalEvent(Exception):
     """An event came that its state has no edge for. Nothing happened."""
 
     def __init__(self, chart: str, life: "Life", event: object) -> None:
@@ -47,30 +50,47 @@ class Life:
         return f"Life({self.id!r}, {self.state!r})"
 
 
-class Edge(NamedTuple):
+class Edge(NamedTuple, Generic[EventT_co, EffectT_co]):
     """From `source`, when `event` comes and `guard` holds, to `target`, returning what `effects` make."""
 
     source: str
-    event: type[Any]
+    event: type[EventT_co]
     target: str
     guard: Callable[[Any], bool] | None
-    effects: tuple[Callable[[str, Any], Any], ...]
+    effects: tuple[Callable[[str, Any], EffectT_co], ...]
 
     @property
     def label(self) -> str:
         """`event [guard] / effect, effect`, as diagrams write it."""
-        guard = f" [{self.guard.__name__}]" if self.guard else ""
-        effects = f" / {', '.join(effect.__name__ for effect in self.effects)}" if self.effects else ""
+        guard = f" [{name_of(self.guard)}]" if self.guard else ""
+        effects = f" / {', '.join(name_of(effect) for effect in self.effects)}" if self.effects else ""
         return f"{self.event.__name__}{guard}{effects}"
 
 
+def name_of(function: Callable[..., object]) -> str:
+    """A guard's or effect's name, as diagrams show it."""
+    return getattr(function, "__name__", repr(function))
+
+
+@overload
+def on(
+    source: str, event: type[EventT], target: str, *, when: Callable[[EventT], bool] | None = None
+) -> Edge[EventT, Never]: ...
+@overload
 def on(
     source: str,
     event: type[EventT],
     target: str,
-    *effects: Callable[[str, EventT], object],
+    *effects: Callable[[str, EventT], EffectT],
     when: Callable[[EventT], bool] | None = None,
-) -> Edge:
+) -> Edge[EventT, EffectT]: ...
+def on(
+    source: str,
+    event: type[EventT],
+    target: str,
+    *effects: Callable[[str, EventT], EffectT],
+    when: Callable[[EventT], bool] | None = None,
+) -> Edge[EventT, EffectT]:
     """One row of a table. `when` and `effects` are named functions of this event (effects get the life's id too)."""
     return Edge(source, event, target, when, effects)
 
@@ -78,8 +98,9 @@ def on(
 class Chart(Generic[EventT, EffectT]):
     """A lifecycle: states with what they mean, and the edges between them.
 
-    Edges of the same state and event are tried in the order of the table. `ignored` names what a state ignores on
-    purpose; every other event is an error there. Raises ChartError if the table is not sound.
+    The first state is the initial one. Edges of the same state and event are tried in the order of the table, and the
+    last has no guard. `ignored` names what a state ignores on purpose; every other event is an error there. Raises
+    ChartError if the table is not sound.
     """
 
     def __init__(
@@ -88,14 +109,14 @@ class Chart(Generic[EventT, EffectT]):
         *,
         states: Mapping[str, str],
         final: Mapping[str, str],
-        edges: Sequence[Edge],
+        edges: Sequence[Edge[EventT, EffectT]],
         ignored: Mapping[str, Sequence[type[EventT]]],
     ) -> None:
         self.name = name
         self.states = {**states, **final}
         self.initial = next(iter(states), "")
         self.final = tuple(final)
-        self.edges = tuple(edges)
+        self.edges: tuple[Edge[EventT, EffectT], ...] = tuple(edges)
         self.ignored = {state: tuple(events) for state, events in ignored.items()}
         self.events: dict[str, type[EventT]] = {}
         """Every event that the chart knows, by name, in the order of the table."""
@@ -103,7 +124,9 @@ class Chart(Generic[EventT, EffectT]):
             if self.events.setdefault(event.__name__, event) is not event:
                 raise ChartError(f"chart {name}: two different events are called {event.__name__}")
         self._validate(set(states) & set(final))
-        self._machine = self._build()
+        machine = self._build()
+        # By type, not by name: charts share names such as `Expired`, and another chart's event is illegal here.
+        self._triggers = {event: machine.events[name] for name, event in self.events.items()}
 
     def start(self, id: str) -> Life:
         """A new life, in the initial state."""
@@ -112,7 +135,7 @@ class Chart(Generic[EventT, EffectT]):
     def fire(self, life: Life, event: EventT) -> tuple[EffectT, ...]:
         """Let the event happen: the life moves, the effects are returned. Raises IllegalEvent; then nothing moved."""
         effects: list[EffectT] = []
-        trigger = self._machine.events.get(type(event).__name__)
+        trigger = self._triggers.get(type(event))
         try:
             moved = trigger is not None and trigger.trigger(life, life.id, event, effects)
         except MachineError:
@@ -125,12 +148,14 @@ class Chart(Generic[EventT, EffectT]):
         """What a state does with an event, whatever its guards say."""
         if event in self.ignored.get(state, ()):
             return "ignored"
-        return "handled" if any(edge.source == state and edge.event is event for edge in self.edges) else "error"
+        return "handled" if self.edges_on(state, event) else "error"
+
+    def edges_on(self, state: str, event: type[EventT]) -> tuple[Edge[EventT, EffectT], ...]:
+        """The edges of a state for an event, in the order in which they are tried."""
+        return tuple(edge for edge in self.edges if edge.source == state and edge.event is event)
 
     def _build(self) -> Machine:
-        machine = Machine(
-            model=None, states=list(self.states), initial=self.initial, auto_transitions=False, send_event=False
-        )
+        machine = Machine(model=None, states=list(self.states), initial=self.initial, auto_transitions=False)
         for edge in self.edges:
             machine.add_transition(
                 edge.event.__name__,
@@ -145,33 +170,44 @@ class Chart(Generic[EventT, EffectT]):
         return machine
 
     def _validate(self, both: set[str]) -> None:
-        problems = [f"{state} is both final and not" for state in sorted(both)]
-        problems += [] if self.initial else ["there is no initial state"]
+        problems = [] if self.initial else ["there is no initial state"]
+        problems += [f"{state} is both final and not" for state in sorted(both)]
+        problems += [
+            f"the state {state!r} needs a name of letters, digits and underscores, which every drawing can spell"
+            for state in self.states
+            if not state.isidentifier()
+        ]
         for edge in self.edges:
             unknown = {edge.source, edge.target} - self.states.keys()
             problems += [f"`{edge.label}` names the unknown state {state}" for state in sorted(unknown)]
             if edge.source in self.final:
                 problems.append(f"`{edge.label}` leaves the final state {edge.source}")
-            for function in (edge.guard, *edge.effects):
-                if function is not None and not function.__name__.isidentifier():
-                    problems.append(f"`{edge.label}` uses a function without a name")
         for state, events in self.ignored.items():
             if state not in self.states:
                 problems.append(f"the unknown state {state} ignores events")
             problems += [
-                f"{state} both handles and ignores {event.__name__}"
-                for event in events
-                if any(edge.source == state and edge.event is event for edge in self.edges)
+                f"{state} both handles and ignores {event.__name__}" for event in events if self.edges_on(state, event)
             ]
-        problems += self._ambiguous()
+        problems += self._misnamed() + self._ambiguous()
         if not problems:
             problems += self._unreachable()
         if problems:
             raise ChartError(f"chart {self.name}: {'; '.join(problems)}")
 
+    def _misnamed(self) -> list[str]:
+        problems: list[str] = []
+        known: dict[str, Callable[..., object]] = {}
+        for edge in self.edges:
+            for function in (*([edge.guard] if edge.guard else []), *edge.effects):
+                if not name_of(function).isidentifier():
+                    problems.append(f"`{edge.label}` uses a function without a name")
+                elif known.setdefault(name_of(function), function) is not function:
+                    problems.append(f"two different functions are called {name_of(function)}")
+        return problems
+
     def _ambiguous(self) -> list[str]:
         problems: list[str] = []
-        seen: dict[tuple[str, type[Any]], list[Callable[[Any], bool] | None]] = {}
+        seen: dict[tuple[str, type[EventT]], list[Callable[[Any], bool] | None]] = {}
         for edge in self.edges:
             guards = seen.setdefault((edge.source, edge.event), [])
             if None in guards:
@@ -179,6 +215,11 @@ class Chart(Generic[EventT, EffectT]):
             elif edge.guard in guards:
                 problems.append(f"`{edge.label}` from {edge.source} stands there twice")
             guards.append(edge.guard)
+        problems += [
+            f"{state} may find no edge for {event.__name__}: its last edge needs to be one without a guard"
+            for (state, event), guards in seen.items()
+            if None not in guards
+        ]
         return problems
 
     def _unreachable(self) -> list[str]:

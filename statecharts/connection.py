@@ -80,6 +80,10 @@ def tell_broken(_id: str, event: Broken) -> TellClosed:
     return TellClosed(event.reason)
 
 
+def tell_unreachable(_id: str, _event: Expired) -> TellClosed:
+    return TellClosed("the server could not be reached in time")
+
+
 def tell_unanswered(_id: str, _event: Expired) -> TellClosed:
     return TellClosed("the server accepted the connection but did not set the session up in time")
 
@@ -97,7 +101,7 @@ CONNECTION: Chart[ConnectionEvent, ConnectionEffect] = Chart(
         on("connecting", Opened, "configuring"),
         on("connecting", Broken, "closed", tell_broken),
         on("connecting", CloseAsked, "closed", tell_closed),
-        on("connecting", Expired, "closed", tell_unanswered),
+        on("connecting", Expired, "closed", tell_unreachable),
         on("configuring", Greeted, "configuring", configure),
         on("configuring", Configured, "ready", tell_ready),
         on("configuring", Broken, "closed", tell_broken),

@@ -4,11 +4,11 @@ The ledger says what an item should be; this says what the server holds, and wha
 way counts as done, so nothing is sent twice. An item that was never announced is not deleted, it is `condemned`: if it
 turns up, it is deleted then. An item that is wanted shorter (`Keep`) is cut once the server is known to hold more of it
 than was heard, and never otherwise. Acknowledgements and refusals come by item and by operation; a lost one is a
-transition (`Expired`), not a wait: an operation is sent once more, then the item is `unconfirmed` and said to be so.
-A refusal because the item does not exist is what a delete wanted.
+transition (`Expired`), not a wait: a cut or a delete is sent once more (a create is not: a server may take it twice),
+then the item is `unconfirmed` and said to be so. A refusal because the item does not exist is what a delete wanted.
 """
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -45,8 +45,8 @@ class Deleted(Struct, frozen=True, tag=True, gc=False):
 class Refused(Struct, frozen=True, tag=True, gc=False):
     """The operation in flight was refused."""
 
-    kind: str
-    """An `rtactors.events.ErrorKind`."""
+    kind: Literal["absent", "too_short", "other"]
+    """As in `rtactors.events.ErrorKind`, of which the rest mean `other` here."""
     message: str
     attempt: int
     limit_ms: int | None = None
@@ -57,6 +57,7 @@ class Expired(Struct, frozen=True, tag=True, gc=False):
 
     attempt: int
     heard_ms: int = 0
+    """What the cut in flight asked for, if it is one."""
 
 
 ItemEvent: TypeAlias = Create | Added | Keep | Drop | Truncated | Deleted | Refused | Expired
@@ -103,7 +104,12 @@ def first_time(event: Expired) -> bool:
     return event.attempt == 1
 
 
-def send_create(item_id: str, _event: Create | Expired) -> SendCreate:
+def first_cut(event: Expired) -> bool:
+    """A cut that was sent once. (Never at 0: see `holds_more`.)"""
+    return event.attempt == 1 and event.heard_ms > 0
+
+
+def send_create(item_id: str, _event: Create) -> SendCreate:
     return SendCreate(item_id)
 
 
@@ -128,7 +134,7 @@ def report_refused(item_id: str, event: Refused) -> Report:
 
 
 def report_unanswered(item_id: str, _event: Expired) -> Report:
-    return Report(item_id, "the server did not acknowledge, though it was asked twice")
+    return Report(item_id, "the server did not acknowledge what it was asked")
 
 
 ITEM: Chart[ItemEvent, ItemEffect] = Chart(
@@ -168,7 +174,7 @@ ITEM: Chart[ItemEvent, ItemEffect] = Chart(
         on("truncating", Refused, "truncating", send_truncate_shorter, when=shorter),
         on("truncating", Refused, "gone", when=absent),
         on("truncating", Refused, "unconfirmed", report_refused),
-        on("truncating", Expired, "truncating", send_truncate_again, when=first_time),
+        on("truncating", Expired, "truncating", send_truncate_again, when=first_cut),
         on("truncating", Expired, "unconfirmed", report_unanswered),
         on("truncated", Drop, "deleting", send_delete),
         on("truncated", Deleted, "gone"),

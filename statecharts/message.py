@@ -12,9 +12,9 @@ An interruption does not end a message whose segment is open at the sink: it ask
 report ends it. In an ended message whatever still arrives is ignored; deltas are no events of this chart.
 """
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from statecharts.chart import Chart, on
 
@@ -39,7 +39,7 @@ class PlaybackFinished(Struct, frozen=True, tag=True, gc=False, kw_only=True):
     heard_frames: int
     generated_frames: int
     """All that the server sent for it, also what we dropped."""
-    rate: int
+    rate: Annotated[int, Meta(gt=0)]
     """Hz."""
     complete: bool
     """True if the server will send no more of it."""
@@ -120,7 +120,7 @@ def heard_everything(event: PlaybackFinished) -> bool:
 
 def heard_something(event: PlaybackFinished) -> bool:
     """At least one whole millisecond, the unit that servers cut by."""
-    return _ms(event.heard_frames, event) > 0
+    return _heard_ms(event) > 0
 
 
 def segment_open(event: Interrupted) -> bool:
@@ -132,7 +132,7 @@ def stop_playback(message_id: str, _event: Interrupted) -> StopPlayback:
 
 
 def truncate(message_id: str, event: PlaybackFinished) -> Truncate:
-    return Truncate(message_id, _ms(event.heard_frames, event))
+    return Truncate(message_id, _heard_ms(event))
 
 
 def delete(message_id: str, _event: Interrupted | PlaybackFinished | Emptied) -> Delete:
@@ -145,7 +145,7 @@ def chat_message(message_id: str, event: PlaybackFinished) -> ChatMessage:
         message_id=message_id,
         heard_text=event.generated_text if everything else event.heard_text,
         generated_text=event.generated_text,
-        heard_ms=_ms(event.heard_frames, event),
+        heard_ms=_heard_ms(event),
         generated_ms=_ms(event.generated_frames, event),
         interrupted=not everything,
         started_at=event.started_at,
@@ -166,6 +166,11 @@ def chat_text(message_id: str, event: Shown) -> ChatMessage:
         stopped_at=event.at,
         confirmed=True,
     )
+
+
+def _heard_ms(event: PlaybackFinished) -> int:
+    # Never beyond what was generated, whatever a sink counts: servers refuse such a cut.
+    return _ms(min(event.heard_frames, event.generated_frames), event)
 
 
 def _ms(frames: int, event: PlaybackFinished) -> int:

@@ -171,6 +171,7 @@ PLAYBACK: Chart[PlaybackEvent, PlaybackEffect] = Chart(
         on("paused", Clear, "clearing", clear_segment),
         on("paused", Ended, "idle", tell_ended),
         on("paused", Lost, "lost", tell_unconfirmed),
+        on("clearing", Started, "clearing", tell_started),
         on("clearing", Ended, "idle", tell_ended),
         on("clearing", Expired, "idle", tell_unconfirmed),
         on("clearing", Lost, "lost", tell_unconfirmed),
@@ -180,7 +181,7 @@ PLAYBACK: Chart[PlaybackEvent, PlaybackEffect] = Chart(
         "open": (Pause, Resume),
         "playing": (Started, Resume),
         "paused": (Started, Pause, Expired),
-        "clearing": (Started, Finish, Clear, Pause, Resume),
+        "clearing": (Finish, Clear, Pause, Resume),
         "lost": (Begin, Started, Finish, Clear, Pause, Resume, Ended, Expired, Lost),
     },
 )

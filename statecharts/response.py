@@ -55,7 +55,9 @@ class Interrupted(Struct, frozen=True, tag=True, gc=False):
 
 
 class Abandoned(Struct, frozen=True, tag=True, gc=False):
-    """Who asked for it doesn't want it any more."""
+    """Who asked for it doesn't want it any more, or it can't be had."""
+
+    reason: str
 
 
 class Expired(Struct, frozen=True, tag=True, gc=False):
@@ -122,7 +124,7 @@ def cancel(_id: str, event: Interrupted | Created | Expired) -> Cancel:
     return Cancel(event.response_id)
 
 
-def interrupt_messages(id: str, _event: Interrupted | Expired) -> InterruptMessages:
+def interrupt_messages(id: str, _event: Interrupted | Expired | Done) -> InterruptMessages:
     return InterruptMessages(id)
 
 
@@ -138,8 +140,8 @@ def stalled(id: str, _event: Expired) -> Fail:
     return Fail(id, "the server began it and then fell silent")
 
 
-def given_up(id: str, _event: Abandoned) -> Fail:
-    return Fail(id, "the request was given up")
+def given_up(id: str, event: Abandoned) -> Fail:
+    return Fail(id, event.reason)
 
 
 def interrupted_early(id: str, _event: Interrupted) -> Fail:
@@ -169,8 +171,12 @@ RESPONSE: Chart[ResponseEvent, ResponseEffect] = Chart(
         on("requested", Interrupted, "abandoned", interrupted_early),
         on("requested", Abandoned, "abandoned", given_up),
         on("requested", Expired, "abandoned", unanswered),
+        on("requested", Done, "settled", when=all_heard),
+        on("requested", Done, "finishing"),
         on("abandoned", Created, "interrupted", cancel),
         on("abandoned", Refused, "settled"),
+        on("abandoned", Done, "settled", when=all_heard),
+        on("abandoned", Done, "finishing", interrupt_messages),
         on("active", MessageEnded, "active"),
         on("active", Done, "settled", when=all_heard),
         on("active", Done, "finishing"),

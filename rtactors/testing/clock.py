@@ -54,7 +54,7 @@ def virtual_backend(name: BackendName = "asyncio", *, seed: int | None = None) -
     """One backend with a virtual clock of its own, and with a seeded order of turns if wanted."""
     if name == "asyncio":
         return name, {"loop_factory": lambda: VirtualLoop(seed)}
-    import trio.testing  # noqa: PLC0415 - trio is optional
+    import trio.testing
 
     return name, {"clock": trio.testing.MockClock(autojump_threshold=0), "instruments": [_TrioWatch(seed)]}
 

@@ -1,0 +1,69 @@
+# Each target sets up what it needs in .venv: the locked packages, checked by hash, then this project, editable.
+# The stamps in .venv make the second run quick; they age with the locks and with pyproject.toml.
+#
+#   PYTHON   the Python to make .venv with, or several to try:  make test PYTHON=python3.12  (`make clean` to change it)
+#   ARGS     passed on to what the target runs:                 make test ARGS="-x -k truncate"
+
+PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/runtime.stamp
+DEV := $(VENV)/dev.stamp
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# Writes the locks; pinned here because it is the one tool that no lock can cover.
+UV := uv==0.13.8
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format bench docs lock clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(RUNTIME) ## run the main job: a spoken conversation, interrupted, with its record
+	$(BIN)/rtactors demo $(ARGS)
+
+test: $(DEV) ## run the tests
+	$(BIN)/pytest $(ARGS)
+
+lint: $(DEV) ## check style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+format: $(DEV) ## format, and fix what can be fixed by itself
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(DEV) ## measure, and keep the evidence in benchmarks/results
+	$(BIN)/python benchmarks/audio_event.py --json benchmarks/results/audio_event.json $(ARGS)
+
+docs: $(DEV) ## draw the pictures in docs again, from the charts themselves
+	$(BIN)/python -m statecharts.drawing docs $(ARGS)
+
+# Without ARGS=--upgrade, versions that still fit stay as they are.
+lock: pyproject.toml ## write the locks again (ARGS=--upgrade for the newest versions)
+	scripts/venv build/lock $(PYTHON)
+	build/lock/bin/python -m pip --quiet --disable-pip-version-check install '$(UV)'
+	$(call compile,runtime,--group build)
+	$(call compile,dev,--group dev --constraints locks/runtime.txt)
+
+# One lock for every Python from 3.11 on and every system; no index, file or path of this machine may get into it.
+compile = build/lock/bin/uv --no-config pip compile pyproject.toml --all-extras $(2) --output-file locks/$(1).txt \
+	--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command 'make lock' --quiet $(ARGS)
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build dist demo-output .pytest_cache .ruff_cache .hypothesis
+	find rtactors statecharts tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/%.stamp: locks/%.txt pyproject.toml | $(BIN)/python
+	@echo "installing $<"
+	@$(PIP) install --require-hashes --requirement $<
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BIN)/python:
+	@scripts/venv $(VENV) $(PYTHON)

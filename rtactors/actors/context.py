@@ -1,0 +1,277 @@
+"""The chat-context actor: writes the ledger, and reconciles the server's history with it.
+
+It alone writes the ledger. Whatever it learns of an item (announced, heard, cut, removed, acknowledged, refused) it
+compares what the server should hold with what the item's chart says it holds or is about to; the chart sends the
+difference, once. The work is that of the one item that changed, however long the conversation is.
+"""
+
+import anyio
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rtactors import events, mail
+from rtactors.actor import ReactiveActor
+from rtactors.events import Item
+from rtactors.history import HistoryItem
+from rtactors.ledger import Entry, Ledger
+from rtactors.reply import Reply
+from rtactors.ring import Ring, Surroundings
+from rtactors.session_events import Problem, Said, ToolCalled, UserSaid
+from statecharts import item as chart
+from statecharts.item import ITEM, ItemEvent
+from statecharts.message import ChatMessage, Delete, Truncate
+
+
+class _Operation(Struct, frozen=True):
+    """What was sent for an item and not answered yet."""
+
+    entry: Entry
+    attempt: int
+    audio_end_ms: int = 0
+    """Where it cuts, if it does."""
+
+
+_IN_FLIGHT = {"creating", "condemned", "truncating", "deleting"}
+"""The states of an item in which an operation of ours may be under way."""
+
+
+class ContextActor(ReactiveActor[mail.ContextMail]):
+    """Keeps the record. `ledger` is for others to read."""
+
+    def __init__(self, ring: Ring, surroundings: Surroundings) -> None:
+        super().__init__(ring.context, surroundings.publish, surroundings.clock)
+        self.ledger = Ledger()
+        self._ring = ring
+        self._capabilities = surroundings.capabilities
+        self._deadlines = surroundings.deadlines
+        self._operations: dict[str, _Operation] = {}
+        self._operation = 0
+        self._calls: dict[str, str] = {}  # call id -> id of the call's item, until it is answered
+        self._replies: dict[str, Reply] = {}  # by response id, those that are not over
+        self._asked: dict[str, str] = {}  # item id -> id of the reply that is to answer it, until it is acknowledged
+        self._quiet: list[anyio.Event] = []
+        self._items = 0
+        self._connected = True
+
+    def handle(self, message: mail.ContextMail) -> None:
+        match message:
+            case events.ItemAdded():
+                self._on_added(message)
+            case events.ItemDone():
+                self._on_item_done(message.item)
+            case events.ItemTruncated():
+                self._on_acknowledged(message.item_id, chart.Truncated(message.audio_end_ms))
+            case events.ItemDeleted():
+                self._on_acknowledged(message.item_id, chart.Deleted())
+            case events.InputCommitted():
+                if message.item_id not in self.ledger:
+                    self._know(Item(id=message.item_id, role="user"), message.previous_item_id)
+            case events.InputTranscript():
+                self._on_transcript(message)
+            case events.InputTranscriptFailed():
+                what = f"the user's turn {message.item_id} could not be transcribed: {message.message}"
+                self.publish(Problem(kind="other", message=what, operation=message.item_id))
+            case events.ProviderError():
+                self._on_refused(message)
+            case mail.MessageKnown():
+                self._know(message.item).response_id = message.response_id
+            case mail.Generated():
+                self._on_generated(message)
+            case mail.CallCompleted():
+                self._on_call(message.item)
+            case Truncate():
+                self._want_part(self.ledger[message.message_id])
+            case Delete():
+                self._want_nothing(self.ledger[message.message_id])
+            case ChatMessage():
+                self._on_said(message)
+            case mail.AddItem():
+                self._on_add(message)
+            case mail.RemoveItem():
+                if entry := self.ledger.get(message.item_id):
+                    self._want_nothing(entry)
+            case mail.SetHistory():
+                self._on_set_history(message.items)
+            case mail.AnswerCall():
+                self._on_answer(message)
+            case mail.ReplyStarted():
+                self._replies[message.response_id] = message.reply
+                message.reply.start(message.response_id)
+            case mail.ReplyOver():
+                self._replies.pop(message.reply.response_id or "", None)
+                message.reply.resolve(message.status, interrupted=message.interrupted, failure=message.failure)
+            case mail.ConnectionEnded():
+                self._connected = False
+                self._operations.clear()
+            case mail.Quiesce():
+                self._quiet.append(message.quiet)
+            case mail.OperationDeadline():
+                self._on_deadline(message.operation_id)
+        if self._quiet and not self._operations:
+            for quiet in self._quiet:
+                quiet.set()
+            self._quiet.clear()
+
+    # -- what the server says
+
+    def _on_added(self, event: events.ItemAdded) -> None:
+        entry = self._know(event.item, event.previous_item_id)
+        self.ledger.place(entry, event.previous_item_id)
+        self._asked.pop(entry.item.id, None)
+        self._fire(entry, chart.Added())
+        self._reconcile(entry)
+
+    def _on_item_done(self, item: Item) -> None:
+        entry = self._know(item)
+        if item.role != "assistant" or item.kind != "message":  # of messages their actor tells, who saw them generated
+            entry.item = replace(item, text=item.text or entry.item.text)
+
+    def _on_acknowledged(self, item_id: str, event: chart.Truncated | chart.Deleted) -> None:
+        entry = self.ledger.get(item_id)
+        if entry is None:
+            return
+        self._fire(entry, event)
+        if isinstance(event, chart.Deleted) and entry.wanted != "nothing":
+            what = f"item {item_id} was deleted on the server, though not by us; the history here keeps it"
+            self.publish(Problem(kind="other", message=what, operation=item_id))
+
+    def _on_transcript(self, event: events.InputTranscript) -> None:
+        entry = self._know(Item(id=event.item_id, role="user"))
+        if event.final:
+            entry.item = replace(entry.item, text=event.text)
+            self.publish(UserSaid(event.item_id, event.text, anyio.current_time()))
+
+    def _on_refused(self, error: events.ProviderError) -> None:
+        operation = self._operations.get(error.operation_id or "")
+        if operation is None:
+            return  # about something that has ended otherwise
+        entry, attempt = operation.entry, operation.attempt
+        kind = error.kind if error.kind in ("absent", "too_short") else "other"
+        self._fire(entry, chart.Refused(kind, error.message, attempt, error.limit_ms), attempt=attempt + 1)
+        self._operations.pop(error.operation_id or "", None)
+        if asked := self._asked.pop(entry.item.id, None):
+            self._ring.response.send(mail.StopReply(asked))
+
+    def _on_deadline(self, operation_id: str) -> None:
+        operation = self._operations.get(operation_id)
+        if operation is None:
+            return
+        entry, attempt = operation.entry, operation.attempt
+        self._fire(entry, chart.Expired(attempt, operation.audio_end_ms), attempt=attempt + 1)
+        self._operations.pop(operation_id, None)
+
+    # -- what was heard
+
+    def _on_generated(self, generated: mail.Generated) -> None:
+        entry = self.ledger[generated.message_id]
+        entry.generated_ms = max(entry.generated_ms, generated.ms)
+        entry.item = replace(entry.item, text=generated.text or entry.item.text, status=generated.status)
+        if entry.spoken and entry.spoken.heard_ms < entry.generated_ms:
+            self._want_part(entry)
+
+    def _on_said(self, spoken: ChatMessage) -> None:
+        entry = self.ledger[spoken.message_id]
+        entry.spoken = spoken
+        self._reconcile(entry)
+        said = entry.project()
+        if reply := self._replies.get(entry.response_id or ""):
+            reply.messages.append(said)
+        self.publish(Said(said))
+
+    # -- what the app wants
+
+    def _on_add(self, message: mail.AddItem) -> None:
+        entry = self._know(message.item, message.after)
+        self._fire(entry, chart.Create())
+        if message.then:
+            self._asked[entry.item.id] = message.then.reply.id
+            self._ring.response.send(message.then)
+
+    def _on_call(self, item: Item) -> None:
+        self._know(item).item = item
+        self._calls[item.call_id] = item.id
+        self.publish(ToolCalled(item.call_id, item.name, item.arguments))
+
+    def _on_answer(self, answer: mail.AnswerCall) -> None:
+        call_item = self._calls.pop(answer.call_id, None)
+        if call_item is None:
+            what = f"function call {answer.call_id} is unknown or was answered before; this output was not sent"
+            self.publish(Problem(kind="other", message=what, operation=answer.call_id))
+            return
+        item = Item(id=self._new_id(), kind="function_call_output", call_id=answer.call_id, output=answer.output)
+        self._on_add(mail.AddItem(item, after=call_item))
+
+    def _on_set_history(self, items: tuple[HistoryItem, ...]) -> None:
+        """Remove what is not among `items`, add what is new; what is there already stays as it is, cuts included."""
+        kept = {item.id for item in items if self._unchanged(item)}
+        for entry in list(self.ledger):
+            if entry.in_history and entry.item.id not in kept:
+                self._want_nothing(entry)
+        after = ""
+        for item in items:
+            if item.id in kept:
+                after = item.id
+            else:
+                new = Item(id=self._new_id(), kind=item.kind, role=item.role, text=item.heard_text)
+                self._on_add(mail.AddItem(new, after=after))
+                after = new.id
+
+    def _unchanged(self, item: HistoryItem) -> bool:
+        entry = self.ledger.get(item.id)
+        return entry is not None and entry.in_history and entry.project().heard_text == item.heard_text
+
+    # -- reconciling
+
+    def _know(self, item: Item, after: str | None = None) -> Entry:
+        """The entry of an item, which begins here if it is new."""
+        return self.ledger.get(item.id) or self.ledger.add(item, after)
+
+    def _want_part(self, entry: Entry) -> None:
+        if entry.wanted == "whole":
+            entry.wanted = "part"
+        self._reconcile(entry)
+
+    def _want_nothing(self, entry: Entry) -> None:
+        entry.wanted = "nothing"
+        self._reconcile(entry)
+
+    def _reconcile(self, entry: Entry) -> None:
+        """Let the server hold what it should of this item. What is on its way counts as done."""
+        if entry.wanted == "nothing" and self._capabilities.deletes:
+            self._fire(entry, chart.Drop())
+        elif entry.wanted == "part" and entry.spoken and self._capabilities.truncates:
+            self._fire(entry, chart.Keep(entry.spoken.heard_ms, entry.generated_ms))
+
+    def _fire(self, entry: Entry, event: ItemEvent, *, attempt: int = 1) -> None:
+        effects = self.fire(ITEM, entry.life, event)
+        if entry.operation and (effects or entry.life.state not in _IN_FLIGHT):
+            self._operations.pop(entry.operation, None)
+        for effect in effects:
+            match effect:
+                case chart.SendCreate():
+                    after = self.ledger.anchor(entry)
+                    self._send(events.CreateItem(self._begin(entry, attempt), entry.item, after))
+                case chart.SendTruncate():
+                    operation = self._begin(entry, attempt, effect.audio_end_ms)
+                    self._send(events.TruncateItem(operation, effect.item_id, effect.audio_end_ms))
+                case chart.SendDelete():
+                    self._send(events.DeleteItem(self._begin(entry, attempt), effect.item_id))
+                case chart.Report():
+                    what = f"item {effect.item_id}: {effect.problem}"
+                    self.publish(Problem(kind="other", message=what, operation=effect.item_id))
+
+    def _begin(self, entry: Entry, attempt: int, audio_end_ms: int = 0) -> str:
+        """A new operation for an item, which will be answered or expire."""
+        self._operation += 1
+        entry.operation = f"context-{self._operation}"
+        if self._connected:
+            self._operations[entry.operation] = _Operation(entry, attempt, audio_end_ms)
+            self.remind(self._deadlines.acknowledge, mail.OperationDeadline(entry.operation))
+        return entry.operation
+
+    def _send(self, command: events.Command) -> None:
+        self._ring.transport.urgent(command)
+
+    def _new_id(self) -> str:
+        self._items += 1
+        return f"rt_context_{self._items}"

@@ -1,0 +1,214 @@
+"""The transport actor: one connection to the server.
+
+It takes frames off the socket at once, always, and gives each event to the one it is for: audio and text straight to
+their message, everything else to the response and the context actor. It sends commands, control before audio.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+
+from rtactors import events, mail
+from rtactors.actor import Actor
+from rtactors.channels import Inbox
+from rtactors.errors import ConnectionFailed, RtactorsError, SessionClosed
+from rtactors.events import Item, OutputStarted, ProviderError
+from rtactors.providers.base import Provider
+from rtactors.ring import Ring, Surroundings
+from rtactors.session_events import ConnectionChanged, Problem, Unhandled
+from rtactors.transports.base import Connect, Socket, SocketClosed
+from statecharts import connection as chart
+from statecharts.connection import CONNECTION, ConnectionEvent
+
+
+class TransportActor(Actor[mail.TransportMail]):
+    """`settled` is set once the session is set up, or can't be; `closed` once the connection is over.
+
+    `fail` is told why the connection ended, if we did not want it.
+    """
+
+    def __init__(
+        self,
+        ring: Ring,
+        surroundings: Surroundings,
+        *,
+        provider: Provider,
+        connect: Connect,
+        fail: Callable[[RtactorsError], None],
+    ) -> None:
+        super().__init__(ring.transport, surroundings.publish)
+        self.settled = anyio.Event()
+        self.closed = anyio.Event()
+        self.session_id = ""
+        self._ring = ring
+        self._provider = provider
+        self._connect = connect
+        self._fail = fail
+        self._deadlines = surroundings.deadlines
+        self._bounds = surroundings.bounds
+        self._ready = False
+        self._life = CONNECTION.start("connection")
+        self._messages: dict[str, Inbox[mail.MessageMail]] = {}
+        self._known: set[str] = set()  # ids of messages that had an inbox: what still comes for an ended one is dropped
+        self._routes: dict[type, Callable[[Any], None]] = {
+            events.AudioDelta: self._to_message,
+            events.TextDelta: self._to_message,
+            events.TextDone: self._to_message,
+            events.AudioDone: self._to_message,
+            events.OutputStarted: self._on_output_started,
+            events.OutputDone: self._on_output_done,
+            events.ResponseStarted: ring.response.send,
+            events.ResponseDone: ring.response.send,
+            events.SpeechStarted: ring.response.send,
+            events.SpeechStopped: ring.response.send,
+            events.ItemAdded: ring.context.send,
+            events.ItemDone: ring.context.send,
+            events.ItemTruncated: ring.context.send,
+            events.ItemDeleted: ring.context.send,
+            events.InputCommitted: ring.context.send,
+            events.InputTranscript: ring.context.send,
+            events.InputTranscriptFailed: ring.context.send,
+            events.SessionStarted: self._on_session_started,
+            events.SessionConfigured: self._on_session_configured,
+            events.ProviderError: self._on_error,
+            events.Unknown: self._on_unknown,
+        }
+
+    async def run(self) -> None:
+        """Connect, then send and receive until either side ends it."""
+        try:
+            with anyio.move_on_after(self._deadlines.connect) as connecting:
+                async with self._connect(self._provider.endpoint()) as socket:
+                    self._fire(chart.Opened())
+                    async with anyio.create_task_group() as tasks:
+                        tasks.start_soon(self._read, socket)
+                        tasks.start_soon(self._lift_deadline, connecting)
+                        await self._write(socket)
+                        tasks.cancel_scope.cancel()
+        except ConnectionFailed as failure:
+            self._fire(chart.Broken(str(failure)))
+        else:
+            if connecting.cancelled_caught:
+                self._fire(chart.Expired())
+        finally:
+            self.inbox.close()
+            self.closed.set()
+
+    async def _lift_deadline(self, connecting: anyio.CancelScope) -> None:
+        await self.settled.wait()
+        connecting.deadline = float("inf")
+
+    # -- sending
+
+    async def _write(self, socket: Socket) -> None:
+        try:
+            while not self.ended:
+                message = await self.inbox.receive()
+                match message:
+                    case mail.CloseConnection():
+                        self._fire(chart.CloseAsked())
+                        self._fire(chart.Drained())
+                    case mail.Configure():
+                        for frame in self._provider.configure():
+                            await socket.send(frame)
+                    case _:
+                        for frame in self._provider.encode(message):
+                            await socket.send(frame)
+            await socket.close()
+        except SocketClosed as closed:
+            self._on_closed(closed)
+
+    # -- receiving
+
+    async def _read(self, socket: Socket) -> None:
+        decode = self._provider.decode
+        routes = self._routes
+        try:
+            while not self.ended:
+                for event in decode(await socket.receive()):
+                    routes[type(event)](event)
+        except SocketClosed as closed:
+            self._on_closed(closed)
+
+    def _to_message(self, event: events.AudioDelta | events.TextDelta | events.TextDone | events.AudioDone) -> None:
+        inbox = self._messages.get(event.item_id)
+        if inbox is None:
+            if event.item_id in self._known:
+                return
+            # A server that leaves the announcement out has made it with its first delta.
+            item = Item(id=event.item_id, role="assistant", status="in_progress")
+            inbox = self._announce(OutputStarted(event.response_id, 0, item))
+        inbox.send(event)
+
+    def _on_output_started(self, event: OutputStarted) -> None:
+        if event.item.kind == "message" and event.item.id not in self._known:
+            self._announce(event)
+
+    def _announce(self, event: OutputStarted) -> Inbox[mail.MessageMail]:
+        for ended in [item_id for item_id, inbox in self._messages.items() if inbox.closed]:
+            del self._messages[ended]
+        self._known.add(event.item.id)
+        inbox: Inbox[mail.MessageMail] = Inbox(f"message {event.item.id}", self._bounds.inbox)
+        self._messages[event.item.id] = inbox
+        self._ring.response.send(mail.Announced(event, inbox))
+        return inbox
+
+    def _on_output_done(self, event: events.OutputDone) -> None:
+        if inbox := self._messages.get(event.item.id):
+            inbox.send(event)
+        elif event.item.kind != "message":
+            self._ring.response.send(event)
+
+    def _on_session_started(self, event: events.SessionStarted) -> None:
+        self.session_id = event.session_id
+        self._fire(chart.Greeted(event.session_id))
+
+    def _on_session_configured(self, _event: events.SessionConfigured) -> None:
+        self._fire(chart.Configured())
+
+    def _on_unknown(self, event: events.Unknown) -> None:
+        self.publish(Unhandled(event.name))
+
+    def _on_error(self, error: ProviderError) -> None:
+        """To the operation that caused it; one without an owner is reported. Few end the session."""
+        owner = (error.operation_id or "").partition("-")[0]
+        if error.kind in {"fatal", "expired"} or not self._ready:
+            self._fire(chart.Broken(error.message))
+        elif owner == "context":
+            self._ring.context.send(error)
+        elif owner == "response":
+            self._ring.response.send(error)
+        else:
+            operation = error.operation_id or ""
+            self.publish(Problem(kind=error.kind, message=error.message, operation=operation, code=error.code))
+
+    # -- the connection's life
+
+    def _on_closed(self, closed: SocketClosed) -> None:
+        self._fire(chart.Broken(str(closed)))
+
+    def _fire(self, event: ConnectionEvent) -> None:
+        before = self._life.state
+        for effect in self.fire(CONNECTION, self._life, event):
+            match effect:
+                case chart.Configure():
+                    self.inbox.urgent(mail.Configure())
+                case chart.TellReady():
+                    self._ready = True
+                    self.settled.set()
+                case chart.TellClosed():
+                    self._on_ended(effect.reason)
+        if self._life.state != before:
+            reason = event.reason if isinstance(event, chart.Broken) else ""
+            self.publish(ConnectionChanged(self._life.state, reason, anyio.current_time()))
+
+    def _on_ended(self, reason: str) -> None:
+        self.ended = True
+        self.inbox.urgent(mail.CloseConnection())  # wakes the writer
+        ended = mail.ConnectionEnded(reason or "the session was closed")
+        self._ring.response.send(ended)
+        self._ring.context.send(ended)
+        if reason:
+            self._fail(SessionClosed(reason) if self._ready else ConnectionFailed(reason))
+        self.settled.set()

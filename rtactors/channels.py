@@ -1,0 +1,77 @@
+"""Inboxes: how actors hear of one another. One each, typed, bounded, with an urgent lane that is taken first."""
+
+from collections import deque
+from typing import Generic, TypeVar
+
+import anyio
+
+T = TypeVar("T")
+
+
+class InboxFull(Exception):
+    """An actor does not keep up with what it is told; the session ends with this as its cause."""
+
+
+class Inbox(Generic[T]):
+    """One actor's inbox: many may tell it something, one receives.
+
+    `send` and `urgent` return at once and raise InboxFull at `capacity`: an actor that falls so far behind is broken.
+    `put` waits for room instead, for apps that send faster than a network takes. What is sent to a closed inbox is
+    dropped: its actor has ended. `name` is for errors.
+    """
+
+    __slots__ = ("_news", "_room", "_sent", "_urgent", "capacity", "closed", "name")
+
+    def __init__(self, name: str, capacity: int) -> None:
+        self.name = name
+        self.capacity = capacity
+        self.closed = False
+        self._sent: deque[T] = deque()
+        self._urgent: deque[T] = deque()
+        self._news: anyio.Event | None = None  # there only while somebody waits for it
+        self._room: anyio.Event | None = None  # the same
+
+    def send(self, message: T) -> None:
+        """Tell it in order."""
+        self._add(self._sent, message)
+
+    def urgent(self, message: T) -> None:
+        """Tell it before everything that is not urgent."""
+        self._add(self._urgent, message)
+
+    async def put(self, message: T) -> None:
+        """Tell it in order, waiting for room."""
+        while len(self._sent) >= self.capacity and not self.closed:
+            if self._room is None:
+                self._room = anyio.Event()
+            await self._room.wait()
+        self.send(message)
+
+    async def receive(self) -> T:
+        """The next message. Waits, and so lets others run, only if there is none."""
+        while not self._urgent and not self._sent:
+            self._news = anyio.Event()
+            await self._news.wait()
+        if self._urgent:
+            return self._urgent.popleft()
+        if self._room is not None:
+            self._room.set()
+            self._room = None
+        return self._sent.popleft()
+
+    def close(self) -> None:
+        self.closed = True
+        self._sent.clear()
+        self._urgent.clear()
+        if self._room is not None:
+            self._room.set()
+
+    def _add(self, lane: deque[T], message: T) -> None:
+        if self.closed:
+            return
+        if len(lane) >= self.capacity:
+            raise InboxFull(f"the {self.name} actor does not keep up: {self.capacity} messages wait in its inbox")
+        lane.append(message)
+        if self._news is not None:
+            self._news.set()
+            self._news = None

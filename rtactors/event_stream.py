@@ -1,0 +1,44 @@
+"""A reader's view of what happens in a session: bounded, never in the way of the session."""
+
+from collections import deque
+
+import anyio
+
+from rtactors.session_events import Dropped, SessionEvent
+
+
+class EventStream:
+    """An async iterator over the events since it was made; ends when the session does.
+
+    At most `capacity` events wait for the reader. When more come, the oldest are left out and counted by a `Dropped`.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._waiting: deque[SessionEvent] = deque(maxlen=capacity)
+        self._dropped = 0
+        self._closed = False
+        self._news = anyio.Event()
+
+    def __aiter__(self) -> "EventStream":
+        return self
+
+    async def __anext__(self) -> SessionEvent:
+        while not self._waiting:
+            if self._closed:
+                raise StopAsyncIteration
+            self._news = anyio.Event()
+            await self._news.wait()
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            return Dropped(dropped)
+        return self._waiting.popleft()
+
+    def push(self, event: SessionEvent) -> None:
+        if len(self._waiting) == self._waiting.maxlen:
+            self._dropped += 1
+        self._waiting.append(event)
+        self._news.set()
+
+    def close(self) -> None:
+        self._closed = True
+        self._news.set()

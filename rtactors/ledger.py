@@ -1,0 +1,165 @@
+"""Our one record of the conversation: per item what was generated, what was heard, and what the server holds of it.
+
+Pure and synchronous; written by the context actor alone. The app's history is a projection of it. Items stand in the
+server's order, in a linked list, so that placing one costs the same in a conversation of ten items and of ten thousand.
+"""
+
+from collections.abc import Iterator
+from typing import Literal, TypeAlias
+
+from rtactors.events import Item
+from rtactors.history import HistoryItem
+from statecharts.chart import Life
+from statecharts.item import ITEM
+from statecharts.message import ChatMessage
+
+Wanted: TypeAlias = Literal["whole", "part", "nothing"]
+
+
+class Entry:
+    """One item of the conversation."""
+
+    __slots__ = (
+        "generated_ms",
+        "item",
+        "life",
+        "next",
+        "operation",
+        "previous",
+        "response_id",
+        "spoken",
+        "wanted",
+    )
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
+        self.life: Life = ITEM.start(item.id)
+        self.response_id: str | None = None
+        self.generated_ms = 0
+        self.spoken: ChatMessage | None = None
+        """How it was heard; None for what is not spoken, and for what is still pending or playing."""
+        self.wanted: Wanted = "whole"
+        """What the server is to hold of it."""
+        self.operation: str | None = None
+        """The id of what was last sent for it."""
+        self.previous: Entry | None = None
+        self.next: Entry | None = None
+
+    @property
+    def on_server(self) -> bool:
+        """Whether the server holds it, once what is on its way has arrived."""
+        return self.life.state in {"creating", "present", "truncating", "truncated", "unconfirmed"}
+
+    @property
+    def in_history(self) -> bool:
+        """Whether it was said: an assistant's message only when it was heard, all else unless it was removed."""
+        if self.wanted == "nothing":
+            return False
+        if self.item.kind == "message" and self.item.role == "assistant":
+            written = self.response_id is None and self.item.status == "completed"
+            return written or self.spoken is not None
+        return self.item.kind != "other"
+
+    def project(self) -> HistoryItem:
+        """What the app sees of it."""
+        item, spoken = self.item, self.spoken
+        if spoken is not None and spoken.interrupted:
+            heard_text = spoken.heard_text
+        else:
+            heard_text = item.text or (spoken.heard_text if spoken else "")
+        return HistoryItem(
+            id=item.id,
+            kind=item.kind,
+            role=item.role,
+            heard_text=heard_text,
+            generated_text=item.text or (spoken.generated_text if spoken else ""),
+            interrupted=spoken.interrupted if spoken else False,
+            heard_ms=spoken.heard_ms if spoken else 0,
+            generated_ms=max(self.generated_ms, spoken.generated_ms if spoken else 0),
+            started_at=spoken.started_at if spoken else None,
+            stopped_at=spoken.stopped_at if spoken else None,
+            confirmed=spoken.confirmed if spoken else True,
+            status=item.status,
+            phase=item.phase,
+            name=item.name,
+            call_id=item.call_id,
+            arguments=item.arguments,
+            output=item.output,
+        )
+
+
+class Ledger:
+    """The conversation's entries by id, and in the server's order."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._first: Entry | None = None
+        self._last: Entry | None = None
+
+    def __contains__(self, item_id: str) -> bool:
+        return item_id in self._entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        entry = self._first
+        while entry is not None:
+            yield entry
+            entry = entry.next
+
+    def __getitem__(self, item_id: str) -> Entry:
+        return self._entries[item_id]
+
+    def get(self, item_id: str) -> Entry | None:
+        return self._entries.get(item_id)
+
+    def add(self, item: Item, after: str | None = None) -> Entry:
+        """A new entry behind `after`: None is the end, `""` the front, as is an id that was never heard of the end."""
+        entry = self._entries[item.id] = Entry(item)
+        self._link(entry, after)
+        return entry
+
+    def place(self, entry: Entry, after: str | None) -> None:
+        """Move an entry to where the server says it stands; None and unknown ids leave it where it is."""
+        if after is None or after == entry.item.id or (after and after not in self._entries):
+            return
+        if (entry.previous.item.id if entry.previous else "") != after:
+            self._unlink(entry)
+            self._link(entry, after)
+
+    def history(self) -> list[HistoryItem]:
+        """What was said, in the order of the conversation."""
+        return [entry.project() for entry in self if entry.in_history]
+
+    def anchor(self, entry: Entry) -> str | None:
+        """What the server is to put `entry` behind: None for the end, `""` for the front, else an id it holds."""
+        if entry.next is None:
+            return None
+        before = entry.previous
+        while before is not None and not before.on_server:
+            before = before.previous
+        return before.item.id if before else ""
+
+    def _link(self, entry: Entry, after: str | None) -> None:
+        before = self._last if after is None else self._entries.get(after, self._last) if after else None
+        entry.previous = before
+        entry.next = before.next if before else self._first
+        if entry.previous:
+            entry.previous.next = entry
+        else:
+            self._first = entry
+        if entry.next:
+            entry.next.previous = entry
+        else:
+            self._last = entry
+
+    def _unlink(self, entry: Entry) -> None:
+        if entry.previous:
+            entry.previous.next = entry.next
+        else:
+            self._first = entry.next
+        if entry.next:
+            entry.next.previous = entry.previous
+        else:
+            self._last = entry.previous

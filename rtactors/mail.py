@@ -1,0 +1,353 @@
+"""What the actors tell one another, by whose inbox it goes into.
+
+Nobody reaches across the ring: an actor knows of another only the inbox, and of that only the type below. So an actor
+can be replaced, or one inserted before it, by giving its neighbours another inbox of the same type.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import anyio
+from msgspec import Struct
+
+from rtactors import events, history, reply
+from rtactors.channels import Inbox
+from rtactors.sinks import base as sinks
+from statecharts.message import ChatMessage, Delete, Truncate
+
+# ------------------------------------------------------------------------------------------------- to the transport
+
+
+class Configure(Struct, frozen=True):
+    """Send the provider's settings."""
+
+
+class CloseConnection(Struct, frozen=True):
+    """Send what was accepted, then close."""
+
+
+TransportMail: TypeAlias = events.Command | Configure | CloseConnection
+
+# ------------------------------------------------------------------------------------------------ to the response actor
+
+
+class Announced(Struct, frozen=True):
+    """A response announced a message; its audio and text already go into `inbox`."""
+
+    event: events.OutputStarted
+    inbox: "Inbox[MessageMail]"
+
+
+class RequestReply(Struct, frozen=True):
+    """Somebody wants the model to answer; `reply` is their handle."""
+
+    reply: reply.Reply
+    instructions: str | None = None
+
+
+class StopReply(Struct, frozen=True):
+    """They don't want this one any more: give it up if it has not started, interrupt it if it has."""
+
+    request_id: str
+
+
+class InterruptAll(Struct, frozen=True):
+    """Stop what is being said or about to be. Requests that wait for their turn keep it, unless `requests_too`."""
+
+    requests_too: bool = False
+
+
+class SetPaused(Struct, frozen=True):
+    """Hold what is being said, or let it go on."""
+
+    paused: bool
+
+
+class AudioBegan(Struct, frozen=True):
+    """The first audio of a message is here."""
+
+    message_id: str
+
+
+class MessagePlaying(Struct, frozen=True):
+    message_id: str
+    at: float
+
+
+class MessageStalled(Struct, frozen=True):
+    """Nothing came for a message in a long time, though it is not complete."""
+
+    message_id: str
+
+
+class MessageEnded(Struct, frozen=True):
+    """A message is full, partial or skipped: the floor is free."""
+
+    message_id: str
+
+
+class ConnectionEnded(Struct, frozen=True):
+    """Nothing more will come from the server."""
+
+    reason: str
+
+
+class Quiesce(Struct, frozen=True):
+    """Set `quiet` once nothing is under way here."""
+
+    quiet: anyio.Event
+
+
+class ResponseDeadline(Struct, frozen=True):
+    """A response is still in `state`, and nothing happened to it since its `step`th step."""
+
+    key: str
+    state: str
+    step: int
+    attempt: int
+
+
+class SlotDeadline(Struct, frozen=True):
+    """Time to ask a server again that was busy with something we don't know of."""
+
+
+class SpeechOver(Struct, frozen=True):
+    """The user's `turn`th turn counts as over, and a server that replies by itself has had its time to."""
+
+    turn: int
+
+
+ResponseMail: TypeAlias = (
+    Announced
+    | events.ResponseStarted
+    | events.OutputDone
+    | events.ResponseDone
+    | events.SpeechStarted
+    | events.SpeechStopped
+    | events.ProviderError
+    | RequestReply
+    | StopReply
+    | InterruptAll
+    | SetPaused
+    | AudioBegan
+    | MessagePlaying
+    | MessageStalled
+    | MessageEnded
+    | ConnectionEnded
+    | Quiesce
+    | ResponseDeadline
+    | SlotDeadline
+    | SpeechOver
+)
+
+# ------------------------------------------------------------------------------------------------- to a message actor
+
+
+class TakeFloor(Struct, frozen=True):
+    """It is this message's turn to be heard."""
+
+
+class InterruptMessage(Struct, frozen=True):
+    """Stop, whether or not anything of it was played."""
+
+
+class SuccessorBegan(Struct, frozen=True):
+    """Audio of a later message of the same response is here: servers send audio in the order of playback."""
+
+
+class GenerationEnded(Struct, frozen=True):
+    """Its response is done: nothing more of this message comes."""
+
+    status: events.ResponseStatus
+
+
+class SegmentOpened(Struct, frozen=True):
+    """The sink took the message: `write` queues PCM16 of whole frames."""
+
+    write: Callable[[bytes], None]
+
+
+class SegmentStarted(Struct, frozen=True):
+    at: float
+
+
+class SegmentPaused(Struct, frozen=True):
+    frames: int
+
+
+class SegmentResumed(Struct, frozen=True):
+    pass
+
+
+class SegmentStarved(Struct, frozen=True):
+    """All that was written has been heard."""
+
+
+class SegmentEnded(Struct, frozen=True):
+    frames: int
+    at: float
+    confirmed: bool
+
+
+class MessageDeadline(Struct, frozen=True):
+    """Time to see whether a message still moves: it had `generated` bytes when this was set."""
+
+    generated: int
+
+
+class TextDeadline(Struct, frozen=True):
+    """The text that trails a message's audio has had its time."""
+
+
+MessageMail: TypeAlias = (
+    events.AudioDelta
+    | events.AudioDone
+    | events.TextDelta
+    | events.TextDone
+    | events.OutputDone
+    | TakeFloor
+    | InterruptMessage
+    | SetPaused
+    | SuccessorBegan
+    | GenerationEnded
+    | SegmentOpened
+    | SegmentStarted
+    | SegmentPaused
+    | SegmentResumed
+    | SegmentStarved
+    | SegmentEnded
+    | MessageDeadline
+    | TextDeadline
+)
+
+# ---------------------------------------------------------------------------------------------------- to the sink actor
+
+
+class BeginSegment(Struct, frozen=True):
+    message_id: str
+    owner: Inbox[MessageMail]
+
+
+class FinishSegment(Struct, frozen=True):
+    message_id: str
+
+
+class ClearSegment(Struct, frozen=True):
+    message_id: str
+
+
+class PauseSegment(Struct, frozen=True):
+    message_id: str
+
+
+class ResumeSegment(Struct, frozen=True):
+    message_id: str
+
+
+class SinkDeadline(Struct, frozen=True):
+    """The sink should have told the end of this segment by now, unless it was given orders after the `order`th."""
+
+    message_id: str
+    order: int
+
+
+SinkMail: TypeAlias = (
+    BeginSegment | FinishSegment | ClearSegment | PauseSegment | ResumeSegment | SinkDeadline | sinks.Report
+)
+
+# ------------------------------------------------------------------------------------------------- to the context actor
+
+
+class MessageKnown(Struct, frozen=True):
+    """A response announced this item; whether the server's history holds it is told by the server."""
+
+    item: events.Item
+    response_id: str
+
+
+class Generated(Struct, frozen=True):
+    """What the server has made of a message so far; `complete` if it makes no more."""
+
+    message_id: str
+    ms: int
+    text: str
+    complete: bool
+    status: events.ItemStatus
+
+
+class CallCompleted(Struct, frozen=True):
+    """A function call is complete: it may run."""
+
+    item: events.Item
+
+
+class AddItem(Struct, frozen=True):
+    """Put an item into the conversation; then ask for `then`, if it can be had."""
+
+    item: events.Item
+    after: str | None = None
+    then: RequestReply | None = None
+
+
+class RemoveItem(Struct, frozen=True):
+    item_id: str
+
+
+class AnswerCall(Struct, frozen=True):
+    """The output of a function call. Sent to the server at most once."""
+
+    call_id: str
+    output: str
+
+
+class SetHistory(Struct, frozen=True):
+    """Make the conversation hold these items, in this order. What stands in it already stays as it is."""
+
+    items: tuple[history.HistoryItem, ...]
+
+
+class ReplyStarted(Struct, frozen=True):
+    reply: reply.Reply
+    response_id: str
+
+
+class ReplyOver(Struct, frozen=True):
+    """Each message of a reply has ended, or there is none (`failure` says why)."""
+
+    reply: reply.Reply
+    status: str
+    interrupted: bool
+    failure: str | None = None
+
+
+class OperationDeadline(Struct, frozen=True):
+    """The server should have acknowledged this operation by now."""
+
+    operation_id: str
+
+
+ContextMail: TypeAlias = (
+    events.ItemAdded
+    | events.ItemDone
+    | events.ItemTruncated
+    | events.ItemDeleted
+    | events.InputCommitted
+    | events.InputTranscript
+    | events.InputTranscriptFailed
+    | events.ProviderError
+    | MessageKnown
+    | Generated
+    | CallCompleted
+    | Truncate
+    | Delete
+    | ChatMessage
+    | AddItem
+    | RemoveItem
+    | SetHistory
+    | AnswerCall
+    | ReplyStarted
+    | ReplyOver
+    | ConnectionEnded
+    | Quiesce
+    | OperationDeadline
+)

@@ -1,0 +1,94 @@
+"""Our commands as OpenAI's frames. Each operation's id is its event's id, so that an error finds its way back."""
+
+from collections.abc import Sequence
+from typing import Final, assert_never
+
+from msgspec import UNSET
+
+from rtactors.errors import ConfigurationError
+from rtactors.events import (
+    AppendAudio,
+    CancelResponse,
+    ClearAudio,
+    Command,
+    CommitAudio,
+    CreateItem,
+    CreateResponse,
+    DeleteItem,
+    Item,
+    TruncateItem,
+)
+from rtactors.providers.base import Frame
+from rtactors.providers.openai import wire
+from rtactors.providers.openai.requests import metadata_of
+
+MAX_APPEND: Final = 15 * 2**20
+"""Bytes of audio that OpenAI takes in one event."""
+
+
+def text_frame(event: wire.ClientEvent) -> str:
+    """OpenAI takes text frames only."""
+    return wire.encoder.encode(event).decode()
+
+
+def encode(command: Command) -> Sequence[Frame]:
+    """See `rtactors.providers.base.Provider.encode`."""
+    if isinstance(command, AppendAudio):
+        audio = command.audio
+        return tuple(
+            text_frame(wire.InputAudioBufferAppend(audio=audio[start : start + MAX_APPEND]))
+            for start in range(0, len(audio), MAX_APPEND)
+        )
+    return (text_frame(_event(command)),)
+
+
+def _event(  # noqa: PLR0911 (a table: a case a command)
+    command: CommitAudio | ClearAudio | CreateItem | TruncateItem | DeleteItem | CreateResponse | CancelResponse,
+) -> wire.ClientEvent:
+    event_id = command.operation_id
+    match command:
+        case CommitAudio():
+            return wire.InputAudioBufferCommit(event_id=event_id)
+        case ClearAudio():
+            return wire.InputAudioBufferClear(event_id=event_id)
+        case CreateItem():
+            after = UNSET if command.after is None else command.after or "root"
+            return wire.ConversationItemCreate(_item(command.item), after, event_id=event_id)
+        case TruncateItem():
+            # An assistant's message has its audio in its first part.
+            return wire.ConversationItemTruncate(command.item_id, 0, command.audio_end_ms, event_id=event_id)
+        case DeleteItem():
+            return wire.ConversationItemDelete(command.item_id, event_id=event_id)
+        case CreateResponse():
+            return wire.ResponseCreate(_response(command), event_id=event_id)
+        case CancelResponse():
+            return wire.ResponseCancel(command.response_id, event_id=event_id)
+        case _:
+            assert_never(command)
+
+
+def _response(command: CreateResponse) -> wire.ResponseParams:
+    return wire.ResponseParams(
+        instructions=UNSET if command.instructions is None else command.instructions,
+        conversation="none" if command.out_of_band else UNSET,
+        metadata=metadata_of(command),
+    )
+
+
+def _item(item: Item) -> wire.Item:
+    match item.kind:
+        case "message" if item.role:
+            # An assistant's audio can't be given to a server, only its text.
+            part = wire.ContentPart(type="output_text" if item.role == "assistant" else "input_text", text=item.text)
+            return wire.Item("message", id=item.id or UNSET, role=item.role, content=[part])
+        case "function_call":
+            return wire.Item(
+                "function_call", id=item.id or UNSET, call_id=item.call_id, name=item.name, arguments=item.arguments
+            )
+        case "function_call_output":
+            return wire.Item("function_call_output", id=item.id or UNSET, call_id=item.call_id, output=item.output)
+        case _:
+            raise ConfigurationError(
+                f"can't create the item {item.id!r} of kind {item.kind!r} and role {item.role!r}: OpenAI takes "
+                "messages with a role, function calls and their outputs"
+            )

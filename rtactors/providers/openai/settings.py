@@ -1,0 +1,55 @@
+"""The settings of a session as they go to the server, and what they make the server do."""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias, cast
+
+import msgspec
+
+from rtactors.errors import ConfigurationError
+from rtactors.providers.base import Capabilities
+from rtactors.providers.openai import wire
+
+RATE: Final = 24_000
+"""Hz: the only one at which OpenAI takes and gives PCM16."""
+PCM: Final = wire.AudioFormat(type="audio/pcm", rate=RATE)
+
+Json: TypeAlias = dict[str, Any]
+
+
+def settings(session: wire.RealtimeSession, extra: Mapping[str, Any]) -> Json:
+    """`extra` over `session`, object by object. Null stays: on the wire it switches things off.
+
+    Raises ConfigurationError for what isn't JSON.
+    """
+    try:
+        return _merged(msgspec.to_builtins(session), msgspec.to_builtins(extra))
+    except TypeError as error:
+        raise ConfigurationError(f"a setting of the session can't be written as JSON: {error}") from None
+
+
+def capabilities(session: Json) -> Capabilities:
+    """Raises ConfigurationError if the audio isn't PCM16 at 24 kHz."""
+    audio = _object(session.get("audio"))
+    listens, speaks = _object(audio.get("input")), _object(audio.get("output"))
+    if not listens.get("format") == speaks.get("format") == msgspec.to_builtins(PCM):
+        raise ConfigurationError(f"extra_session may not change the audio format: it is PCM16 at {RATE} Hz")
+    detection = _object(listens.get("turn_detection"))
+    # Left out, both are true; and a server that isn't to reply still cancels on speech.
+    return Capabilities(
+        input_rate=RATE,
+        output_rate=RATE,
+        cancels_on_speech=bool(detection) and detection.get("interrupt_response") is not False,
+        replies_to_speech=bool(detection) and detection.get("create_response") is not False,
+    )
+
+
+def _merged(under: Json, over: Json) -> Json:
+    merged = dict(under)
+    for key, value in over.items():
+        both_objects = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merged(merged[key], cast("Json", value)) if both_objects else value
+    return merged
+
+
+def _object(value: object) -> Json:
+    return cast("Json", value) if isinstance(value, dict) else {}

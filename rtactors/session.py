@@ -1,0 +1,295 @@
+"""What an app holds: one spoken conversation, whose record equals what was heard.
+
+A session wires the five actors to one another in one task group. It steers nothing by itself.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
+
+import anyio
+import anyio.lowlevel
+from anyio.abc import TaskGroup
+
+from rtactors import events, mail
+from rtactors.actor import Actor
+from rtactors.actors.context import ContextActor
+from rtactors.actors.response import ResponseActor
+from rtactors.actors.sink import SinkActor
+from rtactors.actors.transport import TransportActor
+from rtactors.channels import Inbox
+from rtactors.clock import Clock
+from rtactors.errors import ConfigurationError, RtactorsError, SessionClosed
+from rtactors.event_stream import EventStream
+from rtactors.events import Item, Role
+from rtactors.history import HistoryItem
+from rtactors.providers.base import Endpoint, Provider
+from rtactors.reply import Reply
+from rtactors.ring import Ring, Surroundings
+from rtactors.session_events import SessionEvent
+from rtactors.sinks.base import Sink
+from rtactors.timing import Bounds, Deadlines
+from rtactors.transports.base import Connect, Socket
+
+T = TypeVar("T")
+
+
+class Session:
+    """A conversation with `provider`, heard through `sink`.
+
+    Use it with `async with`: entering connects (ConnectionFailed, ConfigurationError); leaving, also by an error or a
+    cancellation, stops what is being said, lets the server know what was heard of it, and closes. A session that ends
+    on its own plays what it has received, then cancels the block and raises SessionClosed or SinkLost with the cause.
+    `history` stays readable.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        sink: Sink,
+        connect: Connect | None = None,
+        deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
+        bounds: Bounds = Bounds(),  # noqa: B008 - immutable
+    ) -> None:
+        capabilities = provider.capabilities
+        if sink.rate != capabilities.output_rate:
+            raise ConfigurationError(
+                f"{provider.name} sends audio at {capabilities.output_rate} Hz, but the sink plays at {sink.rate} Hz: "
+                f"make the sink with rate={capabilities.output_rate}"
+            )
+        self.provider = provider
+        self._deadlines = deadlines
+        self._bounds = bounds
+        self._streams: list[EventStream] = []
+        self._failure: RtactorsError | None = None
+        self._failed = anyio.Event()
+        self._tasks: TaskGroup
+        self._count = 0
+        self._open = False
+        self._clock = Clock()
+        self._actors: set[anyio.CancelScope] = set()  # what each of them runs in
+
+        ring = Ring(
+            transport=Inbox("transport", bounds.inbox),
+            response=Inbox("response", bounds.inbox),
+            sink=Inbox("sink", bounds.inbox),
+            context=Inbox("context", bounds.inbox),
+        )
+        surroundings = Surroundings(self._publish, self._clock, capabilities, deadlines, bounds)
+        self._transport = TransportActor(
+            ring, surroundings, provider=provider, connect=connect or _websocket, fail=self._fail
+        )
+        self._response = ResponseActor(ring, surroundings, spawn=self._start)
+        self._context = ContextActor(ring, surroundings)
+        self._sink = SinkActor(ring, surroundings, sink=sink, fail=self._fail)
+
+    # -- asking
+
+    async def ask(self, text: str, *, instructions: str | None = None) -> Reply:
+        """Say `text` as the user and ask for a reply. Returns its handle at once; requests wait their turn."""
+        item = Item(id=self._new_id("user"), role="user", text=text)
+        request = self._request(instructions)
+        await self._tell(self._context.inbox, mail.AddItem(item, then=request))
+        return request.reply
+
+    async def generate_reply(self, *, instructions: str | None = None) -> Reply:
+        """Ask for a reply to the conversation as it stands. `instructions` replace the session's for this one."""
+        request = self._request(instructions)
+        await self._tell(self._response.inbox, request)
+        return request.reply
+
+    async def answer(self, call_id: str, output: str) -> None:
+        """The output of a function call (see `ToolCalled`). It is sent once; ask for a reply when all are in."""
+        await self._tell(self._context.inbox, mail.AnswerCall(call_id, output))
+
+    # -- the user's voice
+
+    async def send_audio(self, pcm: bytes) -> None:
+        """The user's audio: mono PCM16 little-endian at the provider's input rate. Waits while the network is slow."""
+        self._check()
+        await self._transport.inbox.put(events.AppendAudio(pcm))
+
+    async def commit_audio(self) -> None:
+        """End the user's turn by hand (for providers without turn detection). It asks for no reply."""
+        self._check()
+        await self._transport.inbox.put(events.CommitAudio(self._new_id("input-commit-")))
+
+    async def clear_audio(self) -> None:
+        """Throw away what was sent of the user's turn."""
+        self._check()
+        await self._transport.inbox.put(events.ClearAudio(self._new_id("input-clear-")))
+
+    # -- steering
+
+    async def interrupt(self, reply: Reply | None = None) -> None:
+        """Stop what is being said, or just one reply. Replies that wait for their turn keep it, but for that one."""
+        message = mail.StopReply(reply.id) if reply else mail.InterruptAll()
+        await self._tell(self._response.inbox, message)
+
+    async def pause(self) -> None:
+        """Hold what is being said, to go on at the same frame."""
+        await self._tell(self._response.inbox, mail.SetPaused(paused=True))
+
+    async def resume(self) -> None:
+        await self._tell(self._response.inbox, mail.SetPaused(paused=False))
+
+    # -- the record
+
+    @property
+    def history(self) -> list[HistoryItem]:
+        """What was said, in the order of the conversation; of the model's messages only what was heard."""
+        return self._context.ledger.history()
+
+    async def add(self, text: str, *, role: Role = "user", after: str | None = None) -> str:
+        """Put a message into the conversation, behind the item `after` (`""`: the front; None: the end). Its id."""
+        item = Item(id=self._new_id(role), role=role, text=text)
+        await self._tell(self._context.inbox, mail.AddItem(item, after))
+        return item.id
+
+    async def remove(self, item_id: str) -> None:
+        """Take an item out of the conversation, here and on the server."""
+        await self._tell(self._context.inbox, mail.RemoveItem(item_id))
+
+    async def set_history(self, items: Iterable[HistoryItem]) -> None:
+        """Make the conversation hold these, in this order. What stands in it already is left alone, cut or whole."""
+        await self._tell(self._context.inbox, mail.SetHistory(tuple(items)))
+
+    def events(self) -> EventStream:
+        """What happens from now on, as it happens."""
+        stream = EventStream(self._bounds.events)
+        self._streams.append(stream)
+        return stream
+
+    async def quiet(self) -> None:
+        """Wait until nothing is being generated or heard, and the server has acknowledged all that was sent."""
+        for inbox in (self._response.inbox, self._context.inbox):
+            if not inbox.closed:
+                quiet = anyio.Event()
+                inbox.send(mail.Quiesce(quiet))
+                await quiet.wait()
+
+    # -- its life
+
+    async def __aenter__(self) -> Self:
+        self._life = self._live()
+        return await self._life.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return await self._life.__aexit__(kind, error, trace)
+
+    @asynccontextmanager
+    async def _live(self) -> AsyncGenerator[Self]:
+        try:
+            async with anyio.create_task_group() as self._tasks:
+                try:
+                    self._run(self._clock.run, "clock")
+                    for actor in (self._sink, self._context, self._response, self._transport):
+                        self._start(actor)
+                    await self._transport.settled.wait()
+                    if self._failure:
+                        raise self._failure
+                    self._tasks.start_soon(self._supervise)
+                    self._open = True
+                    yield self
+                finally:
+                    self._open = False
+                    with anyio.CancelScope(shield=True) as closing:
+                        if self._actors:  # else one of them has crashed
+                            self._actors.add(closing)
+                            await self._close()
+                    self._stop_actors()
+                    self._tasks.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            raise _cause(group) from None
+        finally:
+            for stream in self._streams:
+                stream.close()
+
+    async def _close(self) -> None:
+        """Stop what is being said, settle the record, hang up; none of it for longer than its deadline."""
+        self._response.inbox.send(mail.InterruptAll(requests_too=True))
+        with anyio.move_on_after(self._deadlines.close):
+            await self.quiet()
+        self._transport.inbox.send(mail.CloseConnection())
+        with anyio.move_on_after(self._deadlines.close):
+            await self._transport.closed.wait()
+
+    async def _supervise(self) -> None:
+        """A session that can't go on plays what it has, or what can still be heard, then ends with the cause."""
+        await self._failed.wait()
+        if not self._transport.ended:  # then it is the sink that is lost
+            self._response.inbox.send(mail.InterruptAll(requests_too=True))
+        await self.quiet()
+        if self._failure and self._open:
+            raise self._failure
+
+    def _fail(self, failure: RtactorsError) -> None:
+        """The first cause counts."""
+        self._failure = self._failure or failure
+        self._failed.set()
+
+    def _start(self, actor: Actor[Any]) -> None:
+        self._run(actor.run, f"{actor.inbox.name} actor")
+
+    def _run(self, run: Callable[[], Awaitable[None]], name: str) -> None:
+        self._tasks.start_soon(self._supervised, run, name=name)
+
+    async def _supervised(self, run: Callable[[], Awaitable[None]]) -> None:
+        """What outlives the cancellation of the block, until the record is settled; its own crash ends all."""
+        with anyio.CancelScope(shield=True) as scope:
+            self._actors.add(scope)
+            try:
+                await run()
+            except BaseException:
+                self._stop_actors()
+                raise
+            finally:
+                self._actors.discard(scope)
+
+    def _stop_actors(self) -> None:
+        for scope in self._actors:
+            scope.cancel()
+        self._actors = set()
+
+    def _publish(self, event: SessionEvent) -> None:
+        for stream in self._streams:
+            stream.push(event)
+
+    def _check(self) -> None:
+        if self._failure:
+            raise SessionClosed(str(self._failure)) from self._failure
+        if not self._open:
+            raise SessionClosed("the session is not open: use it inside `async with`")
+
+    async def _tell(self, inbox: Inbox[T], message: T) -> None:
+        self._check()
+        inbox.send(message)
+        await anyio.lowlevel.checkpoint()
+
+    def _request(self, instructions: str | None) -> mail.RequestReply:
+        return mail.RequestReply(Reply(self._new_id("reply")), instructions)
+
+    def _new_id(self, kind: str) -> str:
+        self._count += 1
+        return f"rt_{kind}_{self._count}"
+
+
+def _websocket(endpoint: Endpoint) -> AbstractAsyncContextManager[Socket]:
+    from rtactors.transports.websocket import connect  # noqa: PLC0415 - a library that only a real connection needs
+
+    return connect(endpoint)
+
+
+def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one error in nested groups, so that `except SessionClosed` works; the group itself if there are several."""
+    _, errors = group.split(anyio.get_cancelled_exc_class())
+    first, *others = (errors or group).exceptions
+    if others:
+        return errors or group
+    if isinstance(first, BaseExceptionGroup):
+        return _cause(cast("BaseExceptionGroup[BaseException]", first))
+    return first

@@ -1,0 +1,134 @@
+"""What a session lets its app see: one stream of facts, in the order they happened. Nothing here steers anything.
+
+`at` is always seconds of the session's clock (`anyio.current_time()`).
+"""
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from rtactors.events import ErrorKind
+from rtactors.history import HistoryItem
+
+
+class Transition(Struct, frozen=True, tag=True, gc=False, kw_only=True):
+    """Something moved through its chart: the answer to "why did my agent do that?"."""
+
+    chart: str
+    id: str
+    before: str
+    event: object
+    after: str
+    effects: tuple[object, ...]
+    at: float
+
+
+class ConnectionChanged(Struct, frozen=True, tag=True, gc=False):
+    """`state` is one of the connection chart's; `reason` says why, where it ended on its own."""
+
+    state: str
+    reason: str
+    at: float
+
+
+class UserStartedSpeaking(Struct, frozen=True, tag=True, gc=False):
+    item_id: str
+    at: float
+
+
+class UserStoppedSpeaking(Struct, frozen=True, tag=True, gc=False):
+    item_id: str
+    at: float
+
+
+class UserSaid(Struct, frozen=True, tag=True, gc=False):
+    """The transcript of a user's turn; it may come long after the reply to it began."""
+
+    item_id: str
+    text: str
+    at: float
+
+
+class MessageAnnounced(Struct, frozen=True, tag=True, gc=False):
+    """A response has one more message; it is pending."""
+
+    message_id: str
+    response_id: str
+    phase: str | None
+    at: float
+
+
+class MessageText(Struct, frozen=True, tag=True, gc=False):
+    """The next piece of a message's text as generated: it runs ahead of what is heard."""
+
+    message_id: str
+    text: str
+
+
+class AgentStartedSpeaking(Struct, frozen=True, tag=True, gc=False):
+    """The first of a response's messages is being heard; once per response."""
+
+    response_id: str
+    at: float
+
+
+class AgentStoppedSpeaking(Struct, frozen=True, tag=True, gc=False):
+    """Each message of the response has ended."""
+
+    response_id: str
+    at: float
+
+
+class Said(Struct, frozen=True, tag=True, gc=False):
+    """A message was heard, in full or in part: what stands in the history now."""
+
+    message: HistoryItem
+
+
+class ToolCalled(Struct, frozen=True, tag=True, gc=False):
+    """A function call is complete and may be run, once. Answer it with `Session.answer`."""
+
+    call_id: str
+    name: str
+    arguments: str
+    """JSON, as the model wrote it."""
+
+
+class Problem(Struct, frozen=True, tag=True, gc=False, kw_only=True):
+    """Something went wrong that does not end the session."""
+
+    kind: ErrorKind
+    message: str
+    operation: str = ""
+    """Which operation or item it is about, if it is about one."""
+    code: str = ""
+
+
+class Unhandled(Struct, frozen=True, tag=True, gc=False):
+    """The provider sent an event that this version has no word for."""
+
+    name: str
+
+
+class Dropped(Struct, frozen=True, tag=True, gc=False):
+    """The reader was too slow: `count` events before this one are missing from its stream (never from the history)."""
+
+    count: int
+
+
+SessionEvent: TypeAlias = (
+    Transition
+    | ConnectionChanged
+    | UserStartedSpeaking
+    | UserStoppedSpeaking
+    | UserSaid
+    | MessageAnnounced
+    | MessageText
+    | AgentStartedSpeaking
+    | AgentStoppedSpeaking
+    | Said
+    | ToolCalled
+    | Problem
+    | Unhandled
+    | Dropped
+)

@@ -1,0 +1,38 @@
+"""How long anything is waited for, and how much is kept: every wait ends, everything is bounded."""
+
+from msgspec import Struct
+
+MIB = 1024 * 1024
+
+
+class Deadlines(Struct, frozen=True, kw_only=True):
+    """In seconds. After each of them something defined happens; nothing is waited for without one."""
+
+    connect: float = 15.0
+    """From opening the socket to a session that is set up; then ConnectionFailed."""
+    start: float = 15.0
+    """From asking for a reply to the server starting it; then the request is given up (ReplyFailed)."""
+    stop: float = 5.0
+    """From an interruption to the server's end of generation; then it is cancelled again, then no longer waited for."""
+    silence: float = 30.0
+    """Without anything new for a response that is being generated; then it is cancelled."""
+    acknowledge: float = 5.0
+    """From sending an operation to its acknowledgement; then it is sent once more, then reported as unconfirmed."""
+    sink: float = 1.0
+    """From when the sink should have ended a segment to when its last confirmed position is taken."""
+    text: float = 1.0
+    """From the end of a message's audio to the end of its text; then it counts as it is."""
+    close: float = 3.0
+    """For each step of closing a session."""
+
+
+class Bounds(Struct, frozen=True, kw_only=True):
+    """What is kept at most."""
+
+    message_bytes: int = 32 * MIB
+    """Audio of one message: 11.6 minutes at 24 kHz. What comes beyond it is not played: the message ends there, and the
+    server's item is cut to what was heard."""
+    inbox: int = 4096
+    """Messages in an actor's inbox. An actor that is so far behind is broken: the session ends."""
+    events: int = 4096
+    """Events that wait for one slow reader of `Session.events`; then its oldest are dropped, and it is told."""

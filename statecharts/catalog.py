@@ -1,0 +1,18 @@
+"""Every lifecycle of rtactors, by name."""
+
+from typing import Any
+
+from statecharts import connection, item, message, playback, response
+from statecharts.chart import Chart
+
+_CHARTS: tuple[tuple[Chart[Any, Any], str | None], ...] = (
+    (message.MESSAGE, message.__doc__),
+    (response.RESPONSE, response.__doc__),
+    (item.ITEM, item.__doc__),
+    (playback.PLAYBACK, playback.__doc__),
+    (connection.CONNECTION, connection.__doc__),
+)
+
+CHARTS: dict[str, Chart[Any, Any]] = {chart.name: chart for chart, _ in _CHARTS}
+PROSE: dict[str, str] = {chart.name: (prose or "").strip() for chart, prose in _CHARTS}
+"""What is written above each table."""

@@ -1,0 +1,271 @@
+"""What must be true of every life of a chart, whatever happens in it: shown for all lives, not for examples."""
+
+from typing import NamedTuple
+
+import pytest
+
+from statecharts import connection, item, message, playback, response
+from statecharts.check import Step, explore, histories
+from statecharts.connection import CONNECTION
+from statecharts.item import ITEM
+from statecharts.message import MESSAGE
+from statecharts.playback import PLAYBACK
+from statecharts.response import RESPONSE
+
+MessageStep = Step[message.MessageEvent, message.MessageEffect]
+ItemStep = Step[item.ItemEvent, item.ItemEffect]
+ResponseStep = Step[response.ResponseEvent, response.ResponseEffect]
+PlaybackStep = Step[playback.PlaybackEvent, playback.PlaybackEffect]
+ConnectionStep = Step[connection.ConnectionEvent, connection.ConnectionEffect]
+
+# ---------------------------------------------------------------------------------------------------------- message
+
+
+class Said(NamedTuple):
+    """What a message's life told the world so far."""
+
+    chats: int = 0
+    interrupted: int = 0
+    truncates: int = 0
+    deletes: int = 0
+
+
+def said(so_far: Said, step: MessageStep) -> Said:
+    chats = [effect for effect in step.effects if isinstance(effect, message.ChatMessage)]
+    return Said(
+        so_far.chats + len(chats),
+        so_far.interrupted + sum(chat.interrupted for chat in chats),
+        so_far.truncates + sum(isinstance(effect, message.Truncate) for effect in step.effects),
+        so_far.deletes + sum(isinstance(effect, message.Delete) for effect in step.effects),
+    )
+
+
+def test_a_message_says_what_its_end_is_and_says_it_once() -> None:
+    assert histories(MESSAGE, Said(), said) == {
+        ("pending", Said()),
+        ("playing", Said()),
+        ("paused", Said()),
+        ("full", Said(chats=1)),
+        ("partial", Said(chats=1, interrupted=1, truncates=1)),
+        ("skipped", Said(deletes=1)),
+    }
+
+
+@pytest.fixture(scope="module")
+def finishes() -> list[tuple[message.PlaybackFinished, MessageStep]]:
+    """Each step by which the sink's final position ends a message."""
+    return [
+        (step.event, step)
+        for step in explore(MESSAGE)
+        if isinstance(step.event, message.PlaybackFinished) and step.state not in MESSAGE.final
+    ]
+
+
+def test_a_cut_is_within_what_was_generated_and_never_at_0(
+    finishes: list[tuple[message.PlaybackFinished, MessageStep]],
+) -> None:
+    cuts = [
+        (event, effect) for event, step in finishes for effect in step.effects if isinstance(effect, message.Truncate)
+    ]
+    assert cuts
+    for event, cut in cuts:
+        assert 0 < cut.heard_ms <= event.generated_frames * 1000 // event.rate
+        assert cut.heard_ms <= event.heard_frames * 1000 // event.rate
+        more_was_generated = event.heard_frames < event.generated_frames
+        more_may_come = event.stopped and not event.complete
+        assert more_was_generated or more_may_come
+
+
+def test_a_message_ends_by_what_was_heard(finishes: list[tuple[message.PlaybackFinished, MessageStep]]) -> None:
+    for event, step in finishes:
+        unheard = event.heard_frames < event.generated_frames or (event.stopped and not event.complete)
+        if event.heard_frames == 0 or event.generated_frames == 0:
+            assert step.target == "skipped"
+        elif not unheard:
+            assert step.target == "full"
+        else:  # less than a millisecond of it is nothing, as servers count
+            assert step.target in ("partial", "skipped")
+
+
+def test_the_record_of_a_message_is_what_was_heard(
+    finishes: list[tuple[message.PlaybackFinished, MessageStep]],
+) -> None:
+    for event, step in finishes:
+        for chat in step.effects:
+            if isinstance(chat, message.ChatMessage):
+                assert chat.heard_ms <= chat.generated_ms
+                assert chat.heard_text == (event.heard_text if step.target == "partial" else event.generated_text)
+                assert chat.generated_text == event.generated_text
+                assert (chat.started_at, chat.stopped_at) == (event.started_at, event.stopped_at)
+                assert chat.confirmed == event.confirmed
+
+
+def test_only_the_sink_ends_a_message_that_it_plays() -> None:
+    interruptions = [
+        step for step in explore(MESSAGE) if isinstance(step.event, message.Interrupted) and step.event.segment_open
+    ]
+    assert {(step.state, step.target, step.effects) for step in interruptions} == {
+        *((state, state, (message.StopPlayback("a"),)) for state in ("pending", "playing", "paused")),
+        *((state, state, ()) for state in MESSAGE.final),
+    }
+
+
+# ------------------------------------------------------------------------------------------------------------- item
+
+
+class Sent(NamedTuple):
+    """What the server was told about an item, and what it told us."""
+
+    announced: bool = False
+    creates: int = 0
+    cutting: bool = False
+    """A cut was sent, and neither refused nor left unanswered."""
+    deleting: bool = False
+    reported: bool = False
+
+
+def sent(so_far: Sent, step: ItemStep) -> Sent:
+    """What was sent after this step; fails if it may not be sent there."""
+    event = step.event
+    announced = so_far.announced or isinstance(event, item.Added)
+    creates, cutting, deleting = so_far.creates, so_far.cutting, so_far.deleting
+    if isinstance(event, item.Refused | item.Expired):
+        cutting = deleting = False
+    for effect in step.effects:
+        match effect:
+            case item.SendCreate():
+                assert not so_far.announced
+                creates += 1
+            case item.SendTruncate(audio_end_ms=audio_end_ms):
+                assert announced
+                assert not cutting, "a cut is sent twice"
+                assert not deleting, "a cut is sent after a delete"
+                assert audio_end_ms > 0
+                cutting = True
+            case item.SendDelete():
+                assert announced or creates, "a delete is sent for an item that nobody knows"
+                assert not deleting, "a delete is sent twice"
+                deleting = True
+            case item.Report():
+                assert isinstance(event, item.Refused | item.Expired)
+    reported = any(isinstance(effect, item.Report) for effect in step.effects)
+    return Sent(announced, creates, cutting, deleting, reported)
+
+
+def test_an_item_is_never_told_twice_nor_in_the_wrong_order() -> None:
+    lives = histories(ITEM, Sent(), sent)
+    assert {state for state, _ in lives} == set(ITEM.states)
+    assert {so_far.creates for _, so_far in lives} == {0, 1}
+    assert {state for state, so_far in lives if so_far.reported} == {"unconfirmed", "gone"}
+
+
+def test_an_item_is_cut_only_if_the_server_holds_more_than_was_heard() -> None:
+    for step in explore(ITEM):
+        if isinstance(step.event, item.Keep):
+            more = 0 < step.event.heard_ms < step.event.generated_ms
+            assert step.effects == (
+                (item.SendTruncate("a", step.event.heard_ms),) if step.state == "present" and more else ()
+            )
+
+
+def test_a_condemned_item_is_deleted_as_soon_as_it_turns_up() -> None:
+    life = ITEM.start("a")
+    assert ITEM.fire(life, item.Drop()) == ()
+    assert ITEM.fire(life, item.Added()) == (item.SendDelete("a"),)
+    assert ITEM.fire(life, item.Refused("absent", "the item does not exist", attempt=1)) == ()
+    assert life.state == "gone"
+
+
+# --------------------------------------------------------------------------------------------------------- response
+
+
+class Asked(NamedTuple):
+    open_request: bool = False
+    created: bool = False
+    done: bool = False
+    fails: int = 0
+
+
+def asked(so_far: Asked, step: ResponseStep) -> Asked:
+    open_request, fails = so_far.open_request, so_far.fails
+    created = so_far.created or isinstance(step.event, response.Created)
+    done = so_far.done or isinstance(step.event, response.Done)
+    if isinstance(step.event, response.Refused | response.Created):
+        open_request = False
+    for effect in step.effects:
+        match effect:
+            case response.Request():
+                assert not open_request, "a response is requested twice"
+                open_request = True
+            case response.Cancel(response_id=response_id):
+                assert created, "a response that the server never named is cancelled"
+                assert not so_far.done, "a response that is over is cancelled"
+                assert not isinstance(step.event, response.Done)
+                assert response_id == getattr(step.event, "response_id", None)
+            case response.Fail():
+                fails += 1
+            case response.InterruptMessages():
+                pass
+    return Asked(open_request, created, done, fails)
+
+
+def test_a_response_is_requested_once_cancelled_by_its_id_and_failed_once() -> None:
+    lives = histories(RESPONSE, Asked(), asked)
+    assert {state for state, _ in lives} == set(RESPONSE.states)
+    assert {so_far.fails for _, so_far in lives} == {0, 1}
+
+
+def test_an_interruption_reaches_the_messages_of_a_response_wherever_it_is() -> None:
+    reached = {
+        step.state
+        for step in explore(RESPONSE)
+        if isinstance(step.event, response.Interrupted) and response.InterruptMessages("a") in step.effects
+    }
+    assert reached == {"active", "finishing"}
+
+
+def test_a_response_is_not_settled_while_a_message_is_open() -> None:
+    for step in explore(RESPONSE):
+        if isinstance(step.event, response.Done | response.MessageEnded) and step.state not in RESPONSE.final:
+            assert (step.event.open_messages == 0) >= (step.target == "settled")
+
+
+# --------------------------------------------------------------------------------------------------------- playback
+
+
+def segments(is_open: bool, step: PlaybackStep) -> bool:  # noqa: FBT001 - the memory of a history
+    for effect in step.effects:
+        match effect:
+            case playback.OpenSegment():
+                assert not is_open, "two segments are in flight"
+                is_open = True
+            case playback.TellEnded(confirmed=confirmed):
+                assert is_open, "a segment ends twice"
+                assert confirmed == (isinstance(step.event, playback.Ended) and step.event.confirmed)
+                is_open = False
+            case _:
+                assert is_open or isinstance(step.event, playback.Expired), f"{effect} without a segment"
+    return is_open
+
+
+def test_one_segment_is_in_flight_and_ends_once() -> None:
+    lives = histories(PLAYBACK, False, segments)  # noqa: FBT003 - the memory of a history
+    assert lives == {
+        ("idle", False),
+        ("open", True),
+        ("playing", True),
+        ("paused", True),
+        ("clearing", True),
+        ("lost", False),
+    }
+
+
+# ------------------------------------------------------------------------------------------------------- connection
+
+
+def closings(count: int, step: ConnectionStep) -> int:
+    return count + sum(isinstance(effect, connection.TellClosed) for effect in step.effects)
+
+
+def test_a_connection_tells_once_that_it_is_over() -> None:
+    assert histories(CONNECTION, 0, closings) == {(state, int(state == "closed")) for state in CONNECTION.states}
