@@ -210,7 +210,7 @@ def _check(body: Callable[[SinkProbe], Awaitable[None]]) -> Callable[[SinkProbe]
         async with probing(make_sink(), tolerance_frames=tolerance_frames) as probe:
             await body(probe)
 
-    SINK_CHECKS.append(check)  # pyright: ignore[reportArgumentType] - a function has a name
+    SINK_CHECKS.append(check)
     return body
 
 

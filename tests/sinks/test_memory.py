@@ -1,3 +1,5 @@
+"""The sink in memory: what it keeps, and how it is moved by hand."""
+
 import anyio
 import pytest
 

@@ -1,3 +1,5 @@
+"""The paced sink: every report at its frame, and the same positions as a sink that is too simple to be wrong."""
+
 import math
 from collections.abc import Callable
 
@@ -15,7 +17,7 @@ MS = 2 * 24  # bytes of 1 ms at 24 kHz
 
 
 def at(time: float) -> float:
-    return pytest.approx(time, abs=1e-9)  # pyright: ignore[reportReturnType, reportUnknownMemberType]
+    return pytest.approx(time, abs=1e-9)  # pyright: ignore[reportReturnType]
 
 
 @pytest.mark.anyio

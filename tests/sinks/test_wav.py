@@ -1,3 +1,5 @@
+"""The WAV sink: the file holds what was heard, and is valid at any time."""
+
 import os
 import signal
 import subprocess

@@ -1,3 +1,5 @@
+"""The pair of sockets in memory: order, closing, breaking off."""
+
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
