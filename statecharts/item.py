@@ -4,8 +4,9 @@ The ledger says what an item should be; this says what the server holds, and wha
 way counts as done, so nothing is sent twice. An item that was never announced is not deleted, it is `condemned`: if it
 turns up, it is deleted then. An item that is wanted shorter (`Keep`) is cut once the server is known to hold more of it
 than was heard, and never otherwise. Acknowledgements and refusals come by item and by operation; a lost one is a
-transition (`Expired`), not a wait: a cut or a delete is sent once more, then the item is `unconfirmed`; a create is not,
-since a server may take it twice. Each time the app is told. A refusal because the item does not exist is what a delete wanted.
+transition (`Expired`), not a wait: a cut or a delete is sent once more, then the item is `unconfirmed`; a create is
+not, since a server may take it twice. Each time the app is told. A refusal because the item does not exist is what a
+delete wanted.
 """
 
 from typing import Literal, TypeAlias
@@ -140,8 +141,8 @@ def report_unanswered(item_id: str, _event: Expired) -> Report:
 ITEM: Chart[ItemEvent, ItemEffect] = Chart(
     "item",
     states={
-        "unknown": "the server has not announced it",
-        "creating": "we asked the server to hold it",
+        "unknown": "not announced by the server",
+        "creating": "the server is to hold it",
         "condemned": "not wanted, and not announced yet",
         "present": "the server holds it whole",
         "truncating": "its cut is on the way",

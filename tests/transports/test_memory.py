@@ -1,4 +1,4 @@
-"""A pair of sockets in memory: order, bounds, closing, breaking."""
+"""The pair of sockets in memory: order, closing, breaking off."""
 
 import anyio
 import pytest
