@@ -102,9 +102,7 @@ REFUSED: list[tuple[Callable[[Conversation], object], str, str]] = [
 
 
 @pytest.mark.parametrize(("act", "code", "message"), REFUSED)
-def test_refused(
-    conversation: Conversation, act: Callable[[Conversation], object], code: str, message: str
-) -> None:
+def test_refused(conversation: Conversation, act: Callable[[Conversation], object], code: str, message: str) -> None:
     before = conversation.items
     with pytest.raises(Rejected) as refusal:
         act(conversation)

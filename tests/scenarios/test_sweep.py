@@ -3,12 +3,12 @@ import pytest
 from rtactors.loopback.script import replies, Timing, Say, Reply, Write, Call
 from rtactors.testing.clock import run_virtual
 from rtactors.testing.conversation import conversation
-from tests.scenarios.paced import PacedSink
+from rtactors.sinks import PacedSink
 
 THREE = ["The first message of three.", "The second message, a bit longer than that.", "The third one."]
 
 async def barge(at, by="voice", script=THREE, latency=0.0, **options):
-    async with conversation(replies(script), sink=PacedSink(latency), timing=options.pop("timing", Timing()), **options) as talk:
+    async with conversation(replies(script), sink=PacedSink(latency_ms=latency), timing=options.pop("timing", Timing(delta_ms=100)), **options) as talk:
         await talk.ask()
         await anyio.sleep(at)
         if by == "voice":
@@ -19,7 +19,7 @@ async def barge(at, by="voice", script=THREE, latency=0.0, **options):
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("by", ["voice", "app"])
-@pytest.mark.parametrize("latency", [0.0, 0.2])
+@pytest.mark.parametrize("latency", [0, 200])
 def test_sweep(backend, by, latency):
     broken = []
     for i in range(0, 600, 5):
