@@ -16,10 +16,13 @@ SILENCE_KEPT_MS = 10_000
 class InputBuffer:
     """All positions are ms of input audio since the session's first sample."""
 
+    _detection: TurnDetection | None
+    _detector: Detector | None
+
     def __init__(self, detection: TurnDetection | None) -> None:
         self._audio = bytearray()
+        self._half: bytes = b""  # the first byte of a frame whose second is still to come
         self._dropped = 0  # bytes of this session that were before the buffer's first
-        self._detector: Detector | None = None
         self.detect(detection)
 
     @property
@@ -32,11 +35,15 @@ class InputBuffer:
         self._detector = Detector(detection, self.end_ms) if detection else None
 
     def append(self, pcm: bytes) -> list[Change]:
+        """Any number of bytes; gives what was found in them. Raises Rejected."""
         if len(pcm) > LARGEST_APPEND:
             message = f"Error appending audio: {len(pcm)} bytes are more than the {LARGEST_APPEND} that are allowed."
             raise Rejected("invalid_value", message, "audio")
         if len(self._audio) + len(pcm) > LONGEST_MS * BYTES_PER_MS:
             raise Rejected("invalid_value", "The input audio buffer is full: commit or clear it first.", "audio")
+        pcm = self._half + pcm
+        whole = len(pcm) // 2 * 2
+        pcm, self._half = pcm[:whole], pcm[whole:]
         self._audio += pcm
         changes = self._detector.feed(pcm) if self._detector else []
         if self._detector and not self._detector.speaking and not any(isinstance(one, SpeechEnded) for one in changes):

@@ -71,7 +71,7 @@ class Detector:
         return [change for change in changes if change is not None]
 
     def _window(self, pcm: bytes) -> Change | None:
-        level = _level_db(pcm)
+        level = level_db(pcm)
         if not self._levels:
             self._levels.append(min(level, FIRST_DB))
         self._levels.append(level)
@@ -94,7 +94,8 @@ class Detector:
         return None
 
 
-def _level_db(pcm: bytes) -> float:
+def level_db(pcm: bytes) -> float:
+    """How loud PCM16 is, in dB of full scale."""
     samples = array("h", pcm)
     power = sum(map(mul, samples, samples)) / len(samples)
     return 10 * log10(power / 32768**2) if power else QUIETEST_DB

@@ -594,7 +594,7 @@ async def test_commands_are_answered_in_their_order() -> None:
     [
         ("{", "invalid_json", "The event could not be read as JSON: Input data was truncated", None),
         ("", "invalid_json", "The event could not be read as JSON: Input data was truncated", None),
-        ("{\"x\": " + "[" * 5000, "invalid_json", "The event could not be read as JSON", None),
+        ('{"x": ' + "[" * 5000, "invalid_json", "The event could not be read as JSON", None),
         (b"{}", "invalid_event", "Events are text frames: this one of 2 bytes is binary.", None),
         ("{}", "missing_required_parameter", "Missing required parameter: 'type'.", None),
         ('{"type": "dance", "event_id": "e1"}', "invalid_value", "Invalid event: Invalid value 'dance'", "e1"),
