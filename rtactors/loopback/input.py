@@ -1,7 +1,7 @@
 """The input audio buffer: what the user said since the last commit, and where speech is in it. Synchronous."""
 
 from rtactors.loopback.conversation import BYTES_PER_MS, Rejected
-from rtactors.loopback.vad import Change, Detector, SpeechEnded, TurnDetection
+from rtactors.loopback.vad import Change, Detector, Loudness, SpeechEnded, TurnDetection, Vad
 
 SHORTEST_MS = 100
 """OpenAI refuses to commit less."""
@@ -19,7 +19,8 @@ class InputBuffer:
     _detection: TurnDetection | None
     _detector: Detector | None
 
-    def __init__(self, detection: TurnDetection | None) -> None:
+    def __init__(self, detection: TurnDetection | None, vad: Vad = Loudness) -> None:
+        self._vad = vad
         self._audio = bytearray()
         self._half: bytes = b""  # the first byte of a frame whose second is still to come
         self._dropped = 0  # bytes of this session that were before the buffer's first
@@ -32,7 +33,7 @@ class InputBuffer:
     def detect(self, detection: TurnDetection | None) -> None:
         """Take over new settings; None switches detection off."""
         self._detection = detection
-        self._detector = Detector(detection, self.end_ms) if detection else None
+        self._detector = Detector(detection, self._vad, self.end_ms) if detection else None
 
     def append(self, pcm: bytes) -> list[Change]:
         """Any number of bytes; gives what was found in them. Raises Rejected."""

@@ -26,7 +26,7 @@ from rtactors.loopback.outbox import Outbox, ServerSocket
 from rtactors.loopback.recognizer import RecognitionFailed, Recognizer
 from rtactors.loopback.script import Reply, Script, Timing, Turn
 from rtactors.loopback.settings import Settings, check_modalities
-from rtactors.loopback.vad import SpeechBegan
+from rtactors.loopback.vad import SpeechBegan, Vad
 from rtactors.loopback.voice import Voice
 from rtactors.providers.base import Frame
 from rtactors.providers.openai import wire
@@ -45,6 +45,7 @@ class Setup(Struct, frozen=True, kw_only=True):
 
     script: Script
     voice: Voice
+    vad: Vad
     recognizer: Recognizer | None
     timing: Timing
     faults: Faults
@@ -71,7 +72,7 @@ class Session:
             new_id=self._new_item_id,
         )
         self._settings = Settings(model)
-        self._input = InputBuffer(self._settings.turn_detection)
+        self._input = InputBuffer(self._settings.turn_detection, setup.vad)
         self._speech = ("", 0)  # the item that the user's speech will become, and where it began
         self._active: Generation | None = None
         self._out_of_band: list[Generation] = []

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from rtactors.loopback.recognizer import Pocketsphinx, Scripted
 from rtactors.loopback.script import STORY_PHRASES, Call, Gate, Say, Timing, replies, story
 from rtactors.loopback.server import Server
+from rtactors.loopback.vad import WebrtcVad
 from rtactors.loopback.voice import EspeakVoice, ToneVoice
 from tests.loopback.client import silence, utterance
 
@@ -157,7 +158,7 @@ async def test_a_wrong_key() -> None:
 
 @pytest.mark.speech
 async def test_spoken_input_is_heard_and_answered_with_a_voice() -> None:
-    server = Server(story, recognizer=Pocketsphinx(STORY_PHRASES), timing=FAST)
+    server = Server(story, recognizer=Pocketsphinx(STORY_PHRASES), vad=WebrtcVad, timing=FAST)
     user = EspeakVoice("en-us+f3")
     async with server, conversation(server) as talk:
         transcription: Any = {"input": {"transcription": {"model": "any"}}}
