@@ -1,3 +1,33 @@
 """Actors and statecharts for realtime speech models: the record equals what was heard."""
 
+from rtactors.errors import (
+    ConfigurationError,
+    ConnectionFailed,
+    ReplyFailed,
+    RtactorsError,
+    SessionClosed,
+    SinkLost,
+)
+from rtactors.history import HistoryItem
+from rtactors.reply import Reply
+from rtactors.session import Session
+from rtactors.timing import Bounds, Deadlines
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Bounds",
+    "ConfigurationError",
+    "ConnectionFailed",
+    "Deadlines",
+    "HistoryItem",
+    "Reply",
+    "ReplyFailed",
+    "RtactorsError",
+    "Session",
+    "SessionClosed",
+    "SinkLost",
+    "__version__",
+]
+
 __version__ = "0.1.0"

@@ -61,7 +61,7 @@ class Entry:
         return self.item.kind != "other"
 
     def project(self) -> HistoryItem:
-        """This entry as the app sees it."""
+        """What the app sees of it."""
         item, spoken = self.item, self.spoken
         if spoken is not None and spoken.interrupted:
             heard_text = spoken.heard_text

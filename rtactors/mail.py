@@ -43,7 +43,6 @@ class RequestReply(Struct, frozen=True):
 
     reply: reply.Reply
     instructions: str | None = None
-    metadata: dict[str, str] = {}
 
 
 class StopReply(Struct, frozen=True):
@@ -53,7 +52,7 @@ class StopReply(Struct, frozen=True):
 
 
 class InterruptAll(Struct, frozen=True):
-    """Stop what is being said. Requests that wait keep their turn, unless `requests_too`."""
+    """Stop what is being said or about to be. Requests that wait for their turn keep it, unless `requests_too`."""
 
     requests_too: bool = False
 
@@ -109,7 +108,13 @@ class ResponseDeadline(Struct, frozen=True):
 
 
 class SlotDeadline(Struct, frozen=True):
-    """Time to ask for the next reply, if the server is free as far as we know."""
+    """Time to ask a server again that was busy with something we don't know of."""
+
+
+class SpeechOver(Struct, frozen=True):
+    """The user's `turn`th turn counts as over, and a server that replies by itself has had its time to."""
+
+    turn: int
 
 
 ResponseMail: TypeAlias = (
@@ -132,6 +137,7 @@ ResponseMail: TypeAlias = (
     | Quiesce
     | ResponseDeadline
     | SlotDeadline
+    | SpeechOver
 )
 
 # ------------------------------------------------------------------------------------------------- to a message actor
@@ -239,10 +245,10 @@ class ResumeSegment(Struct, frozen=True):
 
 
 class SinkDeadline(Struct, frozen=True):
-    """The sink should have told the end of this segment by now."""
+    """The sink should have told the end of this segment by now, unless it was given orders after the `order`th."""
 
     message_id: str
-    state: str
+    order: int
 
 
 SinkMail: TypeAlias = (

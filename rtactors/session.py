@@ -3,28 +3,30 @@
 A session wires the five actors to one another in one task group. It steers nothing by itself.
 """
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from rtactors import events, mail
+from rtactors.actor import Actor
 from rtactors.actors.context import ContextActor
-from rtactors.actors.message import MessageActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
 from rtactors.channels import Inbox
+from rtactors.clock import Clock
 from rtactors.errors import ConfigurationError, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role
 from rtactors.history import HistoryItem
 from rtactors.providers.base import Endpoint, Provider
 from rtactors.reply import Reply
+from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import SessionEvent
 from rtactors.sinks.base import Sink
 from rtactors.timing import Bounds, Deadlines
@@ -36,9 +38,10 @@ T = TypeVar("T")
 class Session:
     """A conversation with `provider`, heard through `sink`.
 
-    Use it with `async with`: entering connects (ConnectionFailed, ConfigurationError), leaving stops what is being
-    said, lets the server know what was heard of it, and closes. A session that ends on its own plays what it has
-    received, then cancels the block and raises SessionClosed or SinkLost with the cause. `history` stays readable.
+    Use it with `async with`: entering connects (ConnectionFailed, ConfigurationError); leaving, also by an error or a
+    cancellation, stops what is being said, lets the server know what was heard of it, and closes. A session that ends
+    on its own plays what it has received, then cancels the block and raises SessionClosed or SinkLost with the cause.
+    `history` stays readable.
     """
 
     def __init__(
@@ -65,42 +68,22 @@ class Session:
         self._tasks: TaskGroup
         self._count = 0
         self._open = False
+        self._clock = Clock()
+        self._actors: set[anyio.CancelScope] = set()  # what each of them runs in
 
-        to_transport: Inbox[mail.TransportMail] = Inbox("transport", bounds.inbox)
-        to_response: Inbox[mail.ResponseMail] = Inbox("response", bounds.inbox)
-        to_context: Inbox[mail.ContextMail] = Inbox("context", bounds.inbox)
-        to_sink: Inbox[mail.SinkMail] = Inbox("sink", bounds.inbox)
+        ring = Ring(
+            transport=Inbox("transport", bounds.inbox),
+            response=Inbox("response", bounds.inbox),
+            sink=Inbox("sink", bounds.inbox),
+            context=Inbox("context", bounds.inbox),
+        )
+        surroundings = Surroundings(self._publish, self._clock, capabilities, deadlines, bounds)
         self._transport = TransportActor(
-            to_transport,
-            self._publish,
-            provider=provider,
-            connect=connect or _websocket,
-            response=to_response,
-            context=to_context,
-            fail=self._fail,
-            deadlines=deadlines,
-            bounds=bounds,
+            ring, surroundings, provider=provider, connect=connect or _websocket, fail=self._fail
         )
-        self._response = ResponseActor(
-            to_response,
-            self._publish,
-            transport=to_transport,
-            sink=to_sink,
-            context=to_context,
-            spawn=self._spawn,
-            capabilities=capabilities,
-            deadlines=deadlines,
-            bounds=bounds,
-        )
-        self._context = ContextActor(
-            to_context,
-            self._publish,
-            transport=to_transport,
-            response=to_response,
-            capabilities=capabilities,
-            deadlines=deadlines,
-        )
-        self._sink = SinkActor(to_sink, self._publish, sink=sink, fail=self._fail, deadlines=deadlines)
+        self._response = ResponseActor(ring, surroundings, spawn=self._start)
+        self._context = ContextActor(ring, surroundings)
+        self._sink = SinkActor(ring, surroundings, sink=sink, fail=self._fail)
 
     # -- asking
 
@@ -141,7 +124,7 @@ class Session:
     # -- steering
 
     async def interrupt(self, reply: Reply | None = None) -> None:
-        """Stop what is being said, or just one reply; a reply that waits for its turn is given up."""
+        """Stop what is being said, or just one reply. Replies that wait for their turn keep it, but for that one."""
         message = mail.StopReply(reply.id) if reply else mail.InterruptAll()
         await self._tell(self._response.inbox, message)
 
@@ -202,19 +185,23 @@ class Session:
     async def _live(self) -> AsyncGenerator[Self]:
         try:
             async with anyio.create_task_group() as self._tasks:
-                for actor in (self._sink, self._context, self._response, self._transport):
-                    self._tasks.start_soon(actor.run, name=type(actor).__name__)
-                await self._transport.settled.wait()
-                if self._failure:
-                    raise self._failure
-                self._tasks.start_soon(self._supervise)
-                self._open = True
                 try:
+                    self._run(self._clock.run, "clock")
+                    for actor in (self._sink, self._context, self._response, self._transport):
+                        self._start(actor)
+                    await self._transport.settled.wait()
+                    if self._failure:
+                        raise self._failure
+                    self._tasks.start_soon(self._supervise)
+                    self._open = True
                     yield self
                 finally:
                     self._open = False
-                    with anyio.CancelScope(shield=True):
-                        await self._close()
+                    with anyio.CancelScope(shield=True) as closing:
+                        if self._actors:  # else one of them has crashed
+                            self._actors.add(closing)
+                            await self._close()
+                    self._stop_actors()
                     self._tasks.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             raise _cause(group) from None
@@ -223,7 +210,7 @@ class Session:
                 stream.close()
 
     async def _close(self) -> None:
-        """Stop what is being said, tell the server, hang up; none of it for longer than its deadline."""
+        """Stop what is being said, settle the record, hang up; none of it for longer than its deadline."""
         self._response.inbox.send(mail.InterruptAll(requests_too=True))
         with anyio.move_on_after(self._deadlines.close):
             await self.quiet()
@@ -234,7 +221,7 @@ class Session:
     async def _supervise(self) -> None:
         """A session that can't go on plays what it has, or what can still be heard, then ends with the cause."""
         await self._failed.wait()
-        if not self._transport.closed.is_set():
+        if not self._transport.ended:  # then it is the sink that is lost
             self._response.inbox.send(mail.InterruptAll(requests_too=True))
         await self.quiet()
         if self._failure and self._open:
@@ -245,8 +232,28 @@ class Session:
         self._failure = self._failure or failure
         self._failed.set()
 
-    def _spawn(self, message: MessageActor) -> None:
-        self._tasks.start_soon(message.run, name=f"message {message.id}")
+    def _start(self, actor: Actor[Any]) -> None:
+        self._run(actor.run, f"{actor.inbox.name} actor")
+
+    def _run(self, run: Callable[[], Awaitable[None]], name: str) -> None:
+        self._tasks.start_soon(self._supervised, run, name=name)
+
+    async def _supervised(self, run: Callable[[], Awaitable[None]]) -> None:
+        """What outlives the cancellation of the block, until the record is settled; its own crash ends all."""
+        with anyio.CancelScope(shield=True) as scope:
+            self._actors.add(scope)
+            try:
+                await run()
+            except BaseException:
+                self._stop_actors()
+                raise
+            finally:
+                self._actors.discard(scope)
+
+    def _stop_actors(self) -> None:
+        for scope in self._actors:
+            scope.cancel()
+        self._actors = set()
 
     def _publish(self, event: SessionEvent) -> None:
         for stream in self._streams:
@@ -279,7 +286,10 @@ def _websocket(endpoint: Endpoint) -> AbstractAsyncContextManager[Socket]:
 
 def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The one error in nested groups, so that `except SessionClosed` works; the group itself if there are several."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+    _, errors = group.split(anyio.get_cancelled_exc_class())
+    first, *others = (errors or group).exceptions
+    if others:
+        return errors or group
+    if isinstance(first, BaseExceptionGroup):
+        return _cause(cast("BaseExceptionGroup[BaseException]", first))
+    return first

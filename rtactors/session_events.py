@@ -111,7 +111,7 @@ class Unhandled(Struct, frozen=True, tag=True, gc=False):
 
 
 class Dropped(Struct, frozen=True, tag=True, gc=False):
-    """This reader was too slow: `count` events before this one are missing from its stream (never from the history)."""
+    """The reader was too slow: `count` events before this one are missing from its stream (never from the history)."""
 
     count: int
 

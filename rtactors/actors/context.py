@@ -10,15 +10,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rtactors import events, mail
-from rtactors.actor import Publish, ReactiveActor
-from rtactors.channels import Inbox
+from rtactors.actor import ReactiveActor
 from rtactors.events import Item
 from rtactors.history import HistoryItem
 from rtactors.ledger import Entry, Ledger
-from rtactors.providers.base import Capabilities
 from rtactors.reply import Reply
+from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import Problem, Said, ToolCalled, UserSaid
-from rtactors.timing import Deadlines
 from statecharts import item as chart
 from statecharts.item import ITEM, ItemEvent
 from statecharts.message import ChatMessage, Delete, Truncate
@@ -29,6 +27,8 @@ class _Operation(Struct, frozen=True):
 
     entry: Entry
     attempt: int
+    audio_end_ms: int = 0
+    """Where it cuts, if it does."""
 
 
 _IN_FLIGHT = {"creating", "condemned", "truncating", "deleting"}
@@ -38,22 +38,12 @@ _IN_FLIGHT = {"creating", "condemned", "truncating", "deleting"}
 class ContextActor(ReactiveActor[mail.ContextMail]):
     """Keeps the record. `ledger` is for others to read."""
 
-    def __init__(
-        self,
-        inbox: Inbox[mail.ContextMail],
-        publish: Publish,
-        *,
-        transport: Inbox[mail.TransportMail],
-        response: Inbox[mail.ResponseMail],
-        capabilities: Capabilities,
-        deadlines: Deadlines,
-    ) -> None:
-        super().__init__(inbox, publish)
+    def __init__(self, ring: Ring, surroundings: Surroundings) -> None:
+        super().__init__(ring.context, surroundings.publish, surroundings.clock)
         self.ledger = Ledger()
-        self._transport = transport
-        self._response = response
-        self._capabilities = capabilities
-        self._deadlines = deadlines
+        self._ring = ring
+        self._capabilities = surroundings.capabilities
+        self._deadlines = surroundings.deadlines
         self._operations: dict[str, _Operation] = {}
         self._operation = 0
         self._calls: dict[str, str] = {}  # call id -> id of the call's item, until it is answered
@@ -63,7 +53,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         self._items = 0
         self._connected = True
 
-    def handle(self, message: mail.ContextMail) -> None:  # noqa: C901, PLR0912 - one line for each thing it is told
+    def handle(self, message: mail.ContextMail) -> None:
         match message:
             case events.ItemAdded():
                 self._on_added(message)
@@ -156,18 +146,18 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         if operation is None:
             return  # about something that has ended otherwise
         entry, attempt = operation.entry, operation.attempt
-        self._fire(entry, chart.Refused(error.kind, error.message, attempt, error.limit_ms), attempt=attempt + 1)
+        kind = error.kind if error.kind in ("absent", "too_short") else "other"
+        self._fire(entry, chart.Refused(kind, error.message, attempt, error.limit_ms), attempt=attempt + 1)
         self._operations.pop(error.operation_id or "", None)
         if asked := self._asked.pop(entry.item.id, None):
-            self._response.send(mail.StopReply(asked))
+            self._ring.response.send(mail.StopReply(asked))
 
     def _on_deadline(self, operation_id: str) -> None:
         operation = self._operations.get(operation_id)
         if operation is None:
             return
         entry, attempt = operation.entry, operation.attempt
-        heard_ms = entry.spoken.heard_ms if entry.spoken else 0
-        self._fire(entry, chart.Expired(attempt, heard_ms), attempt=attempt + 1)
+        self._fire(entry, chart.Expired(attempt, operation.audio_end_ms), attempt=attempt + 1)
         self._operations.pop(operation_id, None)
 
     # -- what was heard
@@ -195,7 +185,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         self._fire(entry, chart.Create())
         if message.then:
             self._asked[entry.item.id] = message.then.reply.id
-            self._response.send(message.then)
+            self._ring.response.send(message.then)
 
     def _on_call(self, item: Item) -> None:
         self._know(item).item = item
@@ -262,24 +252,25 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                     after = self.ledger.anchor(entry)
                     self._send(events.CreateItem(self._begin(entry, attempt), entry.item, after))
                 case chart.SendTruncate():
-                    self._send(events.TruncateItem(self._begin(entry, attempt), effect.item_id, effect.audio_end_ms))
+                    operation = self._begin(entry, attempt, effect.audio_end_ms)
+                    self._send(events.TruncateItem(operation, effect.item_id, effect.audio_end_ms))
                 case chart.SendDelete():
                     self._send(events.DeleteItem(self._begin(entry, attempt), effect.item_id))
                 case chart.Report():
                     what = f"item {effect.item_id}: {effect.problem}"
                     self.publish(Problem(kind="other", message=what, operation=effect.item_id))
 
-    def _begin(self, entry: Entry, attempt: int) -> str:
+    def _begin(self, entry: Entry, attempt: int, audio_end_ms: int = 0) -> str:
         """A new operation for an item, which will be answered or expire."""
         self._operation += 1
         entry.operation = f"context-{self._operation}"
         if self._connected:
-            self._operations[entry.operation] = _Operation(entry, attempt)
+            self._operations[entry.operation] = _Operation(entry, attempt, audio_end_ms)
             self.remind(self._deadlines.acknowledge, mail.OperationDeadline(entry.operation))
         return entry.operation
 
     def _send(self, command: events.Command) -> None:
-        self._transport.urgent(command)
+        self._ring.transport.urgent(command)
 
     def _new_id(self) -> str:
         self._items += 1

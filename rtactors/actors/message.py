@@ -10,39 +10,25 @@ from collections.abc import Callable
 import anyio
 
 from rtactors import mail
-from rtactors.actor import Publish, ReactiveActor
-from rtactors.channels import Inbox
+from rtactors.actor import ReactiveActor
 from rtactors.events import BYTES_PER_FRAME, AudioDelta, AudioDone, ItemStatus, OutputDone, TextDelta, TextDone
 from rtactors.heard_text import heard_text
+from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import MessageText, Problem
-from rtactors.timing import Bounds, Deadlines
 from statecharts import message as chart
 from statecharts.message import MESSAGE, MessageEvent
 
 
 class MessageActor(ReactiveActor[mail.MessageMail]):
-    """Plays one message and says what was heard of it. `rate` is the Hz of its audio."""
+    """Plays one message and says what was heard of it."""
 
-    def __init__(
-        self,
-        announced: mail.Announced,
-        publish: Publish,
-        *,
-        response: Inbox[mail.ResponseMail],
-        sink: Inbox[mail.SinkMail],
-        context: Inbox[mail.ContextMail],
-        rate: int,
-        deadlines: Deadlines,
-        bounds: Bounds,
-    ) -> None:
-        super().__init__(announced.inbox, publish)
+    def __init__(self, announced: mail.Announced, ring: Ring, surroundings: Surroundings) -> None:
+        super().__init__(announced.inbox, surroundings.publish, surroundings.clock)
         self.id = announced.event.item.id
-        self._response = response
-        self._sink = sink
-        self._context = context
-        self._rate = rate
-        self._deadlines = deadlines
-        self._bounds = bounds
+        self._ring = ring
+        self._rate = surroundings.capabilities.output_rate
+        self._deadlines = surroundings.deadlines
+        self._bounds = surroundings.bounds
         self._life = MESSAGE.start(self.id)
 
         self._generated = 0  # bytes, all that the server sent
@@ -54,6 +40,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._status: ItemStatus = "in_progress"
 
         self._has_floor = False
+        self._paused = False
         self._asked_for_sink = False
         self._write: Callable[[bytes], None] | None = None
         self._ended: mail.SegmentEnded | None = None
@@ -66,7 +53,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._finish_sent = False
         self._successor = False
         self._starved = False
-        self.remind(deadlines.silence, mail.MessageDeadline(0))
+        self.remind(self._deadlines.silence, mail.MessageDeadline(0))
 
     def handle(self, message: mail.MessageMail) -> None:
         match message:
@@ -119,7 +106,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         else:
             self._waiting.append(audio)
         if first:
-            self._response.send(mail.AudioBegan(self.id))
+            self._ring.response.send(mail.AudioBegan(self.id))
             self._advance()
         if self._generated > self._bounds.message_bytes:
             self._report(f"has more than {self._bounds.message_bytes} bytes of audio; what comes now is not played")
@@ -160,7 +147,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         if self._complete:
             return
         if deadline.generated == self._generated:
-            self._response.send(mail.MessageStalled(self.id))
+            self._ring.response.send(mail.MessageStalled(self.id))
         self.remind(self._deadlines.silence, mail.MessageDeadline(self._generated))
 
     # -- from the response
@@ -176,8 +163,9 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._conclude()
 
     def _on_set_paused(self, *, paused: bool) -> None:
-        if self._write is not None:
-            self._sink.send(mail.PauseSegment(self.id) if paused else mail.ResumeSegment(self.id))
+        self._paused = paused
+        if self._started_at is not None:  # before that there is nothing to hold
+            self._ring.sink.send(mail.PauseSegment(self.id) if paused else mail.ResumeSegment(self.id))
 
     # -- from the sink
 
@@ -200,7 +188,9 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             case mail.SegmentStarted():
                 self._started_at = message.at
                 self._fire(chart.PlaybackStarted(message.at))
-                self._response.send(mail.MessagePlaying(self.id, message.at))
+                self._ring.response.send(mail.MessagePlaying(self.id, message.at))
+                if self._paused:
+                    self._on_set_paused(paused=True)
             case mail.SegmentPaused():
                 self._fire(chart.PlaybackPaused(message.frames * 1000 // self._rate))
             case mail.SegmentResumed():
@@ -228,10 +218,10 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         if self._generated >= BYTES_PER_FRAME:
             if not self._asked_for_sink:
                 self._asked_for_sink = True
-                self._sink.send(mail.BeginSegment(self.id, self.inbox))
+                self._ring.sink.send(mail.BeginSegment(self.id, self.inbox))
             elif self._write and not self._finish_sent and (self._audio_over or (self._starved and self._successor)):
                 self._finish_sent = self._audio_over = True
-                self._sink.send(mail.FinishSegment(self.id))
+                self._ring.sink.send(mail.FinishSegment(self.id))
         elif self._complete:
             if self._text and not self._spoken:
                 self._fire(chart.Shown(self._text, anyio.current_time()))
@@ -267,17 +257,17 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             self._tell_generated()
         for effect in effects:
             if isinstance(effect, chart.StopPlayback):
-                self._sink.send(mail.ClearSegment(effect.message_id))
+                self._ring.sink.send(mail.ClearSegment(effect.message_id))
             else:
-                self._context.send(effect)
+                self._ring.context.send(effect)
         if self._final and not was_final:
             self._waiting.clear()
-            self._response.send(mail.MessageEnded(self.id))
+            self._ring.response.send(mail.MessageEnded(self.id))
             self.ended = self._complete
 
     def _tell_generated(self) -> None:
         self._told = self._generated
-        self._context.send(
+        self._ring.context.send(
             mail.Generated(
                 self.id, self._ms(self._generated // BYTES_PER_FRAME), self._text, self._complete, self._status
             )

@@ -11,10 +11,10 @@ from collections.abc import Callable
 import anyio
 
 from rtactors import events, mail
-from rtactors.actor import Publish, ReactiveActor
+from rtactors.actor import ReactiveActor
 from rtactors.actors.message import MessageActor
 from rtactors.channels import Inbox
-from rtactors.providers.base import Capabilities
+from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import (
     AgentStartedSpeaking,
     AgentStoppedSpeaking,
@@ -23,7 +23,6 @@ from rtactors.session_events import (
     UserStartedSpeaking,
     UserStoppedSpeaking,
 )
-from rtactors.timing import Bounds, Deadlines
 from statecharts import response as chart
 from statecharts.chart import Life
 from statecharts.response import RESPONSE, ResponseEvent
@@ -35,7 +34,8 @@ _REFUSALS = 8
 """How often a request is sent again to a server that is busy with something we don't know of: about ten seconds."""
 
 _SPEECH_S = 30.0
-"""After this a user who was never said to have stopped speaking no longer holds up requests."""
+"""After this a user who was never said to have stopped speaking no longer holds up requests: a server that gets no more
+audio never says so."""
 
 _OWN_REPLY_S = 1.0
 """What a server that replies to speech by itself gets to begin, before a waiting request is sent."""
@@ -59,6 +59,7 @@ class _Response:
 
     __slots__ = (
         "failure",
+        "inboxes",
         "interrupted",
         "life",
         "open",
@@ -77,7 +78,8 @@ class _Response:
         self.request = request
         self.response_id = ""
         self.out_of_band = False
-        self.open: dict[str, _Message] = {}
+        self.open: dict[str, _Message] = {}  # its messages that have not ended
+        self.inboxes: list[Inbox[mail.MessageMail]] = []  # of all its messages: an ended one still counts what comes
         self.operations: list[str] = []
         self.refusals = 0
         self.step = 0  # grows with whatever happens to it
@@ -95,27 +97,13 @@ class _Response:
 class ResponseActor(ReactiveActor[mail.ResponseMail]):
     """`spawn` starts a message actor under the session's supervision."""
 
-    def __init__(
-        self,
-        inbox: Inbox[mail.ResponseMail],
-        publish: Publish,
-        *,
-        transport: Inbox[mail.TransportMail],
-        sink: Inbox[mail.SinkMail],
-        context: Inbox[mail.ContextMail],
-        spawn: Callable[[MessageActor], None],
-        capabilities: Capabilities,
-        deadlines: Deadlines,
-        bounds: Bounds,
-    ) -> None:
-        super().__init__(inbox, publish)
-        self._transport = transport
-        self._sink = sink
-        self._context = context
+    def __init__(self, ring: Ring, surroundings: Surroundings, *, spawn: Callable[[MessageActor], None]) -> None:
+        super().__init__(ring.response, surroundings.publish, surroundings.clock)
+        self._ring = ring
+        self._surroundings = surroundings
+        self._capabilities = surroundings.capabilities
+        self._deadlines = surroundings.deadlines
         self._spawn = spawn
-        self._capabilities = capabilities
-        self._deadlines = deadlines
-        self._bounds = bounds
         self._responses: dict[str, _Response] = {}  # those that are not settled, by request id or response id
         self._by_response_id: dict[str, _Response] = {}
         self._requests: deque[_Response] = deque()  # waiting for the slot, in the order asked
@@ -128,9 +116,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._quiet: list[anyio.Event] = []
         self._operation = 0
         self._connected = True
+        self._turn = 0  # of the user
         self._user_speaks = False
+        self._slot_held = False
 
-    def handle(self, message: mail.ResponseMail) -> None:  # noqa: C901, PLR0912 - one line for each thing it is told
+    def handle(self, message: mail.ResponseMail) -> None:
         match message:
             case mail.Announced():
                 self._on_announced(message)
@@ -144,7 +134,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._on_speech_started(message)
             case events.SpeechStopped():
                 self.publish(UserStoppedSpeaking(message.item_id, anyio.current_time()))
-                self.remind(_OWN_REPLY_S if self._capabilities.replies_to_speech else 0, mail.SlotDeadline())
+                self.remind(_OWN_REPLY_S if self._capabilities.replies_to_speech else 0, mail.SpeechOver(self._turn))
             case events.ProviderError():
                 self._on_refused(message)
             case mail.RequestReply():
@@ -154,8 +144,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                     self._stop(response)
             case mail.InterruptAll():
                 for response in list(self._responses.values()):
-                    if message.requests_too or response.life.state not in {"waiting", "requested"}:
+                    if message.requests_too:
                         self._stop(response)
+                    else:
+                        self._interrupt(response, server_cancels=False)
             case mail.SetPaused():
                 if self._speaking:
                     self._speaking.inbox.urgent(message)
@@ -174,9 +166,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._quiet.append(message.quiet)
             case mail.ResponseDeadline():
                 self._on_deadline(message)
+            case mail.SpeechOver():
+                self._user_speaks = self._user_speaks and message.turn != self._turn
             case mail.SlotDeadline():
-                self._user_speaks = False
-                self._fill_slot()
+                self._slot_held = False
+        self._fill_slot()
         if self._quiet and all(response.life.state == "abandoned" for response in self._responses.values()):
             for quiet in self._quiet:
                 quiet.set()
@@ -191,7 +185,6 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._give_up(response, "the connection to the server is gone")
             return
         self._requests.append(response)
-        self._fill_slot()
 
     def _stop(self, response: _Response) -> None:
         if response.life.state in {"waiting", "requested"}:
@@ -206,7 +199,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _fill_slot(self) -> None:
         """Ask for the next reply, unless a default response is under way or the user speaks."""
-        if self._user_speaks or not self._requests:
+        if not self._requests or self._user_speaks or self._slot_held:
             return
         if not any(response.generating for response in self._responses.values()):
             self._fire(self._requests.popleft(), chart.SlotFree())
@@ -221,10 +214,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if response.life.state != "waiting":
             return
         self._requests.appendleft(response)
-        if response.refusals == 1:
-            # The refusal may have crossed with the end of the other response: then nothing else would wake us up.
-            self._fill_slot()
-        else:
+        # The refusal may have crossed with the end of the other response: then the slot is free, and nothing else would
+        # wake us up. But a server that goes on refusing is not to be asked without a pause.
+        if response.refusals > 1:
+            self._slot_held = True
             self.remind(0.05 * 2**response.refusals, mail.SlotDeadline())
 
     # -- from the server
@@ -245,7 +238,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             response.out_of_band = event.out_of_band
             self._by_response_id[event.response_id] = response
             if response.request and response.life.state == "requested":
-                self._context.send(mail.ReplyStarted(response.request.reply, event.response_id))
+                self._ring.context.send(mail.ReplyStarted(response.request.reply, event.response_id))
             self._fire(response, chart.Created(event.response_id, event.out_of_band))
         return response
 
@@ -263,21 +256,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             announced.inbox.close()
             return
         response.step += 1
+        response.inboxes.append(announced.inbox)
         message = response.open[event.item.id] = self._messages[event.item.id] = _Message(announced, response)
-        self._context.send(mail.MessageKnown(event.item, event.response_id))
+        self._ring.context.send(mail.MessageKnown(event.item, event.response_id))
         self.publish(MessageAnnounced(message.id, event.response_id, event.item.phase, anyio.current_time()))
-        self._spawn(
-            MessageActor(
-                announced,
-                self.publish,
-                response=self.inbox,
-                sink=self._sink,
-                context=self._context,
-                rate=self._capabilities.output_rate,
-                deadlines=self._deadlines,
-                bounds=self._bounds,
-            )
-        )
+        self._spawn(MessageActor(announced, self._ring, self._surroundings))
         if response.life.state in {"active", "finishing"} and not response.interrupted:
             self._queue(message)
             self._give_floor()
@@ -289,7 +272,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         item = event.item
         if item.kind == "function_call" and item.status == "completed" and item.call_id not in self._calls:
             self._calls.add(item.call_id)
-            self._context.send(mail.CallCompleted(item))
+            self._ring.context.send(mail.CallCompleted(item))
 
     def _on_done(self, event: events.ResponseDone) -> None:
         response = self._find(event.response_id)
@@ -299,10 +282,13 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         response.status = event.status
         if event.status == "failed":
             response.failure = event.message or event.reason or "the provider failed to answer"
-        for message in list(response.open.values()):
-            message.inbox.send(mail.GenerationEnded(event.status))
+        self._slot_held = False
+        self._end_generation(response, event.status)
         self._fire(response, chart.Done(event.status, len(response.open), event.reason))
-        self._fill_slot()
+
+    def _end_generation(self, response: _Response, status: events.ResponseStatus) -> None:
+        for inbox in response.inboxes:
+            inbox.send(mail.GenerationEnded(status))
 
     def _on_connection_ended(self, reason: str) -> None:
         """What was received is played; nothing else comes."""
@@ -371,10 +357,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     # -- interruption and deadlines
 
     def _on_speech_started(self, event: events.SpeechStarted) -> None:
-        """The user speaks over the agent. `item_id` is the user's coming item: it says nothing about what is stopped."""
+        """The user speaks over the agent. The item it names is the user's coming one: not what is to be stopped."""
         self.publish(UserStartedSpeaking(event.item_id, anyio.current_time()))
+        self._turn += 1
         self._user_speaks = True
-        self.remind(_SPEECH_S, mail.SlotDeadline())
+        self.remind(_SPEECH_S, mail.SpeechOver(self._turn))
         for response in list(self._responses.values()):
             self._interrupt(response, server_cancels=self._capabilities.cancels_on_speech)
 
@@ -397,9 +384,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if given_up:
             what = f"the server did not end response {response.response_id}, though it was cancelled"
             self.publish(Problem(kind="other", message=what, operation=response.response_id))
-            for message in response.open.values():
-                message.inbox.send(mail.GenerationEnded("cancelled"))
-            self._fill_slot()
+            self._end_generation(response, "cancelled")
 
     # -- effects
 
@@ -411,7 +396,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                     self._ask(response)
                 case chart.Cancel():
                     operation = self._next_operation(response)
-                    self._transport.urgent(events.CancelResponse(operation, effect.response_id))
+                    self._ring.transport.urgent(events.CancelResponse(operation, effect.response_id))
                 case chart.InterruptMessages():
                     response.interrupted = True
                     for message in response.open.values():
@@ -431,7 +416,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if request is None:
             raise RuntimeError(f"{response.life!r} was not asked for here")
         operation = self._next_operation(response)
-        self._transport.urgent(events.CreateResponse(operation, request.instructions, metadata=request.metadata))
+        self._ring.transport.urgent(events.CreateResponse(operation, request.instructions))
 
     def _watch(self, response: _Response) -> None:
         """No state in which the server has to do something lasts for ever."""
@@ -457,7 +442,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _reply_over(self, response: _Response, *, failure: str | None) -> None:
         if response.request is not None:
             over = mail.ReplyOver(response.request.reply, response.status, response.interrupted, failure)
-            self._context.send(over)
+            self._ring.context.send(over)
 
     def _next_operation(self, response: _Response) -> str:
         self._operation += 1

@@ -9,12 +9,12 @@ from collections.abc import Callable
 import anyio
 
 from rtactors import mail
-from rtactors.actor import Publish, ReactiveActor
+from rtactors.actor import ReactiveActor
 from rtactors.channels import Inbox
 from rtactors.errors import RtactorsError, SinkLost
 from rtactors.events import BYTES_PER_FRAME
+from rtactors.ring import Ring, Surroundings
 from rtactors.sinks import base as sinks
-from rtactors.timing import Deadlines
 from statecharts import playback
 from statecharts.playback import PLAYBACK, PlaybackEvent
 
@@ -22,7 +22,7 @@ from statecharts.playback import PLAYBACK, PlaybackEvent
 class _Segment:
     """What one message has at the sink."""
 
-    __slots__ = ("_sink", "confirmed", "finished", "message_id", "owner", "written")
+    __slots__ = ("_sink", "confirmed", "finished", "message_id", "orders", "owner", "written")
 
     def __init__(self, message_id: str, owner: Inbox[mail.MessageMail], sink: sinks.Sink) -> None:
         self.message_id = message_id
@@ -30,6 +30,7 @@ class _Segment:
         self.written = 0
         self.confirmed = 0
         self.finished = False
+        self.orders = 0
         self._sink = sink
 
     def write(self, pcm: bytes) -> None:
@@ -41,18 +42,12 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
     """Owns the sink. One segment is in flight at a time; asking for a second one is a defect and raises."""
 
     def __init__(
-        self,
-        inbox: Inbox[mail.SinkMail],
-        publish: Publish,
-        *,
-        sink: sinks.Sink,
-        fail: Callable[[RtactorsError], None],
-        deadlines: Deadlines,
+        self, ring: Ring, surroundings: Surroundings, *, sink: sinks.Sink, fail: Callable[[RtactorsError], None]
     ) -> None:
-        super().__init__(inbox, publish)
+        super().__init__(ring.sink, surroundings.publish, surroundings.clock)
         self._sink = sink
         self._fail = fail
-        self._deadlines = deadlines
+        self._deadlines = surroundings.deadlines
         self._life = PLAYBACK.start("sink")
         self._segment: _Segment | None = None
 
@@ -95,31 +90,32 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
         | sinks.Started
         | sinks.Finished,
     ) -> None:
-        segment, id = self._segment, message.message_id
-        if segment is None or segment.message_id != id:
+        segment, message_id = self._segment, message.message_id
+        if segment is None or segment.message_id != message_id:
             return  # about a segment that is over
         match message:
             case mail.FinishSegment():
                 segment.finished = True
-                self._fire(playback.Finish(id))
+                self._fire(playback.Finish(message_id))
                 self._watch_the_end(segment)
             case mail.ClearSegment():
-                self._fire(playback.Clear(id))
-                self.remind(self._deadlines.sink, mail.SinkDeadline(id, "clearing"))
+                self._fire(playback.Clear(message_id))
+                self._watch(segment, self._deadlines.sink)
             case mail.PauseSegment():
-                self._fire(playback.Pause(id))
+                segment.orders += 1
+                self._fire(playback.Pause(message_id))
             case mail.ResumeSegment():
-                self._fire(playback.Resume(id))
+                self._fire(playback.Resume(message_id))
                 if segment.finished:
                     self._watch_the_end(segment)
             case sinks.Started():
-                self._fire(playback.Started(id, message.at))
+                self._fire(playback.Started(message_id, message.at))
             case sinks.Finished():
                 segment.confirmed = min(max(message.frames, segment.confirmed), segment.written)
-                self._fire(playback.Ended(id, segment.confirmed, message.at, message.confirmed))
+                self._fire(playback.Ended(message_id, segment.confirmed, message.at, message.confirmed))
             case mail.SinkDeadline():
-                if message.state == "clearing" or self._life.state != "clearing":
-                    self._fire(playback.Expired(id, segment.confirmed, anyio.current_time()))
+                if message.order == segment.orders:
+                    self._fire(playback.Expired(message_id, segment.confirmed, anyio.current_time()))
 
     def _on_position(self, report: sinks.Progress | sinks.Starved | sinks.Paused | sinks.Resumed) -> None:
         segment = self._segment
@@ -149,7 +145,11 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
     def _watch_the_end(self, segment: _Segment) -> None:
         """A segment that is to play out has the time its audio takes, and some to spare."""
         seconds = (segment.written - segment.confirmed) / self._sink.rate
-        self.remind(seconds * 1.1 + self._deadlines.sink, mail.SinkDeadline(segment.message_id, "playing"))
+        self._watch(segment, seconds * 1.1 + self._deadlines.sink)
+
+    def _watch(self, segment: _Segment, seconds: float) -> None:
+        segment.orders += 1
+        self.remind(seconds, mail.SinkDeadline(segment.message_id, segment.orders))
 
     def _fire(self, event: PlaybackEvent) -> None:
         segment = self._segment

@@ -10,13 +10,13 @@ from typing import Any
 import anyio
 
 from rtactors import events, mail
-from rtactors.actor import Actor, Publish
+from rtactors.actor import Actor
 from rtactors.channels import Inbox
 from rtactors.errors import ConnectionFailed, RtactorsError, SessionClosed
 from rtactors.events import Item, OutputStarted, ProviderError
 from rtactors.providers.base import Provider
+from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import ConnectionChanged, Problem, Unhandled
-from rtactors.timing import Bounds, Deadlines
 from rtactors.transports.base import Connect, Socket, SocketClosed
 from statecharts import connection as chart
 from statecharts.connection import CONNECTION, ConnectionEvent
@@ -30,28 +30,23 @@ class TransportActor(Actor[mail.TransportMail]):
 
     def __init__(
         self,
-        inbox: Inbox[mail.TransportMail],
-        publish: Publish,
+        ring: Ring,
+        surroundings: Surroundings,
         *,
         provider: Provider,
         connect: Connect,
-        response: Inbox[mail.ResponseMail],
-        context: Inbox[mail.ContextMail],
         fail: Callable[[RtactorsError], None],
-        deadlines: Deadlines,
-        bounds: Bounds,
     ) -> None:
-        super().__init__(inbox, publish)
+        super().__init__(ring.transport, surroundings.publish)
         self.settled = anyio.Event()
         self.closed = anyio.Event()
         self.session_id = ""
+        self._ring = ring
         self._provider = provider
         self._connect = connect
-        self._response = response
-        self._context = context
         self._fail = fail
-        self._deadlines = deadlines
-        self._bounds = bounds
+        self._deadlines = surroundings.deadlines
+        self._bounds = surroundings.bounds
         self._ready = False
         self._life = CONNECTION.start("connection")
         self._messages: dict[str, Inbox[mail.MessageMail]] = {}
@@ -63,17 +58,17 @@ class TransportActor(Actor[mail.TransportMail]):
             events.AudioDone: self._to_message,
             events.OutputStarted: self._on_output_started,
             events.OutputDone: self._on_output_done,
-            events.ResponseStarted: response.send,
-            events.ResponseDone: response.send,
-            events.SpeechStarted: response.send,
-            events.SpeechStopped: response.send,
-            events.ItemAdded: context.send,
-            events.ItemDone: context.send,
-            events.ItemTruncated: context.send,
-            events.ItemDeleted: context.send,
-            events.InputCommitted: context.send,
-            events.InputTranscript: context.send,
-            events.InputTranscriptFailed: context.send,
+            events.ResponseStarted: ring.response.send,
+            events.ResponseDone: ring.response.send,
+            events.SpeechStarted: ring.response.send,
+            events.SpeechStopped: ring.response.send,
+            events.ItemAdded: ring.context.send,
+            events.ItemDone: ring.context.send,
+            events.ItemTruncated: ring.context.send,
+            events.ItemDeleted: ring.context.send,
+            events.InputCommitted: ring.context.send,
+            events.InputTranscript: ring.context.send,
+            events.InputTranscriptFailed: ring.context.send,
             events.SessionStarted: self._on_session_started,
             events.SessionConfigured: self._on_session_configured,
             events.ProviderError: self._on_error,
@@ -156,14 +151,14 @@ class TransportActor(Actor[mail.TransportMail]):
         self._known.add(event.item.id)
         inbox: Inbox[mail.MessageMail] = Inbox(f"message {event.item.id}", self._bounds.inbox)
         self._messages[event.item.id] = inbox
-        self._response.send(mail.Announced(event, inbox))
+        self._ring.response.send(mail.Announced(event, inbox))
         return inbox
 
     def _on_output_done(self, event: events.OutputDone) -> None:
         if inbox := self._messages.get(event.item.id):
             inbox.send(event)
         elif event.item.kind != "message":
-            self._response.send(event)
+            self._ring.response.send(event)
 
     def _on_session_started(self, event: events.SessionStarted) -> None:
         self.session_id = event.session_id
@@ -178,12 +173,12 @@ class TransportActor(Actor[mail.TransportMail]):
     def _on_error(self, error: ProviderError) -> None:
         """To the operation that caused it; one without an owner is reported. Few end the session."""
         owner = (error.operation_id or "").partition("-")[0]
-        if error.kind in {"fatal", "expired"}:
+        if error.kind in {"fatal", "expired"} or not self._ready:
             self._fire(chart.Broken(error.message))
         elif owner == "context":
-            self._context.send(error)
+            self._ring.context.send(error)
         elif owner == "response":
-            self._response.send(error)
+            self._ring.response.send(error)
         else:
             operation = error.operation_id or ""
             self.publish(Problem(kind=error.kind, message=error.message, operation=operation, code=error.code))
@@ -212,8 +207,8 @@ class TransportActor(Actor[mail.TransportMail]):
         self.ended = True
         self.inbox.urgent(mail.CloseConnection())  # wakes the writer
         ended = mail.ConnectionEnded(reason or "the session was closed")
-        self._response.send(ended)
-        self._context.send(ended)
+        self._ring.response.send(ended)
+        self._ring.context.send(ended)
         if reason:
             self._fail(SessionClosed(reason) if self._ready else ConnectionFailed(reason))
         self.settled.set()

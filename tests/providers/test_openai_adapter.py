@@ -8,7 +8,6 @@ from typing import Any, cast
 import pytest
 from openai import AsyncOpenAI
 from openai.types.realtime import RealtimeClientEvent
-from openai_traces import trace
 from pydantic import TypeAdapter
 
 from rtactors.errors import ConfigurationError
@@ -16,13 +15,14 @@ from rtactors.events import AudioDelta, CommitAudio
 from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Provider
 from rtactors.providers.openai import FunctionChoice, FunctionTool, McpTool, SemanticVad, ServerVad, Transcription
+from tests.providers.openai_traces import trace
 
 KEY = "sk-proj-secret-0123456789"
 SERVER_VAD_ON = {"type": "server_vad"}
 
 
 @pytest.fixture(autouse=True)
-def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("API_KEY", "BASE_URL", "ORG_ID", "PROJECT_ID"):
         monkeypatch.delenv(f"OPENAI_{name}", raising=False)
 

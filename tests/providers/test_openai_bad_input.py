@@ -7,11 +7,11 @@ from typing import Any, cast, get_args
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from openai_traces import FROM_SERVER, Line
 
 from rtactors import events
 from rtactors.events import ProviderError, Unknown
 from rtactors.providers.openai.decode import decode
+from tests.providers.openai_traces import FROM_SERVER, Line
 
 LONGEST = 600
 """Characters of a message about a frame that can't be read."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 import pytest
-from openai_traces import FROM_SERVER, NAMES, Line, trace
 
 from rtactors import events
 from rtactors.events import (
@@ -35,6 +34,7 @@ from rtactors.events import (
     Unknown,
 )
 from rtactors.providers.openai.decode import decode
+from tests.providers.openai_traces import FROM_SERVER, NAMES, Line, trace
 
 
 def read(event: dict[str, Any]) -> Sequence[ProviderEvent]:

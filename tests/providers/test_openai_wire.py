@@ -6,9 +6,9 @@ from typing import Any, get_args
 import msgspec
 import pytest
 from msgspec import UNSET
-from openai_traces import FROM_CLIENT, FROM_SERVER, Line
 
 from rtactors.providers.openai import wire
+from tests.providers.openai_traces import FROM_CLIENT, FROM_SERVER, Line
 
 BETA = "beta_names"
 

@@ -1,0 +1,29 @@
+"""What every actor of a session is given: the others' inboxes, and the surroundings they share."""
+
+from msgspec import Struct
+
+from rtactors import mail
+from rtactors.actor import Publish
+from rtactors.channels import Inbox
+from rtactors.clock import Clock
+from rtactors.providers.base import Capabilities
+from rtactors.timing import Bounds, Deadlines
+
+
+class Ring(Struct, frozen=True):
+    """The inboxes of a session. To insert an actor, give its neighbours a ring that has its inbox in the place."""
+
+    transport: Inbox[mail.TransportMail]
+    response: Inbox[mail.ResponseMail]
+    sink: Inbox[mail.SinkMail]
+    context: Inbox[mail.ContextMail]
+
+
+class Surroundings(Struct, frozen=True):
+    """What holds for a whole session."""
+
+    publish: Publish
+    clock: Clock
+    capabilities: Capabilities
+    deadlines: Deadlines
+    bounds: Bounds
