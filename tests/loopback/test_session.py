@@ -662,6 +662,17 @@ async def test_a_session_ends_with_its_socket_and_stays_readable() -> None:
         assert len(server.sessions) == 2
 
 
+async def test_what_arrived_before_the_end_has_taken_effect() -> None:
+    async with MemoryServer(replies("Hello there."), timing=Timing(command_ms=500)) as server:
+        async with connected(server) as client:
+            await client.send("response.create")
+            done = await client.until("response.done")
+            item_id = done["response"]["output"][0]["id"]
+            await client.send("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=100)
+        await server.sessions[0].closed.wait()
+        assert server.sessions[0].items[0].audio_ms == 100
+
+
 async def test_a_server_that_runs_long_keeps_nothing_of_what_ended() -> None:
     async with MemoryServer(keep=False) as server:
         async with connected(server) as client:
