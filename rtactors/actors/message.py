@@ -240,8 +240,12 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 rate=self._rate,
                 complete=not self._cut_short or self._status == "completed",
                 stopped=self._stopped,
+                # Of an item that broke off the text is ahead of the audio, as it is while the server makes more.
                 heard_text=heard_text(
-                    self._text, self._ms(self._ended.frames), self._ms(generated), complete=self._complete
+                    self._text,
+                    self._ms(self._ended.frames),
+                    self._ms(generated),
+                    complete=self._complete and self._status == "completed",
                 ),
                 generated_text=self._text,
                 started_at=self._started_at,
