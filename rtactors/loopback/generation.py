@@ -1,0 +1,339 @@
+"""One response in the making: the events of the protocol in their order, at the pace that the script says.
+
+A generation ends once, in `_end`: completed, failed or incomplete by the script, or cancelled from outside at any
+moment. Ending is synchronous: after it nothing more is sent, wherever the task was waiting.
+"""
+
+import re
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import anyio
+from msgspec import Struct
+
+from rtactors.loopback.conversation import BYTES_PER_MS, FRAMES_PER_MS, Conversation, Entry, Part
+from rtactors.loopback.items import to_wire
+from rtactors.loopback.outbox import Outbox
+from rtactors.loopback.script import Call, Failed, Gate, Incomplete, Output, Reply, Say, Timing, Write
+from rtactors.loopback.voice import Speech, Voice, Word
+from rtactors.providers.openai import wire
+
+T = TypeVar("T")
+CancelReason: TypeAlias = Literal["turn_detected", "client_cancelled"]
+
+_LEAD_MS = {"ahead": 1000.0, "aligned": 0.0, "late": float("-inf")}
+"""How long before its sound a word's text is sent."""
+_MS_PER_TOKEN = 50
+"""What audio costs, as OpenAI counts it for output."""
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """What a response was asked to be."""
+
+    response_id: str
+    modalities: list[str]
+    audio: dict[str, Any]
+    max_output_tokens: int | str
+    metadata: dict[str, str] | None
+    out_of_band: bool
+
+
+class _Made(Struct, kw_only=True):
+    """One item of the output."""
+
+    index: int
+    entry: Entry
+    previous_id: str | None
+    has_part: bool = False
+    text: str = ""
+    """What was sent of its text, whatever a client did to the item meanwhile."""
+    complete: bool = False
+    closed: bool = False
+
+    @property
+    def spoken(self) -> bool:
+        return self.entry.content[0].type == "output_audio"
+
+    @property
+    def place(self) -> dict[str, Any]:
+        return {"item_id": self.entry.id, "output_index": self.index}
+
+
+class _Over(Exception):
+    """The response was cancelled meanwhile."""
+
+
+class _BrokenOff(Exception):
+    """The response ends here, by its script."""
+
+
+class Generation:
+    """`choose` tells the reply, when it is time; `on_end` is called when the response is over."""
+
+    def __init__(
+        self,
+        request: Request,
+        choose: Callable[[], Awaitable[Reply]],
+        on_end: Callable[["Generation"], None],
+        *,
+        conversation: Conversation,
+        outbox: Outbox,
+        voice: Voice,
+        timing: Timing,
+        new_id: Callable[[], str],
+    ) -> None:
+        self.request = request
+        self._choose = choose
+        self._on_end = on_end
+        self._conversation = conversation
+        self._outbox = outbox
+        self._voice = voice
+        self._timing = timing
+        self._new_id = new_id
+        self._made: list[_Made] = []
+        self._generated_ms = 0.0
+        self._created = False
+        self._over = False
+        self._scope = anyio.CancelScope()
+
+    @property
+    def id(self) -> str:
+        return self.request.response_id
+
+    def cancel(self, reason: CancelReason) -> None:
+        """End it now, with all that belongs to the end."""
+        self._end("cancelled", wire.StatusDetails(type="cancelled", reason=reason))
+        self._scope.cancel()
+
+    async def run(self) -> None:
+        with self._scope:
+            try:
+                reply = await self._unless_over(self._choose())
+                self._timing = reply.timing or self._timing
+                await self._generate(reply)
+            except _Over:
+                return
+            except _BrokenOff:
+                pass
+            match reply.ending:
+                case None:
+                    self._end("completed")
+                case Failed(code=code, message=message):
+                    error = wire.StatusError(type="server_error", code=code, message=message)
+                    self._end("failed", wire.StatusDetails(type="failed", error=error))
+                case Incomplete(reason=reason):
+                    self._end("incomplete", wire.StatusDetails(type="incomplete", reason=reason))
+
+    async def _generate(self, reply: Reply) -> None:
+        await self._wait(self._timing.created_ms)
+        self._create()
+        await self._wait(self._timing.thinking_ms)
+        break_off_ms = float("inf")
+        if reply.ending and reply.ending.after_ms is not None:
+            break_off_ms = reply.ending.after_ms
+        for index, output in enumerate(reply.outputs):
+            if index:
+                await self._wait(self._timing.between_ms)
+            made = self._announce(output, index)
+            match output:
+                case Call():
+                    await self._call(output, made)
+                case Say() if made.spoken:
+                    await self._say(output, made, break_off_ms)
+                case Say() | Write():
+                    await self._write(output.text, made)
+            made.complete = True
+            if not reply.batch_done:
+                self._close(made)
+
+    # ------------------------------------------------------------------------------------- begin and end of things
+
+    def _create(self) -> None:
+        self._created = True
+        self._outbox.put(wire.ResponseCreated(response=self._response("in_progress")))
+
+    def _announce(self, output: Output, index: int) -> _Made:
+        entry = Entry(id=self._new_id(), status="in_progress")
+        if isinstance(output, Call):
+            entry.type, entry.name, entry.call_id = "function_call", output.name, f"call_{entry.id}"
+        else:
+            entry.role, entry.phase = "assistant", output.phase
+        made = _Made(index=index, entry=entry, previous_id=None)
+        self._made.append(made)
+        item = to_wire(entry)
+        self._outbox.put(wire.ResponseOutputItemAdded(response_id=self.id, output_index=index, item=item))
+        if not self.request.out_of_band:
+            made.previous_id = self._conversation.append(entry)
+            self._outbox.put(wire.ConversationItemAdded(item=item, previous_item_id=made.previous_id))
+        if not isinstance(output, Call):
+            spoken = isinstance(output, Say) and self.request.modalities == ["audio"]
+            entry.content = [Part("output_audio" if spoken else "output_text")]
+        return made
+
+    def _open_part(self, made: _Made) -> None:
+        made.has_part = True
+        part = wire.ContentPart(type="audio", transcript="") if made.spoken else wire.ContentPart(type="text", text="")
+        self._outbox.put(wire.ResponseContentPartAdded(response_id=self.id, part=part, **made.place))
+
+    def _close(self, made: _Made) -> None:
+        """The `.done` events of one item, as far as it came."""
+        made.closed = True
+        entry = made.entry
+        entry.status = "completed" if made.complete else "incomplete"
+        put, place = self._outbox.put, {"response_id": self.id, **made.place}
+        if entry.type == "function_call":
+            name, call_id, arguments = entry.name, entry.call_id, entry.arguments
+            done = wire.ResponseFunctionCallArgumentsDone(arguments=arguments, call_id=call_id, name=name, **place)
+            put(done)
+        elif made.has_part:
+            if not made.spoken:
+                put(wire.ResponseOutputTextDone(text=made.text, **place))
+                part = wire.ContentPart(type="text", text=made.text)
+            else:
+                if entry.generated:
+                    put(wire.ResponseOutputAudioDone(**place))
+                if made.text:
+                    put(wire.ResponseOutputAudioTranscriptDone(transcript=made.text, **place))
+                part = wire.ContentPart(type="audio", transcript=made.text)
+            put(wire.ResponseContentPartDone(part=part, **place))
+        if not (made.complete or made.text or entry.generated):
+            entry.content = []
+        item = to_wire(entry)
+        if not self.request.out_of_band and not entry.deleted:
+            put(wire.ConversationItemDone(item=item, previous_item_id=made.previous_id))
+        put(wire.ResponseOutputItemDone(response_id=self.id, output_index=made.index, item=item))
+
+    def _end(self, status: str, details: wire.StatusDetails | None = None) -> None:
+        if self._over:
+            return
+        self._over = True
+        if not self._created:
+            self._create()
+        for made in self._made:
+            if not made.closed:
+                self._close(made)
+        self._outbox.put(wire.ResponseDone(response=self._response(status, details)))
+        limit = wire.RateLimit(name="tokens", limit=40_000, remaining=39_000, reset_seconds=1.5)
+        self._outbox.put(wire.RateLimitsUpdated(rate_limits=[limit]))
+        self._on_end(self)
+
+    def _response(self, status: str, details: wire.StatusDetails | None = None) -> wire.Response:
+        request = self.request
+        return wire.Response(
+            id=self.id,
+            object="realtime.response",
+            status=status,
+            status_details=details,
+            output=[to_wire(made.entry) for made in self._made],
+            conversation_id=None if request.out_of_band else self._conversation.id,
+            output_modalities=request.modalities,
+            max_output_tokens=request.max_output_tokens,
+            audio=request.audio,
+            metadata=request.metadata,
+            usage=None if status == "in_progress" else self._usage(),
+        )
+
+    def _usage(self) -> dict[str, Any]:
+        """Plausible numbers; nobody pays them."""
+        given = self._conversation.items
+        heard = sum(item.audio_ms for item in given) // _MS_PER_TOKEN
+        read = sum(len(item.text) // 4 for item in given)
+        said = int(self._generated_ms) // _MS_PER_TOKEN
+        written = sum(len(made.text or made.entry.arguments) // 4 for made in self._made)
+        inputs = {"text_tokens": read, "audio_tokens": heard, "image_tokens": 0, "cached_tokens": 0}
+        return {
+            "total_tokens": heard + read + said + written,
+            "input_tokens": heard + read,
+            "output_tokens": said + written,
+            "input_token_details": inputs,
+            "output_token_details": {"text_tokens": written, "audio_tokens": said},
+        }
+
+    # ----------------------------------------------------------------------------------------------------- content
+
+    async def _say(self, say: Say, made: _Made, break_off_ms: float) -> None:
+        self._open_part(made)
+        speech = Speech(b"", (Word(say.text, 0),)) if say.silent else await self._unless_over(self._voice.speak(say.text))
+        await self._wait(self._timing.audio_ms)
+        pcm, sent = speech.pcm, 0
+        held = len(pcm) // 2 - say.missing_ms * FRAMES_PER_MS
+        words = deque(speech.words if say.transcript != "none" else ())
+        lead_ms = _LEAD_MS.get(say.transcript, 0.0)
+        gate = say.gate
+        gate_at = min(say.gate_ms * BYTES_PER_MS, len(pcm))
+        clock = _Clock(self._timing.speed)
+        while True:
+            if gate and sent >= gate_at:
+                await self._unless_over(gate.passed())
+                gate, clock = None, _Clock(self._timing.speed, sent)
+            self._caption(made, words, until_ms=sent / BYTES_PER_MS + lead_ms)
+            if sent == len(pcm):
+                break
+            if self._generated_ms >= break_off_ms:
+                raise _BrokenOff
+            size = min(self._timing.delta_ms, break_off_ms - self._generated_ms) * BYTES_PER_MS
+            piece = pcm[sent : min(sent + int(size), gate_at if gate else len(pcm))]
+            delta = wire.ResponseOutputAudioDelta(response_id=self.id, delta=piece, **made.place)
+            self._outbox.put(delta)
+            made.entry.generate(piece, held=held)
+            sent += len(piece)
+            self._generated_ms += len(piece) / BYTES_PER_MS
+            await self._unless_over(self._outbox.room())
+            await self._unless_over(clock.reach(sent))
+        self._caption(made, words, until_ms=float("inf"))
+
+    def _caption(self, made: _Made, words: deque[Word], *, until_ms: float) -> None:
+        """The text of the words that begin by then."""
+        while words and words[0].at_ms <= until_ms:
+            self._tell(made, words.popleft().text)
+
+    async def _write(self, text: str, made: _Made) -> None:
+        self._open_part(made)
+        for word in re.findall(r"\s*\S+|\s+$", text):
+            self._tell(made, word)
+            await self._unless_over(self._outbox.room())
+
+    def _tell(self, made: _Made, text: str) -> None:
+        made.text += text
+        if not made.entry.truncated:
+            made.entry.content[0].text = made.text
+        kind = wire.ResponseOutputAudioTranscriptDelta if made.spoken else wire.ResponseOutputTextDelta
+        self._outbox.put(kind(response_id=self.id, delta=text, **made.place))
+
+    async def _call(self, call: Call, made: _Made) -> None:
+        gate: Gate | None = call.gate
+        for piece in re.findall(r"(?s).{1,8}", call.arguments):
+            made.entry.arguments += piece
+            call_id = made.entry.call_id
+            delta = wire.ResponseFunctionCallArgumentsDelta(
+                response_id=self.id, call_id=call_id, delta=piece, **made.place
+            )
+            self._outbox.put(delta)
+            if gate:
+                await self._unless_over(gate.passed())
+                gate = None
+
+    # ----------------------------------------------------------------------------------------------------- waiting
+
+    async def _wait(self, ms: float) -> None:
+        await self._unless_over(anyio.sleep(ms / 1000))
+
+    async def _unless_over(self, awaitable: Awaitable[T]) -> T:
+        """Whatever we wait for, the response may have been cancelled when it comes, and the task not know it yet."""
+        result = await awaitable
+        if self._over:
+            raise _Over
+        return result
+
+
+class _Clock:
+    """When so many bytes of audio are due, from now on."""
+
+    def __init__(self, speed: float, sent: int = 0) -> None:
+        self._speed = speed
+        self._start = anyio.current_time()
+        self._sent = sent
+
+    async def reach(self, sent: int) -> None:
+        await anyio.sleep_until(self._start + (sent - self._sent) / BYTES_PER_MS / 1000 / self._speed)

@@ -1,0 +1,122 @@
+"""What goes out to the client: one task writes all of a session's events, in order, and lets the faults at them.
+
+Whoever has something to say puts it in and goes on, so that the session's logic never awaits. Only the generation of
+audio, which makes much, waits for room.
+"""
+
+from collections import deque
+from typing import Any, Protocol
+
+import anyio
+from anyio.abc import TaskGroup
+from msgspec import to_builtins
+
+from rtactors.loopback.faults import Alter, Close, Cut, Drop, Faults, Json, Late, Rule
+from rtactors.loopback.log import Log
+from rtactors.providers.openai import wire
+from rtactors.transports.base import Socket
+
+ROOM = 64
+"""Events that may wait before the generation of audio does."""
+
+
+class ServerSocket(Socket, Protocol):
+    async def cut(self, frame: str, at_byte: int) -> None:
+        """Send only the first bytes of the frame, and let the network break without a close frame."""
+        ...
+
+
+class Outbox:
+    def __init__(self, socket: ServerSocket, faults: Faults, log: Log) -> None:
+        self._socket = socket
+        self._faults = faults
+        self._log = log
+        self._waiting: deque[Any] = deque()
+        self._ready: deque[Any] = deque()  # past the faults
+        self._late: dict[Rule, deque[tuple[float, Json]]] = {}
+        self._changed = anyio.Event()
+        self._event_number = 0
+
+    def put(self, event: wire.ServerEvent | Json) -> None:
+        if not isinstance(event, dict):
+            self._event_number += 1
+            event.event_id = f"event_{self._event_number:06}"
+        self._waiting.append(event)
+        self._notify()
+
+    async def room(self, most: int = ROOM) -> None:
+        """Until no more than so many events are waiting."""
+        while len(self._waiting) > most:
+            await self._changed.wait()
+
+    async def run(self) -> None:
+        """Writes until the socket is closed. Raises SocketClosed."""
+        async with anyio.create_task_group() as tasks:
+            while True:
+                if self._ready:
+                    await self._send(self._ready.popleft())
+                elif self._waiting:
+                    await self._pass(self._waiting.popleft(), tasks)
+                    self._notify()
+                else:
+                    await self._changed.wait()
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    async def _pass(self, event: Any, tasks: TaskGroup) -> None:  # noqa: ANN401 - a type of the wire, or JSON
+        event_type = _type(event)
+        rule = None
+        if self._faults.concern(event_type):
+            event = to_builtins(event)
+            rule = self._faults.find(event)
+        match rule.act if rule else None:
+            case None:
+                await self._send(event)
+            case Drop():
+                pass
+            case Alter(change):
+                self._ready.extend(change(event))
+            case Late():
+                assert rule is not None
+                self._put_aside(rule, event, tasks)
+            case Close(code, reason):
+                await self._socket.close(code, reason)
+            case Cut(at_byte):
+                await self._socket.cut(_encode(event), at_byte)
+
+    def _put_aside(self, rule: Rule, event: Json, tasks: TaskGroup) -> None:
+        assert isinstance(rule.act, Late)
+        if rule not in self._late:
+            self._late[rule] = deque()
+            tasks.start_soon(self._bring_back, rule, rule.act)
+        queue = self._late[rule]
+        if rule.act.gate and rule.act.gate.is_open and not queue:
+            self._ready.append(event)
+        else:
+            queue.append((anyio.current_time() + rule.act.ms / 1000, event))
+
+    async def _bring_back(self, rule: Rule, late: Late) -> None:
+        """One task for each rule, so that its events stay in their order."""
+        queue = self._late[rule]
+        while queue:
+            if late.gate:
+                await late.gate.passed()
+            else:
+                await anyio.sleep_until(queue[0][0])
+            self._ready.append(queue.popleft()[1])
+            self._notify()
+        del self._late[rule]
+
+    async def _send(self, event: Any) -> None:  # noqa: ANN401 - see above
+        self._log.add(event, _type(event), sent=True)
+        await self._socket.send(_encode(event))
+
+
+def _type(event: Any) -> str:  # noqa: ANN401 - see above
+    return str(event.get("type", "")) if isinstance(event, dict) else event.__struct_config__.tag
+
+
+def _encode(event: Any) -> str:  # noqa: ANN401 - see above
+    return wire.encoder.encode(event).decode()

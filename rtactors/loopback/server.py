@@ -1,0 +1,257 @@
+"""The embedded provider as a server: over real websockets on loopback, or over sockets in memory.
+
+    async with Server(replies("Hello.")) as server:
+        client = AsyncOpenAI(api_key="none", websocket_base_url=server.url)
+
+    async with MemoryServer(replies("Hello.")) as server:
+        async with server.connect(endpoint) as socket: ...
+"""
+
+import hmac
+import ipaddress
+import re
+import socket
+import sys
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self, TypedDict, Unpack
+from urllib.parse import parse_qs, urlsplit
+
+import anyio
+import msgspec
+from anyio.abc import TaskGroup
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from rtactors.errors import ConfigurationError
+from rtactors.loopback.faults import Faults
+from rtactors.loopback.memory import MemorySocket
+from rtactors.loopback.outbox import ServerSocket
+from rtactors.loopback.recognizer import Recognizer
+from rtactors.loopback.script import Script, Timing, story
+from rtactors.loopback.session import Session, Setup
+from rtactors.loopback.voice import EspeakVoice, ToneVoice, Voice
+from rtactors.loopback.websocket import ServerWebsocket, serve_websockets
+from rtactors.providers.base import Endpoint
+from rtactors.transports.base import Socket
+
+PATH = "/v1/realtime"
+_KEY_SUBPROTOCOL = "openai-insecure-api-key."
+_LOCAL_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
+
+
+class Options(TypedDict, total=False):
+    """How a server behaves, whatever it is reached by."""
+
+    voice: Voice
+    """How it sounds."""
+    recognizer: Recognizer
+    """Who tells what the user said; without one nobody knows."""
+    timing: Timing
+    faults: Faults
+    keep: bool
+    """Hold the sessions that have ended, and the log of each, for reading (True). False for a server that runs long."""
+
+
+class _Host:
+    """What both servers are: the sessions that they serve, between `async with` and its end.
+
+    A failure of ours in one session, such as a script that raises, ends the server with that failure.
+    """
+
+    def __init__(self, script: Script, voice: Callable[[], Voice], options: Options) -> None:
+        self.sessions: list[Session] = []
+        """In the order in which they began."""
+        self._numbers: Counter[str] = Counter()
+        self._setup = Setup(
+            script=script,
+            voice=options.get("voice") or voice(),
+            recognizer=options.get("recognizer"),
+            timing=options.get("timing") or Timing(),
+            faults=options.get("faults") or Faults(),
+            keep=options.get("keep", True),
+            new_id=self._new_id,
+        )
+        self._tasks: TaskGroup
+        self._entered: AbstractAsyncContextManager[None]
+
+    async def __aenter__(self) -> Self:
+        self._entered = self._run()
+        await self._entered.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        try:
+            return await self._entered.__aexit__(exc_type, exc, traceback)
+        except BaseExceptionGroup as group:
+            if _only(group) is exc:  # what was raised in the block comes out of it as it was
+                return False
+            raise
+
+    @asynccontextmanager
+    async def _run(self) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as stack:
+            if self._setup.recognizer:
+                await stack.enter_async_context(self._setup.recognizer)
+            async with anyio.create_task_group() as self._tasks:
+                yield
+                self._tasks.cancel_scope.cancel()
+
+    async def _serve(self, connection: ServerSocket, model: str) -> None:
+        session = Session(self._setup, connection, model)
+        self.sessions.append(session)
+        try:
+            await session.run()
+        finally:
+            if not self._setup.keep:
+                self.sessions.remove(session)
+            with anyio.CancelScope(shield=True):
+                await connection.close()
+
+    def _new_id(self, kind: str) -> str:
+        self._numbers[kind] += 1
+        return f"{kind}_{self._numbers[kind]:06}"
+
+
+class MemoryServer(_Host):
+    """Serves without a network, and speaks with tones if no other voice is given: for virtual time."""
+
+    def __init__(self, script: Script = story, **options: Unpack[Options]) -> None:
+        super().__init__(script, ToneVoice, options)
+
+    @asynccontextmanager
+    async def connect(self, endpoint: Endpoint) -> AsyncGenerator[Socket]:
+        """As a `rtactors.transports.base.Connect`: takes the model from the URL, and anything else as it is."""
+        client, connection = MemorySocket.pair()
+        self._tasks.start_soon(self._serve, connection, _model(endpoint.url) or "gpt-realtime-2")
+        try:
+            yield client
+        finally:
+            await client.close()
+
+
+class Server(_Host):
+    """Serves websockets at `url`, on asyncio and trio; speaks with eSpeak if no other voice is given.
+
+    With `api_key` a client has to know it. A `host` that others can reach demands one. Raises ConfigurationError if it
+    can't be served there. Without a key, web pages of other origins than this machine are refused.
+    """
+
+    def __init__(
+        self,
+        script: Script = story,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        api_key: str | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(script, EspeakVoice, options)
+        if not api_key and not _is_loopback(host):
+            raise ConfigurationError(
+                f"{host} can be reached by others: give the server an api_key, or serve on 127.0.0.1"
+            )
+        self._host = host
+        self._port = port
+        self._api_key = api_key
+
+    @property
+    def url(self) -> str:
+        """The base URL for websockets, as the SDK's `websocket_base_url`: `ws://127.0.0.1:1234/v1`."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"ws://{host}:{self._port}{PATH.removesuffix('/realtime')}"
+
+    @property
+    def base_url(self) -> str:
+        """The same as the SDK's `base_url`: `http://127.0.0.1:1234/v1`."""
+        return self.url.replace("ws://", "http://")
+
+    @asynccontextmanager
+    async def _run(self) -> AsyncGenerator[None]:
+        with self._bind() as listener:
+            self._port = listener.getsockname()[1]
+            async with anyio.create_task_group() as acceptors, super()._run():
+                accept = partial(serve_websockets, acceptors, listener, self._handle, self._refuse)
+                async with accept(origins=None if self._api_key else [None, _LOCAL_ORIGIN]):
+                    yield
+
+    def _bind(self) -> socket.socket:
+        try:
+            family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+            return socket.create_server((self._host, self._port), family=family)
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot serve on {self._host} port {self._port}: {error.strerror or error}; choose another port, or 0 for any"
+            ) from error
+
+    async def _handle(self, connection: ServerWebsocket, path: str) -> None:
+        """The session runs among our tasks, so that its failure is ours; the connection lasts as long."""
+        done = anyio.Event()
+
+        async def serve() -> None:
+            try:
+                await self._serve(connection, _model(path))
+            finally:
+                done.set()
+
+        self._tasks.start_soon(serve)
+        await done.wait()
+
+    def _refuse(self, request: Request) -> Response | None:
+        """The answers of OpenAI to what is wrong in the handshake; None if nothing is."""
+        path = urlsplit(request.path).path
+        if path != PATH:
+            return _error(HTTPStatus.NOT_FOUND, f"Invalid URL (GET {path})")
+        if self._api_key:
+            given = _given_key(request.headers)
+            if not given:
+                return _error(HTTPStatus.UNAUTHORIZED, "Missing bearer or basic authentication in header")
+            if not hmac.compare_digest(given.encode(), self._api_key.encode()):
+                message = f"Incorrect API key provided: {given[:3]}***."
+                return _error(HTTPStatus.UNAUTHORIZED, message, code="invalid_api_key")
+        if not _model(request.path):
+            message = "You must provide a model parameter: this server takes ?model=<any name>, and nothing else."
+            return _error(HTTPStatus.BAD_REQUEST, message, code="missing_model")
+        return None
+
+
+def _given_key(headers: Headers) -> str:
+    bearer, _, key = headers.get("Authorization", "").partition(" ")
+    if bearer.lower() == "bearer":
+        return key.strip()
+    offered = ",".join(headers.get_all("Sec-WebSocket-Protocol")).split(",")
+    keys = [one.strip() for one in offered if one.strip().startswith(_KEY_SUBPROTOCOL)]
+    return keys[0].removeprefix(_KEY_SUBPROTOCOL) if keys else ""
+
+
+def _model(url: str) -> str:
+    return parse_qs(urlsplit(url).query).get("model", [""])[0]
+
+
+def _error(status: HTTPStatus, message: str, *, code: str | None = None) -> Response:
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+    body = msgspec.json.encode({"error": error})
+    headers = Headers({"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"})
+    return Response(status.value, status.phrase, headers, body)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _only(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
+    """The one exception in a group, or in the one group in it."""
+    first, *others = group.exceptions
+    if others:
+        return None
+    return _only(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,378 @@
+"""One connection: takes a client's events, keeps the conversation, and starts what answers them.
+
+Written against the socket protocol and anyio alone, so that the same code runs over real websockets and, in virtual
+time, over a pair of sockets in memory. A command takes effect and is answered in one go, `Timing.command_ms` after its
+arrival, in the order of arrival.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from typing import assert_never
+
+import anyio
+import msgspec
+from anyio.abc import TaskGroup
+from anyio.streams.memory import MemoryObjectReceiveStream
+from msgspec import UNSET, Struct
+
+from rtactors.loopback.conversation import RATE, Conversation, Entry, Part, Rejected, Snapshot
+from rtactors.loopback.faults import Faults, Json
+from rtactors.loopback.generation import Generation, Request
+from rtactors.loopback.input import LONGEST_MS, InputBuffer
+from rtactors.loopback.items import from_wire, to_wire
+from rtactors.loopback.log import Log
+from rtactors.loopback.outbox import Outbox, ServerSocket
+from rtactors.loopback.recognizer import RecognitionFailed, Recognizer
+from rtactors.loopback.script import Reply, Script, Timing, Turn
+from rtactors.loopback.settings import Settings, check_modalities
+from rtactors.loopback.vad import SpeechBegan
+from rtactors.loopback.voice import Voice
+from rtactors.providers.base import Frame
+from rtactors.providers.openai import wire
+from rtactors.transports.base import SocketClosed
+
+INBOX = 1024
+"""Client events that may wait for their turn; then the socket is not read."""
+ANSWERS = 4096
+"""Events that may wait for the client to read them before we take no more of its own."""
+METADATA_PAIRS, METADATA_KEY, METADATA_VALUE = 16, 64, 512
+"""How many pairs of metadata a response may have, and how long their keys and values may be."""
+
+
+class Setup(Struct, frozen=True, kw_only=True):
+    """What all sessions of a server share."""
+
+    script: Script
+    voice: Voice
+    recognizer: Recognizer | None
+    timing: Timing
+    faults: Faults
+    keep: bool
+    new_id: Callable[[str], str]
+
+
+class Session:
+    """`items` and `log` may be read at any time, also after its end."""
+
+    def __init__(self, setup: Setup, socket: ServerSocket, model: str) -> None:
+        self.id = setup.new_id("sess")
+        self.log = Log(keep=setup.keep)
+        self.conversation = Conversation(setup.new_id("conv"))
+        self.closed = anyio.Event()
+        self._setup = setup
+        self._socket = socket
+        self._outbox = Outbox(socket, setup.faults, self.log)
+        self._settings = Settings(model)
+        self._input = InputBuffer(self._settings.turn_detection)
+        self._speech = ("", 0)  # the item that the user's speech will become, and where it began
+        self._active: Generation | None = None
+        self._out_of_band: list[Generation] = []
+        self._responses = 0
+        self._unheard: list[anyio.Event] = []  # set when it is known what a user's item says
+        self._expires_at = int(time.time()) + LONGEST_MS // 1000
+        self._tasks: TaskGroup
+
+    # ------------------------------------------------------------------------------------------ for those who watch
+
+    @property
+    def items(self) -> tuple[Snapshot, ...]:
+        """What the server holds, in order; see `Conversation.items`."""
+        return self.conversation.items
+
+    def inject(self, event: Json) -> None:
+        """Send any event, true or not."""
+        self._outbox.put(event)
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Hang up."""
+        await self._socket.close(code, reason)
+
+    # -------------------------------------------------------------------------------------------------- the machine
+
+    async def run(self) -> None:
+        """Until the socket is closed, by whichever side."""
+        send, receive = anyio.create_memory_object_stream[tuple[float, Frame]](INBOX)
+        try:
+            with send, receive:
+                async with anyio.create_task_group() as self._tasks:
+                    self._outbox.put(wire.SessionCreated(session=self._settings.state(self.id, self._expires_at)))
+                    self._tasks.start_soon(self._outbox.run)
+                    self._tasks.start_soon(self._handle_in_turn, receive)
+                    while True:
+                        frame = await self._socket.receive()
+                        await send.send((anyio.current_time() + self._setup.timing.command_ms / 1000, frame))
+        except* SocketClosed:
+            pass
+        finally:
+            self.closed.set()
+
+    async def _handle_in_turn(self, frames: MemoryObjectReceiveStream[tuple[float, Frame]]) -> None:
+        async for due, frame in frames:
+            if due > anyio.current_time():
+                await anyio.sleep_until(due)
+            await self._outbox.room(ANSWERS)
+            self._take(frame)
+
+    def _take(self, frame: Frame) -> None:
+        """One frame of the client: what is wrong with it is answered, and costs nothing but itself."""
+        try:
+            event = wire.client_decoder.decode(_text(frame))
+        except (Rejected, msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            self.log.add({"frame": str(frame)}, "", sent=False)
+            self._refuse(_explained(error), _event_id(frame))
+            return
+        event_type = str(event.__struct_config__.tag)
+        faults = self._setup.faults
+        if faults.concern(event_type, incoming=True) and faults.find(msgspec.to_builtins(event), incoming=True):
+            return
+        self.log.add(event, event_type, sent=False)
+        try:
+            self._handle(event)
+        except Rejected as error:
+            self._refuse(error, event.event_id or None)
+
+    def _refuse(self, error: Rejected, event_id: str | None) -> None:
+        kind = "invalid_request_error"
+        detail = wire.ErrorDetail(
+            type=kind, code=error.code, message=error.message, param=error.param, event_id=event_id
+        )
+        self._outbox.put(wire.ServerError(error=detail))
+
+    def _handle(self, event: wire.ClientEvent) -> None:  # noqa: C901 - one case for each type, a line or two each
+        put, conversation = self._outbox.put, self.conversation
+        match event:
+            case wire.SessionUpdate(session=patch):
+                self._update(patch)
+            case wire.InputAudioBufferAppend(audio=audio):
+                self._listen(audio)
+            case wire.InputAudioBufferCommit():
+                self._commit(self._setup.new_id("item"), self._input.commit())
+            case wire.InputAudioBufferClear():
+                self._input.clear()
+                put(wire.InputAudioBufferCleared())
+            case wire.OutputAudioBufferClear():
+                message = "Over a websocket the client plays the audio: there is no output audio buffer to clear."
+                raise Rejected("invalid_value", message, "type")
+            case wire.ConversationItemCreate(item=item, previous_item_id=previous):
+                entry = from_wire(item, self._new_item_id())
+                reported = conversation.create(entry, previous or None)
+                shown = to_wire(entry)
+                put(wire.ConversationItemAdded(item=shown, previous_item_id=reported))
+                put(wire.ConversationItemDone(item=shown, previous_item_id=reported))
+            case wire.ConversationItemRetrieve(item_id=item_id):
+                put(wire.ConversationItemRetrieved(item=to_wire(conversation.retrieve(item_id), audio=True)))
+            case wire.ConversationItemTruncate(item_id=item_id, content_index=index, audio_end_ms=end_ms):
+                conversation.truncate(item_id, index, end_ms)
+                put(wire.ConversationItemTruncated(item_id=item_id, content_index=index, audio_end_ms=end_ms))
+            case wire.ConversationItemDelete(item_id=item_id):
+                conversation.delete(item_id)
+                put(wire.ConversationItemDeleted(item_id=item_id))
+            case wire.ResponseCreate(response=params):
+                self._respond(params or wire.ResponseParams())
+            case wire.ResponseCancel(response_id=response_id):
+                self._cancel(response_id or None)
+            case _:
+                assert_never(event)
+
+    # ------------------------------------------------------------------------------------------ settings and the user
+
+    def _update(self, patch: wire.Session) -> None:
+        before = self._settings.turn_detection
+        has_spoken = any(item.generated_frames for item in (*self.conversation.items, *self.conversation.deleted))
+        self._settings.patch(patch, has_spoken=has_spoken)
+        if self._settings.turn_detection != before:
+            self._input.detect(self._settings.turn_detection)
+        self._outbox.put(wire.SessionUpdated(session=self._settings.state(self.id, self._expires_at)))
+
+    def _listen(self, audio: bytes) -> None:
+        for change in self._input.append(audio):
+            if isinstance(change, SpeechBegan):
+                item_id = self._new_item_id()
+                self._speech = (item_id, change.start_ms)
+                self._outbox.put(wire.InputAudioBufferSpeechStarted(item_id=item_id, audio_start_ms=change.start_ms))
+                if self._active and self._settings.interrupts_response:
+                    self._active.cancel("turn_detected")
+                continue
+            item_id, start_ms = self._speech
+            self._outbox.put(wire.InputAudioBufferSpeechStopped(item_id=item_id, audio_end_ms=change.end_ms))
+            self._commit(item_id, self._input.take(start_ms, change.end_ms))
+            if self._settings.creates_response:
+                try:
+                    self._respond(wire.ResponseParams())
+                except Rejected as error:  # nobody's event caused it
+                    self._refuse(error, None)
+
+    def _commit(self, item_id: str, audio: bytes) -> None:
+        """The user's turn becomes an item."""
+        entry = Entry(id=item_id, role="user", content=[Part("input_audio", None, bytearray(audio))])
+        previous = self.conversation.append(entry)
+        item = to_wire(entry)
+        self._outbox.put(wire.InputAudioBufferCommitted(item_id=item_id, previous_item_id=previous))
+        self._outbox.put(wire.ConversationItemAdded(item=item, previous_item_id=previous))
+        self._outbox.put(wire.ConversationItemDone(item=item, previous_item_id=previous))
+        if self._setup.recognizer or self._settings.transcribes:
+            heard = anyio.Event()
+            self._unheard.append(heard)
+            self._tasks.start_soon(self._recognize, entry, audio, heard)
+
+    async def _recognize(self, entry: Entry, audio: bytes, heard: anyio.Event) -> None:
+        """What the user said: first the script may know it, then, if the client wants a transcript, the client."""
+        due = anyio.current_time() + self._setup.timing.transcription_ms / 1000
+        text, failure = "", None
+        try:
+            if self._setup.recognizer is None:
+                raise RecognitionFailed("this server has no recogniser")
+            text = await self._setup.recognizer.transcribe(audio)
+            entry.content[0].text = text
+        except RecognitionFailed as error:
+            failure = wire.TranscriptionError(type="server_error", code="transcription_failed", message=str(error))
+        heard.set()
+        self._unheard.remove(heard)
+        if not self._settings.transcribes:
+            return
+        await anyio.sleep_until(due)
+        if failure:
+            self._outbox.put(wire.InputAudioTranscriptionFailed(item_id=entry.id, error=failure))
+            return
+        usage = {"type": "duration", "seconds": round(entry.frames / RATE, 3)}
+        self._outbox.put(wire.InputAudioTranscriptionDelta(item_id=entry.id, content_index=0, delta=text))
+        self._outbox.put(wire.InputAudioTranscriptionCompleted(item_id=entry.id, transcript=text, usage=usage))
+
+    # ------------------------------------------------------------------------------------------------------ responses
+
+    def _respond(self, params: wire.ResponseParams) -> None:
+        out_of_band = params.conversation == "none"
+        if self._active and not out_of_band:
+            raise Rejected(
+                "conversation_already_has_active_response",
+                f"Conversation already has an active response in progress: {self._active.id}. "
+                "Wait until the response is finished before creating a new one.",
+            )
+        metadata = params.metadata or None
+        _check_metadata(metadata or {})
+        modalities = params.output_modalities or self._settings.output_modalities
+        check_modalities([*modalities], "response.output_modalities")
+        context = None if params.input is None or params.input is UNSET else [*map(self._context_item, params.input)]
+        instructions = params.instructions if isinstance(params.instructions, str) else self._settings.instructions
+        index = self._responses
+        self._responses += 1
+
+        async def choose() -> Reply:
+            for heard in [*self._unheard]:
+                await heard.wait()
+            history = self.conversation.items if context is None else tuple(map(Entry.snapshot, context))
+            turn = Turn(
+                index=index,
+                text=_said_last(history),
+                instructions=instructions,
+                history=history,
+                metadata=metadata or {},
+                out_of_band=out_of_band,
+            )
+            return self._setup.script(turn)
+
+        request = Request(
+            response_id=self._setup.new_id("resp"),
+            modalities=[*modalities],
+            audio=self._settings.output_audio,
+            max_output_tokens=params.max_output_tokens or self._settings.max_output_tokens,
+            metadata=metadata,
+            out_of_band=out_of_band,
+        )
+        generation = Generation(
+            request,
+            choose,
+            self._forget,
+            conversation=self.conversation,
+            outbox=self._outbox,
+            voice=self._setup.voice,
+            timing=self._setup.timing,
+            new_id=self._new_item_id,
+        )
+        if out_of_band:
+            self._out_of_band.append(generation)
+        else:
+            self._active = generation
+        self._tasks.start_soon(generation.run)
+
+    def _context_item(self, item: wire.Item) -> Entry:
+        if item.type == "item_reference":
+            return self.conversation.retrieve(item.id or "")
+        return from_wire(item, self._new_item_id())
+
+    def _forget(self, generation: Generation) -> None:
+        if generation is self._active:
+            self._active = None
+        else:
+            self._out_of_band.remove(generation)
+
+    def _cancel(self, response_id: str | None) -> None:
+        """Without an id it is the conversation's own response."""
+        running = [self._active, *self._out_of_band] if response_id else [self._active]
+        for generation in running:
+            if generation and response_id in {None, generation.id}:
+                generation.cancel("client_cancelled")
+                return
+        raise Rejected("response_cancel_not_active", "Cancellation failed: no active response found")
+
+    def _new_item_id(self) -> str:
+        """A client may bring items that were ours in a session before: no id is given twice."""
+        while (item_id := self._setup.new_id("item")) in self.conversation:
+            pass
+        return item_id
+
+
+def _said_last(history: tuple[Snapshot, ...]) -> str:
+    """What the user said or wrote behind the assistant's last message."""
+    texts: list[str] = []
+    for item in reversed(history):
+        if item.role == "assistant":
+            break
+        if item.role == "user" and item.text:
+            texts.append(item.text)
+    return " ".join(reversed(texts))
+
+
+def _check_metadata(metadata: dict[str, str]) -> None:
+    too_long = any(len(key) > METADATA_KEY or len(value) > METADATA_VALUE for key, value in metadata.items())
+    if too_long or len(metadata) > METADATA_PAIRS:
+        message = (
+            f"Metadata may have {METADATA_PAIRS} pairs, with keys of {METADATA_KEY} and values of {METADATA_VALUE} "
+            "characters at most."
+        )
+        raise Rejected("invalid_value", message, "response.metadata")
+
+
+# -------------------------------------------------------------------------------------------------- what is not right
+
+
+def _text(frame: Frame) -> str:
+    if isinstance(frame, str):
+        return frame
+    raise Rejected("invalid_event", f"Events are text frames: this one of {len(frame)} bytes is binary.")
+
+
+class _Envelope(Struct):
+    event_id: object = None
+
+
+def _event_id(frame: Frame) -> str | None:
+    """The id of an event that is otherwise not right."""
+    try:
+        event_id = msgspec.json.decode(frame, type=_Envelope).event_id
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return event_id if isinstance(event_id, str) else None
+
+
+def _explained(error: Exception) -> Rejected:
+    if isinstance(error, Rejected):
+        return error
+    if not isinstance(error, msgspec.ValidationError):
+        return Rejected("invalid_json", f"The event could not be read as JSON: {error}")
+    path = ".".join(re.findall(r"at `\$\.?(.*?)`", str(error)))
+    if missing := re.search(r"missing required field `(\w+)`", str(error)):
+        path = ".".join(filter(None, (path, missing[1])))
+        return Rejected("missing_required_parameter", f"Missing required parameter: '{path}'.", path)
+    return Rejected("invalid_value", f"Invalid event: {error}", path or None)
