@@ -65,6 +65,7 @@ ONLY = {
     "rtactors.loopback": [
         "rtactors.loopback",
         "rtactors.errors",
+        "rtactors.providers.base",
         "rtactors.providers.openai.wire",
         "rtactors.transports",
     ],
@@ -74,7 +75,7 @@ ONLY = {
 OWNERS: dict[str, set[str]] = {
     "transitions": {"statecharts.chart"},
     "asyncio": {"rtactors.testing.clock"},
-    "trio": {"rtactors.testing.clock"},
+    "trio": {"rtactors.testing.clock", "rtactors.loopback.websocket"},
 }
 
 # Loaded inside the functions that need them, so that `import rtactors` is quick and extras stay optional.

@@ -7,6 +7,7 @@ moment. Ending is synchronous: after it nothing more is sent, wherever the task 
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import anyio
@@ -37,6 +38,17 @@ class Request(Struct, frozen=True, kw_only=True):
     max_output_tokens: int | str
     metadata: dict[str, str] | None
     out_of_band: bool
+
+
+class Context(Struct, frozen=True, kw_only=True):
+    """What a session lends to its responses."""
+
+    conversation: Conversation
+    outbox: Outbox
+    voice: Voice
+    timing: Timing
+    new_id: Callable[[], str]
+    """Ids for items."""
 
 
 class _Made(Struct, kw_only=True):
@@ -74,23 +86,18 @@ class Generation:
     def __init__(
         self,
         request: Request,
+        context: Context,
         choose: Callable[[], Awaitable[Reply]],
         on_end: Callable[["Generation"], None],
-        *,
-        conversation: Conversation,
-        outbox: Outbox,
-        voice: Voice,
-        timing: Timing,
-        new_id: Callable[[], str],
     ) -> None:
         self.request = request
+        self._conversation = context.conversation
+        self._outbox = context.outbox
+        self._voice = context.voice
+        self._timing = context.timing
+        self._new_id = context.new_id
         self._choose = choose
         self._on_end = on_end
-        self._conversation = conversation
-        self._outbox = outbox
-        self._voice = voice
-        self._timing = timing
-        self._new_id = new_id
         self._made: list[_Made] = []
         self._generated_ms = 0.0
         self._created = False
@@ -107,15 +114,11 @@ class Generation:
         self._scope.cancel()
 
     async def run(self) -> None:
-        with self._scope:
-            try:
-                reply = await self._unless_over(self._choose())
-                self._timing = reply.timing or self._timing
+        with self._scope, suppress(_Over):
+            reply = await self._unless_over(self._choose())
+            self._timing = reply.timing or self._timing
+            with suppress(_BrokenOff):
                 await self._generate(reply)
-            except _Over:
-                return
-            except _BrokenOff:
-                pass
             match reply.ending:
                 case None:
                     self._end("completed")
@@ -181,7 +184,8 @@ class Generation:
         made.closed = True
         entry = made.entry
         entry.status = "completed" if made.complete else "incomplete"
-        put, place = self._outbox.put, {"response_id": self.id, **made.place}
+        put = self._outbox.put
+        place: dict[str, Any] = {"response_id": self.id, **made.place}
         if entry.type == "function_call":
             name, call_id, arguments = entry.name, entry.call_id, entry.arguments
             done = wire.ResponseFunctionCallArgumentsDone(arguments=arguments, call_id=call_id, name=name, **place)
@@ -254,7 +258,9 @@ class Generation:
 
     async def _say(self, say: Say, made: _Made, break_off_ms: float) -> None:
         self._open_part(made)
-        speech = Speech(b"", (Word(say.text, 0),)) if say.silent else await self._unless_over(self._voice.speak(say.text))
+        speech = Speech(b"", (Word(say.text, 0),))
+        if not say.silent:
+            speech = await self._unless_over(self._voice.speak(say.text))
         await self._wait(self._timing.audio_ms)
         pcm, sent = speech.pcm, 0
         held = len(pcm) // 2 - say.missing_ms * FRAMES_PER_MS

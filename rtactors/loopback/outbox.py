@@ -5,7 +5,7 @@ audio, which makes much, waits for room.
 """
 
 from collections import deque
-from typing import Any, Protocol
+from typing import Protocol
 
 import anyio
 from anyio.abc import TaskGroup
@@ -31,14 +31,14 @@ class Outbox:
         self._socket = socket
         self._faults = faults
         self._log = log
-        self._waiting: deque[Any] = deque()
-        self._ready: deque[Any] = deque()  # past the faults
+        self._waiting: deque[wire.FromServer | Json] = deque()
+        self._ready: deque[wire.FromServer | Json] = deque()  # past the faults
         self._late: dict[Rule, deque[tuple[float, Json]]] = {}
         self._changed = anyio.Event()
         self._event_number = 0
 
-    def put(self, event: wire.ServerEvent | Json) -> None:
-        if not isinstance(event, dict):
+    def put(self, event: wire.FromServer | Json) -> None:
+        if isinstance(event, wire.FromServer):
             self._event_number += 1
             event.event_id = f"event_{self._event_number:06}"
         self._waiting.append(event)
@@ -65,37 +65,36 @@ class Outbox:
         self._changed.set()
         self._changed = anyio.Event()
 
-    async def _pass(self, event: Any, tasks: TaskGroup) -> None:  # noqa: ANN401 - a type of the wire, or JSON
+    async def _pass(self, event: wire.FromServer | Json, tasks: TaskGroup) -> None:
         event_type = _type(event)
-        rule = None
+        rule: Rule | None = None
+        json: Json = {}
         if self._faults.concern(event_type):
-            event = to_builtins(event)
-            rule = self._faults.find(event)
-        match rule.act if rule else None:
-            case None:
-                await self._send(event)
+            json = to_builtins(event)
+            rule = self._faults.find(json)
+        if rule is None:
+            await self._send(event)
+            return
+        match rule.act:
             case Drop():
                 pass
             case Alter(change):
-                self._ready.extend(change(event))
+                self._ready.extend(change(json))
             case Late():
-                assert rule is not None
-                self._put_aside(rule, event, tasks)
+                self._put_aside(rule, rule.act, json, tasks)
             case Close(code, reason):
                 await self._socket.close(code, reason)
             case Cut(at_byte):
-                await self._socket.cut(_encode(event), at_byte)
+                await self._socket.cut(_encode(json), at_byte)
 
-    def _put_aside(self, rule: Rule, event: Json, tasks: TaskGroup) -> None:
-        assert isinstance(rule.act, Late)
+    def _put_aside(self, rule: Rule, late: Late, event: Json, tasks: TaskGroup) -> None:
         if rule not in self._late:
+            if late.gate and late.gate.is_open:
+                self._ready.append(event)
+                return
             self._late[rule] = deque()
-            tasks.start_soon(self._bring_back, rule, rule.act)
-        queue = self._late[rule]
-        if rule.act.gate and rule.act.gate.is_open and not queue:
-            self._ready.append(event)
-        else:
-            queue.append((anyio.current_time() + rule.act.ms / 1000, event))
+            tasks.start_soon(self._bring_back, rule, late)
+        self._late[rule].append((anyio.current_time() + late.ms / 1000, event))
 
     async def _bring_back(self, rule: Rule, late: Late) -> None:
         """One task for each rule, so that its events stay in their order."""
@@ -109,14 +108,14 @@ class Outbox:
             self._notify()
         del self._late[rule]
 
-    async def _send(self, event: Any) -> None:  # noqa: ANN401 - see above
+    async def _send(self, event: wire.FromServer | Json) -> None:
         self._log.add(event, _type(event), sent=True)
         await self._socket.send(_encode(event))
 
 
-def _type(event: Any) -> str:  # noqa: ANN401 - see above
-    return str(event.get("type", "")) if isinstance(event, dict) else event.__struct_config__.tag
+def _type(event: wire.FromServer | Json) -> str:
+    return str(event.__struct_config__.tag) if isinstance(event, wire.FromServer) else str(event.get("type", ""))
 
 
-def _encode(event: Any) -> str:  # noqa: ANN401 - see above
+def _encode(event: wire.FromServer | Json) -> str:
     return wire.encoder.encode(event).decode()

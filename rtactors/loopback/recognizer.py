@@ -22,6 +22,9 @@ from rtactors.loopback.conversation import RATE
 from rtactors.loopback.recognizer_process import RATE as LISTENING_RATE
 from rtactors.loopback.resample import resample
 
+LONGEST_ANSWER = 1 << 16
+"""Bytes of text."""
+
 
 class RecognitionFailed(Exception):
     """Nobody knows what was said; the conversation goes on."""
@@ -97,12 +100,13 @@ class Pocketsphinx:
         if process is None or process.stdin is None or process.stdout is None:
             raise RecognitionFailed("the recogniser has not been started: enter it first")
         audio = resample(pcm, RATE, LISTENING_RATE)
+        answer = b""
+        # a request that was begun must be ended, or the next would read the answer to this one
         async with self._one_at_a_time:
-            try:
-                # a request that was begun must be ended, or the next would read the answer to this one
-                with anyio.CancelScope(shield=True):
+            with anyio.CancelScope(shield=True):
+                try:
                     await process.stdin.send(len(audio).to_bytes(4, "little") + audio)
-                    answer = BufferedByteReceiveStream(process.stdout)
-                    return (await answer.receive_until(b"\n", 1 << 16)).decode()
-            except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.IncompleteRead, OSError) as error:
-                raise RecognitionFailed("the recogniser's process has ended") from error
+                    answer = await BufferedByteReceiveStream(process.stdout).receive_until(b"\n", LONGEST_ANSWER)
+                except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.IncompleteRead, OSError) as error:
+                    raise RecognitionFailed("the recogniser's process has ended") from error
+        return answer.decode()

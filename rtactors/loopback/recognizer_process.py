@@ -6,6 +6,7 @@ phrases to be heard, none for free speech. Run as a script: it may import nothin
 
 import re
 import sys
+from typing import Any
 
 RATE = 16_000
 """Hz of the audio that comes in."""
@@ -19,15 +20,16 @@ def grammar(phrases: list[str]) -> str:
 
 def main() -> None:
     """Serve until stdin ends."""
-    from pocketsphinx import Decoder  # noqa: PLC0415 - an optional extra, and slow; whoever imports RATE has none of it
+    import pocketsphinx  # pyright: ignore[reportMissingTypeStubs] - it has none
 
+    decoding: Any = pocketsphinx
     phrases = sys.argv[1:]
     if phrases:
-        decoder = Decoder(samprate=RATE, loglevel="FATAL", lm=None)
+        decoder = decoding.Decoder(samprate=RATE, loglevel="FATAL", lm=None)
         decoder.add_jsgf_string("phrases", grammar(phrases))
         decoder.activate_search("phrases")
     else:
-        decoder = Decoder(samprate=RATE, loglevel="FATAL")
+        decoder = decoding.Decoder(samprate=RATE, loglevel="FATAL")
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     while len(size := requests.read(4)) == 4:  # noqa: PLR2004 - the length of a length
         audio = requests.read(int.from_bytes(size, "little"))

@@ -18,7 +18,7 @@ def resample(pcm: bytes, source: int, target: int) -> bytes:
     """Mono PCM16 at `source` Hz to `target` Hz. The duration stays the same within a frame."""
     if source == target or not pcm:
         return pcm
-    import numpy as np  # noqa: PLC0415 - only those who resample pay for it
+    import numpy as np
 
     divisor = gcd(source, target)
     up, down = target // divisor, source // divisor
@@ -35,7 +35,7 @@ def resample(pcm: bytes, source: int, target: int) -> bytes:
 @cache
 def _kernels(up: int, down: int) -> "NDArray[np.float32]":
     """A row of taps for each of the `up` positions that an output frame can have between two input frames."""
-    import numpy as np  # noqa: PLC0415 - see above
+    import numpy as np
 
     cutoff = ROLL_OFF * min(1.0, up / down)
     half = int(np.ceil(HALF_WIDTH / cutoff))

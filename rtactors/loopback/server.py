@@ -1,36 +1,29 @@
 """The embedded provider as a server: over real websockets on loopback, or over sockets in memory.
 
-    async with Server(replies("Hello.")) as server:
-        client = AsyncOpenAI(api_key="none", websocket_base_url=server.url)
-
-    async with MemoryServer(replies("Hello.")) as server:
-        async with server.connect(endpoint) as socket: ...
+To talk to it with OpenAI's own client: `AsyncOpenAI(api_key="none", websocket_base_url=server.url)`.
 """
 
 import hmac
 import ipaddress
 import re
 import socket
-import sys
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Self, TypedDict, Unpack
+from typing import Self, TypedDict, Unpack
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
 import msgspec
 from anyio.abc import TaskGroup
 from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from rtactors.errors import ConfigurationError
 from rtactors.loopback.faults import Faults
-from rtactors.loopback.memory import MemorySocket
 from rtactors.loopback.outbox import ServerSocket
 from rtactors.loopback.recognizer import Recognizer
 from rtactors.loopback.script import Script, Timing, story
@@ -39,6 +32,7 @@ from rtactors.loopback.voice import EspeakVoice, ToneVoice, Voice
 from rtactors.loopback.websocket import ServerWebsocket, serve_websockets
 from rtactors.providers.base import Endpoint
 from rtactors.transports.base import Socket
+from rtactors.transports.memory import MemorySocket, socket_pair
 
 PATH = "/v1/realtime"
 _KEY_SUBPROTOCOL = "openai-insecure-api-key."
@@ -91,7 +85,8 @@ class _Host:
         try:
             return await self._entered.__aexit__(exc_type, exc, traceback)
         except BaseExceptionGroup as group:
-            if _only(group) is exc:  # what was raised in the block comes out of it as it was
+            _, others = group.split(lambda error: error is exc)
+            if exc and not others:  # what was raised in the block leaves it as it was
                 return False
             raise
 
@@ -129,12 +124,27 @@ class MemoryServer(_Host):
     @asynccontextmanager
     async def connect(self, endpoint: Endpoint) -> AsyncGenerator[Socket]:
         """As a `rtactors.transports.base.Connect`: takes the model from the URL, and anything else as it is."""
-        client, connection = MemorySocket.pair()
-        self._tasks.start_soon(self._serve, connection, _model(endpoint.url) or "gpt-realtime-2")
+        client, ours = socket_pair()
+        self._tasks.start_soon(self._serve, _MemoryConnection(ours), _model(endpoint.url) or "gpt-realtime-2")
         try:
             yield client
         finally:
             await client.close()
+
+
+class _MemoryConnection:
+    """The server's end of a pair of sockets."""
+
+    def __init__(self, ours: MemorySocket) -> None:
+        self._drop = ours.drop
+        self.send = ours.send
+        self.receive = ours.receive
+        self.close = ours.close
+
+    async def cut(self, frame: str, at_byte: int) -> None:
+        """Half a frame is no frame: nothing of it arrives."""
+        del frame, at_byte
+        self._drop()
 
 
 class Server(_Host):
@@ -188,7 +198,7 @@ class Server(_Host):
             return socket.create_server((self._host, self._port), family=family)
         except OSError as error:
             raise ConfigurationError(
-                f"cannot serve on {self._host} port {self._port}: {error.strerror or error}; choose another port, or 0 for any"
+                f"cannot serve on {self._host} port {self._port} ({error.strerror or error}): choose another port, or 0"
             ) from error
 
     async def _handle(self, connection: ServerWebsocket, path: str) -> None:
@@ -247,11 +257,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _only(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
-    """The one exception in a group, or in the one group in it."""
-    first, *others = group.exceptions
-    if others:
-        return None
-    return _only(first) if isinstance(first, BaseExceptionGroup) else first

@@ -5,7 +5,6 @@ time, over a pair of sockets in memory. A command takes effect and is answered i
 arrival, in the order of arrival.
 """
 
-import re
 import time
 from collections.abc import Callable
 from typing import assert_never
@@ -18,7 +17,8 @@ from msgspec import UNSET, Struct
 
 from rtactors.loopback.conversation import RATE, Conversation, Entry, Part, Rejected, Snapshot
 from rtactors.loopback.faults import Faults, Json
-from rtactors.loopback.generation import Generation, Request
+from rtactors.loopback.frames import event_id, read
+from rtactors.loopback.generation import Context, Generation, Request
 from rtactors.loopback.input import LONGEST_MS, InputBuffer
 from rtactors.loopback.items import from_wire, to_wire
 from rtactors.loopback.log import Log
@@ -63,6 +63,13 @@ class Session:
         self._setup = setup
         self._socket = socket
         self._outbox = Outbox(socket, setup.faults, self.log)
+        self._context = Context(
+            conversation=self.conversation,
+            outbox=self._outbox,
+            voice=setup.voice,
+            timing=setup.timing,
+            new_id=self._new_item_id,
+        )
         self._settings = Settings(model)
         self._input = InputBuffer(self._settings.turn_detection)
         self._speech = ("", 0)  # the item that the user's speech will become, and where it began
@@ -117,10 +124,10 @@ class Session:
     def _take(self, frame: Frame) -> None:
         """One frame of the client: what is wrong with it is answered, and costs nothing but itself."""
         try:
-            event = wire.client_decoder.decode(_text(frame))
-        except (Rejected, msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            event = read(frame)
+        except Rejected as error:
             self.log.add({"frame": str(frame)}, "", sent=False)
-            self._refuse(_explained(error), _event_id(frame))
+            self._refuse(error, event_id(frame))
             return
         event_type = str(event.__struct_config__.tag)
         faults = self._setup.faults
@@ -219,21 +226,21 @@ class Session:
     async def _recognize(self, entry: Entry, audio: bytes, heard: anyio.Event) -> None:
         """What the user said: first the script may know it, then, if the client wants a transcript, the client."""
         due = anyio.current_time() + self._setup.timing.transcription_ms / 1000
-        text, failure = "", None
-        try:
-            if self._setup.recognizer is None:
-                raise RecognitionFailed("this server has no recogniser")
-            text = await self._setup.recognizer.transcribe(audio)
-            entry.content[0].text = text
-        except RecognitionFailed as error:
-            failure = wire.TranscriptionError(type="server_error", code="transcription_failed", message=str(error))
+        text, failure = "", "this server has no recogniser"
+        if self._setup.recognizer:
+            try:
+                text, failure = await self._setup.recognizer.transcribe(audio), ""
+                entry.content[0].text = text
+            except RecognitionFailed as error:
+                failure = str(error)
         heard.set()
         self._unheard.remove(heard)
         if not self._settings.transcribes:
             return
         await anyio.sleep_until(due)
         if failure:
-            self._outbox.put(wire.InputAudioTranscriptionFailed(item_id=entry.id, error=failure))
+            error = wire.TranscriptionError(type="server_error", code="transcription_failed", message=failure)
+            self._outbox.put(wire.InputAudioTranscriptionFailed(item_id=entry.id, error=error))
             return
         usage = {"type": "duration", "seconds": round(entry.frames / RATE, 3)}
         self._outbox.put(wire.InputAudioTranscriptionDelta(item_id=entry.id, content_index=0, delta=text))
@@ -280,16 +287,7 @@ class Session:
             metadata=metadata,
             out_of_band=out_of_band,
         )
-        generation = Generation(
-            request,
-            choose,
-            self._forget,
-            conversation=self.conversation,
-            outbox=self._outbox,
-            voice=self._setup.voice,
-            timing=self._setup.timing,
-            new_id=self._new_item_id,
-        )
+        generation = Generation(request, self._context, choose, self._forget)
         if out_of_band:
             self._out_of_band.append(generation)
         else:
@@ -342,37 +340,3 @@ def _check_metadata(metadata: dict[str, str]) -> None:
             "characters at most."
         )
         raise Rejected("invalid_value", message, "response.metadata")
-
-
-# -------------------------------------------------------------------------------------------------- what is not right
-
-
-def _text(frame: Frame) -> str:
-    if isinstance(frame, str):
-        return frame
-    raise Rejected("invalid_event", f"Events are text frames: this one of {len(frame)} bytes is binary.")
-
-
-class _Envelope(Struct):
-    event_id: object = None
-
-
-def _event_id(frame: Frame) -> str | None:
-    """The id of an event that is otherwise not right."""
-    try:
-        event_id = msgspec.json.decode(frame, type=_Envelope).event_id
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
-    return event_id if isinstance(event_id, str) else None
-
-
-def _explained(error: Exception) -> Rejected:
-    if isinstance(error, Rejected):
-        return error
-    if not isinstance(error, msgspec.ValidationError):
-        return Rejected("invalid_json", f"The event could not be read as JSON: {error}")
-    path = ".".join(re.findall(r"at `\$\.?(.*?)`", str(error)))
-    if missing := re.search(r"missing required field `(\w+)`", str(error)):
-        path = ".".join(filter(None, (path, missing[1])))
-        return Rejected("missing_required_parameter", f"Missing required parameter: '{path}'.", path)
-    return Rejected("invalid_value", f"Invalid event: {error}", path or None)

@@ -21,7 +21,7 @@ ONSET_MS = 60
 BACKGROUND_MS = 3000
 """The quietest window of this time is the background."""
 QUIETEST_DB, LOUDEST_DB = -70.0, -35.0
-"""Bounds of what may be taken for background, in dB of full scale; what is louder is a voice even if it never pauses."""
+"""Bounds of what may be background, in dB of full scale; what is louder is a voice even if it never pauses."""
 FIRST_DB = -45.0
 """The highest background that the very first window may set: somebody may be speaking already."""
 AUDIBLE_DB = -50.0

@@ -107,15 +107,13 @@ _one_at_a_time = Lock()  # the library keeps one global state
 def _library() -> tuple[ctypes.CDLL, int]:
     """The library, made ready, and its sampling rate in Hz."""
     try:
-        import espeakng_loader  # noqa: PLC0415 - an optional extra  # pyright: ignore[reportMissingTypeStubs]
+        import espeakng_loader  # pyright: ignore[reportMissingTypeStubs] - it has none
     except ImportError:
         raise ConfigurationError(
             'the spoken voice needs eSpeak NG, which is not installed: pip install "rtactors[speech]"'
         ) from None
     library = ctypes.CDLL(espeakng_loader.get_library_path())
-    rate = library.espeak_Initialize(
-        _AUDIO_OUTPUT_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), _DONT_EXIT
-    )
+    rate = library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), _DONT_EXIT)
     if rate <= 0:
         raise ConfigurationError("eSpeak NG could not read its data: install the package espeakng-loader anew")
     return library, rate

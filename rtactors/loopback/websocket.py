@@ -88,16 +88,22 @@ async def serve_websockets(
     async def on_connection(connection: Any) -> None:  # noqa: ANN401 - the same code for both backends' types
         await handle(ServerWebsocket(connection), connection.request.path)
 
+    def check(_connection: object, request: Request) -> Response | None:
+        return refuse(request)
+
+    def choose(_connection: object, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        return SUBPROTOCOL if SUBPROTOCOL in offered else None
+
     settings: dict[str, Any] = {
-        "process_request": lambda _connection, request: refuse(request),  # pyright: ignore[reportUnknownLambdaType]
-        "select_subprotocol": lambda _connection, offered: SUBPROTOCOL if SUBPROTOCOL in offered else None,  # pyright: ignore[reportUnknownLambdaType]
+        "process_request": check,
+        "select_subprotocol": choose,
         "origins": origins,
         "compression": None,
         "max_size": LARGEST_FRAME,
         "close_timeout": CLOSING_S,
     }
     if _in_trio():
-        import trio  # noqa: PLC0415 - only where it runs
+        import trio
         from websockets.trio.server import serve as serve_trio  # noqa: PLC0415
 
         listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(listener))]
