@@ -1,8 +1,8 @@
 # Each target sets up what it needs in .venv: the locked packages, checked by hash, then this project, editable.
 # The stamps in .venv make the second run quick; they age with the locks and with pyproject.toml.
 #
-#   PYTHON   the Python to use, or several to try in turn:   make test PYTHON=python3.12
-#   ARGS     passed on to what the target runs:              make test ARGS="-x -k truncate"
+#   PYTHON   the Python to make .venv with, or several to try:  make test PYTHON=python3.12  (`make clean` to change it)
+#   ARGS     passed on to what the target runs:                 make test ARGS="-x -k truncate"
 
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 ARGS ?=

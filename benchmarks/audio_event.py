@@ -27,6 +27,10 @@ from msgspec import Struct
 from msgspec.json import Decoder
 from websockets.asyncio.client import connect
 
+from rtactors import Session
+from rtactors.providers import OpenAIRealtime
+from rtactors.sinks import base as sinks
+
 SESSIONS = 50
 PIECES = 200  # of 20 ms each, which are 960 bytes: 4 s of audio a session and round
 PIECE_BYTES = 960
@@ -135,10 +139,60 @@ async def bare(url: str, *, read_bytes: int | None = None) -> AsyncGenerator[Lis
         yield listen
 
 
+# ----------------------------------------------------------------------------------------------------------- rtactors
+
+
+class Keep:
+    """A sink that does no more than the floor: it keeps what it is given, and says that it was heard."""
+
+    rate = 24_000
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+        self._report: Callable[[sinks.Report], None]
+
+    def begin(self, message_id: str) -> None:
+        self._report(sinks.Started(message_id, anyio.current_time()))
+
+    def write(self, message_id: str, pcm: bytes) -> None:  # noqa: ARG002 - there is only one message
+        self.heard.append(pcm)
+
+    def finish(self, message_id: str) -> None:
+        self._report(sinks.Finished(message_id, sum(map(len, self.heard)) // 2, anyio.current_time()))
+
+    clear = finish
+
+    def pause(self, message_id: str) -> None:
+        self._report(sinks.Paused(message_id, sum(map(len, self.heard)) // 2))
+
+    def resume(self, message_id: str) -> None:
+        self._report(sinks.Resumed(message_id))
+
+    async def run(self, report: Callable[[sinks.Report], None]) -> None:
+        self._report = report
+        await anyio.sleep_forever()
+
+
+@asynccontextmanager
+async def ours(url: str) -> AsyncGenerator[Listen]:
+    """A whole session: states, record, and an interruption possible at any moment."""
+    sink = Keep()
+    provider = OpenAIRealtime("gpt-realtime-2", websocket_base_url=url.removesuffix("/realtime"), api_key="none")
+    async with Session(provider, sink=sink) as session:
+
+        async def listen() -> int:
+            reply = await session.ask("Count to three.")
+            await reply.done()
+            return sum(map(len, sink.heard))
+
+        yield listen
+
+
 SIDES: dict[str, Side] = {
     "bare": bare,
     # asyncio reads into a new buffer of 256 KiB each time unless it is told otherwise.
     "bare, 64 KiB reads": partial(bare, read_bytes=64 * 1024),
+    "rtactors": ours,
 }
 
 

@@ -13,6 +13,8 @@ from rtactors.reply import Reply
 from rtactors.session import Session
 from rtactors.timing import Bounds, Deadlines
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Bounds",
     "ConfigurationError",
@@ -25,4 +27,7 @@ __all__ = [
     "Session",
     "SessionClosed",
     "SinkLost",
+    "__version__",
 ]
+
+__version__ = "0.1.0"

@@ -5,7 +5,6 @@ to completion for each message, so that such an actor is never seen half-way. An
 the session with that cause.
 """
 
-import heapq
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Generic, TypeAlias, TypeVar
@@ -13,6 +12,7 @@ from typing import Generic, TypeAlias, TypeVar
 import anyio
 
 from rtactors.channels import Inbox
+from rtactors.clock import Clock
 from rtactors.session_events import Problem, SessionEvent, Transition
 from statecharts.chart import Chart, IllegalEvent, Life
 
@@ -65,10 +65,9 @@ class Actor(Generic[T]):
 class ReactiveActor(Actor[T]):
     """Handles what comes into its inbox, one message after the other; sets itself deadlines with `remind`."""
 
-    def __init__(self, inbox: Inbox[T], publish: Publish) -> None:
+    def __init__(self, inbox: Inbox[T], publish: Publish, clock: Clock) -> None:
         super().__init__(inbox, publish)
-        self._reminders: list[tuple[float, int, T]] = []
-        self._reminded = 0
+        self._clock = clock
 
     @abstractmethod
     def handle(self, message: T) -> None:
@@ -76,19 +75,11 @@ class ReactiveActor(Actor[T]):
 
     def remind(self, seconds: float, message: T) -> None:
         """Handle `message` in `seconds`, unless the actor has ended; what has become pointless is for it to ignore."""
-        self._reminded += 1
-        heapq.heappush(self._reminders, (anyio.current_time() + seconds, self._reminded, message))
+        self._clock.remind(self.inbox, seconds, message)
 
     async def run(self) -> None:
         try:
             while not self.ended:
-                self.handle(await self._next())
+                self.handle(await self.inbox.receive())
         finally:
             self.inbox.close()
-
-    async def _next(self) -> T:
-        if not self._reminders:
-            return await self.inbox.receive()
-        with anyio.CancelScope(deadline=self._reminders[0][0]):
-            return await self.inbox.receive()
-        return heapq.heappop(self._reminders)[2]

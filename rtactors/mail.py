@@ -108,7 +108,13 @@ class ResponseDeadline(Struct, frozen=True):
 
 
 class SlotDeadline(Struct, frozen=True):
-    """Time to ask for the next reply, if the server is free as far as we know."""
+    """Time to ask a server again that was busy with something we don't know of."""
+
+
+class SpeechOver(Struct, frozen=True):
+    """The user's `turn`th turn counts as over, and a server that replies by itself has had its time to."""
+
+    turn: int
 
 
 ResponseMail: TypeAlias = (
@@ -131,6 +137,7 @@ ResponseMail: TypeAlias = (
     | Quiesce
     | ResponseDeadline
     | SlotDeadline
+    | SpeechOver
 )
 
 # ------------------------------------------------------------------------------------------------- to a message actor
@@ -238,10 +245,10 @@ class ResumeSegment(Struct, frozen=True):
 
 
 class SinkDeadline(Struct, frozen=True):
-    """The sink should have told the end of this segment by now."""
+    """The sink should have told the end of this segment by now, unless it was given orders after the `order`th."""
 
     message_id: str
-    state: str
+    order: int
 
 
 SinkMail: TypeAlias = (

@@ -5,6 +5,7 @@ from msgspec import Struct
 from rtactors import mail
 from rtactors.actor import Publish
 from rtactors.channels import Inbox
+from rtactors.clock import Clock
 from rtactors.providers.base import Capabilities
 from rtactors.timing import Bounds, Deadlines
 
@@ -22,6 +23,7 @@ class Surroundings(Struct, frozen=True):
     """What holds for a whole session."""
 
     publish: Publish
+    clock: Clock
     capabilities: Capabilities
     deadlines: Deadlines
     bounds: Bounds

@@ -3,22 +3,23 @@
 A session wires the five actors to one another in one task group. It steers nothing by itself.
 """
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from rtactors import events, mail
+from rtactors.actor import Actor
 from rtactors.actors.context import ContextActor
-from rtactors.actors.message import MessageActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
 from rtactors.channels import Inbox
+from rtactors.clock import Clock
 from rtactors.errors import ConfigurationError, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role
@@ -37,9 +38,10 @@ T = TypeVar("T")
 class Session:
     """A conversation with `provider`, heard through `sink`.
 
-    Use it with `async with`: entering connects (ConnectionFailed, ConfigurationError), leaving stops what is being
-    said, lets the server know what was heard of it, and closes. A session that ends on its own plays what it has
-    received, then cancels the block and raises SessionClosed or SinkLost with the cause. `history` stays readable.
+    Use it with `async with`: entering connects (ConnectionFailed, ConfigurationError); leaving, also by an error or a
+    cancellation, stops what is being said, lets the server know what was heard of it, and closes. A session that ends
+    on its own plays what it has received, then cancels the block and raises SessionClosed or SinkLost with the cause.
+    `history` stays readable.
     """
 
     def __init__(
@@ -66,6 +68,8 @@ class Session:
         self._tasks: TaskGroup
         self._count = 0
         self._open = False
+        self._clock = Clock()
+        self._actors: set[anyio.CancelScope] = set()  # what each of them runs in
 
         ring = Ring(
             transport=Inbox("transport", bounds.inbox),
@@ -73,11 +77,11 @@ class Session:
             sink=Inbox("sink", bounds.inbox),
             context=Inbox("context", bounds.inbox),
         )
-        surroundings = Surroundings(self._publish, capabilities, deadlines, bounds)
+        surroundings = Surroundings(self._publish, self._clock, capabilities, deadlines, bounds)
         self._transport = TransportActor(
             ring, surroundings, provider=provider, connect=connect or _websocket, fail=self._fail
         )
-        self._response = ResponseActor(ring, surroundings, spawn=self._spawn)
+        self._response = ResponseActor(ring, surroundings, spawn=self._start)
         self._context = ContextActor(ring, surroundings)
         self._sink = SinkActor(ring, surroundings, sink=sink, fail=self._fail)
 
@@ -181,19 +185,23 @@ class Session:
     async def _live(self) -> AsyncGenerator[Self]:
         try:
             async with anyio.create_task_group() as self._tasks:
-                for actor in (self._sink, self._context, self._response, self._transport):
-                    self._tasks.start_soon(actor.run, name=type(actor).__name__)
-                await self._transport.settled.wait()
-                if self._failure:
-                    raise self._failure
-                self._tasks.start_soon(self._supervise)
-                self._open = True
                 try:
+                    self._run(self._clock.run, "clock")
+                    for actor in (self._sink, self._context, self._response, self._transport):
+                        self._start(actor)
+                    await self._transport.settled.wait()
+                    if self._failure:
+                        raise self._failure
+                    self._tasks.start_soon(self._supervise)
+                    self._open = True
                     yield self
                 finally:
                     self._open = False
-                    with anyio.CancelScope(shield=True):
-                        await self._close()
+                    with anyio.CancelScope(shield=True) as closing:
+                        if self._actors:  # else one of them has crashed
+                            self._actors.add(closing)
+                            await self._close()
+                    self._stop_actors()
                     self._tasks.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             raise _cause(group) from None
@@ -202,7 +210,7 @@ class Session:
                 stream.close()
 
     async def _close(self) -> None:
-        """Stop what is being said, tell the server, hang up; none of it for longer than its deadline."""
+        """Stop what is being said, settle the record, hang up; none of it for longer than its deadline."""
         self._response.inbox.send(mail.InterruptAll(requests_too=True))
         with anyio.move_on_after(self._deadlines.close):
             await self.quiet()
@@ -213,7 +221,7 @@ class Session:
     async def _supervise(self) -> None:
         """A session that can't go on plays what it has, or what can still be heard, then ends with the cause."""
         await self._failed.wait()
-        if not self._transport.closed.is_set():
+        if not self._transport.ended:  # then it is the sink that is lost
             self._response.inbox.send(mail.InterruptAll(requests_too=True))
         await self.quiet()
         if self._failure and self._open:
@@ -224,8 +232,28 @@ class Session:
         self._failure = self._failure or failure
         self._failed.set()
 
-    def _spawn(self, message: MessageActor) -> None:
-        self._tasks.start_soon(message.run, name=f"message {message.id}")
+    def _start(self, actor: Actor[Any]) -> None:
+        self._run(actor.run, f"{actor.inbox.name} actor")
+
+    def _run(self, run: Callable[[], Awaitable[None]], name: str) -> None:
+        self._tasks.start_soon(self._supervised, run, name=name)
+
+    async def _supervised(self, run: Callable[[], Awaitable[None]]) -> None:
+        """What outlives the cancellation of the block, until the record is settled; its own crash ends all."""
+        with anyio.CancelScope(shield=True) as scope:
+            self._actors.add(scope)
+            try:
+                await run()
+            except BaseException:
+                self._stop_actors()
+                raise
+            finally:
+                self._actors.discard(scope)
+
+    def _stop_actors(self) -> None:
+        for scope in self._actors:
+            scope.cancel()
+        self._actors = set()
 
     def _publish(self, event: SessionEvent) -> None:
         for stream in self._streams:
@@ -258,9 +286,10 @@ def _websocket(endpoint: Endpoint) -> AbstractAsyncContextManager[Socket]:
 
 def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The one error in nested groups, so that `except SessionClosed` works; the group itself if there are several."""
-    first, *others = group.exceptions
+    _, errors = group.split(anyio.get_cancelled_exc_class())
+    first, *others = (errors or group).exceptions
     if others:
-        return group
+        return errors or group
     if isinstance(first, BaseExceptionGroup):
         return _cause(cast("BaseExceptionGroup[BaseException]", first))
     return first

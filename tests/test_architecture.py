@@ -35,7 +35,9 @@ FLOORS = {
     "words": [
         "rtactors.actor",
         "rtactors.channels",
+        "rtactors.clock",
         "rtactors.errors",
+        "rtactors.event_stream",
         "rtactors.events",
         "rtactors.heard_text",
         "rtactors.history",
@@ -74,8 +76,8 @@ ONLY = {
 # Packages from outside that belong to these modules alone.
 OWNERS: dict[str, set[str]] = {
     "transitions": {"statecharts.chart"},
-    "asyncio": {"rtactors.testing.clock"},
-    "trio": {"rtactors.testing.clock", "rtactors.loopback.websocket"},
+    "asyncio": {"rtactors.testing.clock", "rtactors.transports.websocket"},
+    "trio": {"rtactors.loopback.websocket", "rtactors.testing.clock"},
 }
 
 # Loaded inside the functions that need them, so that `import rtactors` is quick and extras stay optional.

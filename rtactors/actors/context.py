@@ -39,7 +39,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
     """Keeps the record. `ledger` is for others to read."""
 
     def __init__(self, ring: Ring, surroundings: Surroundings) -> None:
-        super().__init__(ring.context, surroundings.publish)
+        super().__init__(ring.context, surroundings.publish, surroundings.clock)
         self.ledger = Ledger()
         self._ring = ring
         self._capabilities = surroundings.capabilities

@@ -23,7 +23,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
     """Plays one message and says what was heard of it."""
 
     def __init__(self, announced: mail.Announced, ring: Ring, surroundings: Surroundings) -> None:
-        super().__init__(announced.inbox, surroundings.publish)
+        super().__init__(announced.inbox, surroundings.publish, surroundings.clock)
         self.id = announced.event.item.id
         self._ring = ring
         self._rate = surroundings.capabilities.output_rate
@@ -40,6 +40,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._status: ItemStatus = "in_progress"
 
         self._has_floor = False
+        self._paused = False
         self._asked_for_sink = False
         self._write: Callable[[bytes], None] | None = None
         self._ended: mail.SegmentEnded | None = None
@@ -162,7 +163,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._conclude()
 
     def _on_set_paused(self, *, paused: bool) -> None:
-        if self._write is not None:
+        self._paused = paused
+        if self._started_at is not None:  # before that there is nothing to hold
             self._ring.sink.send(mail.PauseSegment(self.id) if paused else mail.ResumeSegment(self.id))
 
     # -- from the sink
@@ -187,6 +189,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 self._started_at = message.at
                 self._fire(chart.PlaybackStarted(message.at))
                 self._ring.response.send(mail.MessagePlaying(self.id, message.at))
+                if self._paused:
+                    self._on_set_paused(paused=True)
             case mail.SegmentPaused():
                 self._fire(chart.PlaybackPaused(message.frames * 1000 // self._rate))
             case mail.SegmentResumed():

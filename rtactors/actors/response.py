@@ -13,6 +13,7 @@ import anyio
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
 from rtactors.actors.message import MessageActor
+from rtactors.channels import Inbox
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import (
     AgentStartedSpeaking,
@@ -33,7 +34,8 @@ _REFUSALS = 8
 """How often a request is sent again to a server that is busy with something we don't know of: about ten seconds."""
 
 _SPEECH_S = 30.0
-"""After this a user who was never said to have stopped speaking no longer holds up requests."""
+"""After this a user who was never said to have stopped speaking no longer holds up requests: a server that gets no more
+audio never says so."""
 
 _OWN_REPLY_S = 1.0
 """What a server that replies to speech by itself gets to begin, before a waiting request is sent."""
@@ -57,6 +59,7 @@ class _Response:
 
     __slots__ = (
         "failure",
+        "inboxes",
         "interrupted",
         "life",
         "open",
@@ -75,7 +78,8 @@ class _Response:
         self.request = request
         self.response_id = ""
         self.out_of_band = False
-        self.open: dict[str, _Message] = {}
+        self.open: dict[str, _Message] = {}  # its messages that have not ended
+        self.inboxes: list[Inbox[mail.MessageMail]] = []  # of all its messages: an ended one still counts what comes
         self.operations: list[str] = []
         self.refusals = 0
         self.step = 0  # grows with whatever happens to it
@@ -94,7 +98,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     """`spawn` starts a message actor under the session's supervision."""
 
     def __init__(self, ring: Ring, surroundings: Surroundings, *, spawn: Callable[[MessageActor], None]) -> None:
-        super().__init__(ring.response, surroundings.publish)
+        super().__init__(ring.response, surroundings.publish, surroundings.clock)
         self._ring = ring
         self._surroundings = surroundings
         self._capabilities = surroundings.capabilities
@@ -112,7 +116,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._quiet: list[anyio.Event] = []
         self._operation = 0
         self._connected = True
+        self._turn = 0  # of the user
         self._user_speaks = False
+        self._slot_held = False
 
     def handle(self, message: mail.ResponseMail) -> None:
         match message:
@@ -128,7 +134,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._on_speech_started(message)
             case events.SpeechStopped():
                 self.publish(UserStoppedSpeaking(message.item_id, anyio.current_time()))
-                self.remind(_OWN_REPLY_S if self._capabilities.replies_to_speech else 0, mail.SlotDeadline())
+                self.remind(_OWN_REPLY_S if self._capabilities.replies_to_speech else 0, mail.SpeechOver(self._turn))
             case events.ProviderError():
                 self._on_refused(message)
             case mail.RequestReply():
@@ -160,9 +166,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._quiet.append(message.quiet)
             case mail.ResponseDeadline():
                 self._on_deadline(message)
+            case mail.SpeechOver():
+                self._user_speaks = self._user_speaks and message.turn != self._turn
             case mail.SlotDeadline():
-                self._user_speaks = False
-                self._fill_slot()
+                self._slot_held = False
+        self._fill_slot()
         if self._quiet and all(response.life.state == "abandoned" for response in self._responses.values()):
             for quiet in self._quiet:
                 quiet.set()
@@ -177,7 +185,6 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._give_up(response, "the connection to the server is gone")
             return
         self._requests.append(response)
-        self._fill_slot()
 
     def _stop(self, response: _Response) -> None:
         if response.life.state in {"waiting", "requested"}:
@@ -192,7 +199,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _fill_slot(self) -> None:
         """Ask for the next reply, unless a default response is under way or the user speaks."""
-        if self._user_speaks or not self._requests:
+        if not self._requests or self._user_speaks or self._slot_held:
             return
         if not any(response.generating for response in self._responses.values()):
             self._fire(self._requests.popleft(), chart.SlotFree())
@@ -207,10 +214,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if response.life.state != "waiting":
             return
         self._requests.appendleft(response)
-        if response.refusals == 1:
-            # The refusal may have crossed with the end of the other response: then nothing else would wake us up.
-            self._fill_slot()
-        else:
+        # The refusal may have crossed with the end of the other response: then the slot is free, and nothing else would
+        # wake us up. But a server that goes on refusing is not to be asked without a pause.
+        if response.refusals > 1:
+            self._slot_held = True
             self.remind(0.05 * 2**response.refusals, mail.SlotDeadline())
 
     # -- from the server
@@ -249,6 +256,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             announced.inbox.close()
             return
         response.step += 1
+        response.inboxes.append(announced.inbox)
         message = response.open[event.item.id] = self._messages[event.item.id] = _Message(announced, response)
         self._ring.context.send(mail.MessageKnown(event.item, event.response_id))
         self.publish(MessageAnnounced(message.id, event.response_id, event.item.phase, anyio.current_time()))
@@ -274,10 +282,13 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         response.status = event.status
         if event.status == "failed":
             response.failure = event.message or event.reason or "the provider failed to answer"
-        for message in list(response.open.values()):
-            message.inbox.send(mail.GenerationEnded(event.status))
+        self._slot_held = False
+        self._end_generation(response, event.status)
         self._fire(response, chart.Done(event.status, len(response.open), event.reason))
-        self._fill_slot()
+
+    def _end_generation(self, response: _Response, status: events.ResponseStatus) -> None:
+        for inbox in response.inboxes:
+            inbox.send(mail.GenerationEnded(status))
 
     def _on_connection_ended(self, reason: str) -> None:
         """What was received is played; nothing else comes."""
@@ -348,8 +359,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _on_speech_started(self, event: events.SpeechStarted) -> None:
         """The user speaks over the agent. The item it names is the user's coming one: not what is to be stopped."""
         self.publish(UserStartedSpeaking(event.item_id, anyio.current_time()))
+        self._turn += 1
         self._user_speaks = True
-        self.remind(_SPEECH_S, mail.SlotDeadline())
+        self.remind(_SPEECH_S, mail.SpeechOver(self._turn))
         for response in list(self._responses.values()):
             self._interrupt(response, server_cancels=self._capabilities.cancels_on_speech)
 
@@ -372,9 +384,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if given_up:
             what = f"the server did not end response {response.response_id}, though it was cancelled"
             self.publish(Problem(kind="other", message=what, operation=response.response_id))
-            for message in response.open.values():
-                message.inbox.send(mail.GenerationEnded("cancelled"))
-            self._fill_slot()
+            self._end_generation(response, "cancelled")
 
     # -- effects
 

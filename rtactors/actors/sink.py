@@ -22,7 +22,7 @@ from statecharts.playback import PLAYBACK, PlaybackEvent
 class _Segment:
     """What one message has at the sink."""
 
-    __slots__ = ("_sink", "confirmed", "finished", "message_id", "owner", "written")
+    __slots__ = ("_sink", "confirmed", "finished", "message_id", "orders", "owner", "written")
 
     def __init__(self, message_id: str, owner: Inbox[mail.MessageMail], sink: sinks.Sink) -> None:
         self.message_id = message_id
@@ -30,6 +30,7 @@ class _Segment:
         self.written = 0
         self.confirmed = 0
         self.finished = False
+        self.orders = 0
         self._sink = sink
 
     def write(self, pcm: bytes) -> None:
@@ -43,7 +44,7 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
     def __init__(
         self, ring: Ring, surroundings: Surroundings, *, sink: sinks.Sink, fail: Callable[[RtactorsError], None]
     ) -> None:
-        super().__init__(ring.sink, surroundings.publish)
+        super().__init__(ring.sink, surroundings.publish, surroundings.clock)
         self._sink = sink
         self._fail = fail
         self._deadlines = surroundings.deadlines
@@ -99,8 +100,9 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
                 self._watch_the_end(segment)
             case mail.ClearSegment():
                 self._fire(playback.Clear(message_id))
-                self.remind(self._deadlines.sink, mail.SinkDeadline(message_id, "clearing"))
+                self._watch(segment, self._deadlines.sink)
             case mail.PauseSegment():
+                segment.orders += 1
                 self._fire(playback.Pause(message_id))
             case mail.ResumeSegment():
                 self._fire(playback.Resume(message_id))
@@ -112,7 +114,7 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
                 segment.confirmed = min(max(message.frames, segment.confirmed), segment.written)
                 self._fire(playback.Ended(message_id, segment.confirmed, message.at, message.confirmed))
             case mail.SinkDeadline():
-                if message.state == "clearing" or self._life.state != "clearing":
+                if message.order == segment.orders:
                     self._fire(playback.Expired(message_id, segment.confirmed, anyio.current_time()))
 
     def _on_position(self, report: sinks.Progress | sinks.Starved | sinks.Paused | sinks.Resumed) -> None:
@@ -143,7 +145,11 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
     def _watch_the_end(self, segment: _Segment) -> None:
         """A segment that is to play out has the time its audio takes, and some to spare."""
         seconds = (segment.written - segment.confirmed) / self._sink.rate
-        self.remind(seconds * 1.1 + self._deadlines.sink, mail.SinkDeadline(segment.message_id, "playing"))
+        self._watch(segment, seconds * 1.1 + self._deadlines.sink)
+
+    def _watch(self, segment: _Segment, seconds: float) -> None:
+        segment.orders += 1
+        self.remind(seconds, mail.SinkDeadline(segment.message_id, segment.orders))
 
     def _fire(self, event: PlaybackEvent) -> None:
         segment = self._segment

@@ -1,3 +1,5 @@
+"""Virtual time: on both backends, in every order, and a deadlock is found."""
+
 import threading
 from collections.abc import Awaitable, Callable
 from datetime import timedelta

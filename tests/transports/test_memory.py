@@ -1,3 +1,5 @@
+"""The pair of sockets in memory behaves as a websocket does."""
+
 import anyio
 import pytest
 

@@ -1,0 +1,120 @@
+"""The ledger: order, history, and where an item is to be put on the server."""
+
+import pytest
+
+from rtactors.events import Item
+from rtactors.ledger import Entry, Ledger
+from statecharts import item as chart
+from statecharts.item import ITEM
+from statecharts.message import ChatMessage
+
+
+def ledger_of(*ids: str) -> Ledger:
+    ledger = Ledger()
+    for id in ids:  # noqa: A001 - the word for it
+        hold(ledger.add(Item(id=id, role="user", text=f"text of {id}")))
+    return ledger
+
+
+def hold(entry: Entry) -> Entry:
+    ITEM.fire(entry.life, chart.Added())
+    return entry
+
+
+def order(ledger: Ledger) -> list[str]:
+    forwards = [entry.item.id for entry in ledger]
+    last = ledger[forwards[-1]]
+    backwards = [last.item.id]
+    while last.previous:
+        last = last.previous
+        backwards.append(last.item.id)
+    assert forwards == backwards[::-1], "the links must agree in both directions"
+    assert len(ledger) == len(forwards)
+    return forwards
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [(None, "abcx"), ("", "xabc"), ("a", "axbc"), ("c", "abcx"), ("never heard of", "abcx")],
+)
+def test_a_new_item_stands_where_it_was_put(after: str | None, expected: str) -> None:
+    ledger = ledger_of(*"abc")
+    ledger.add(Item(id="x"), after)
+    assert order(ledger) == list(expected)
+
+
+@pytest.mark.parametrize(
+    ("moved", "after", "expected"),
+    [
+        ("a", "c", "bca"),
+        ("c", "", "cab"),
+        ("b", "a", "abc"),
+        ("b", None, "abc"),
+        ("b", "never heard of", "abc"),
+        ("b", "b", "abc"),  # what OpenAI answers when an id is used twice
+        ("a", "b", "bac"),
+    ],
+)
+def test_an_item_moves_to_where_the_server_says(moved: str, after: str | None, expected: str) -> None:
+    ledger = ledger_of(*"abc")
+    ledger.place(ledger[moved], after)
+    assert order(ledger) == list(expected)
+
+
+def test_an_item_is_put_behind_what_the_server_holds() -> None:
+    ledger = ledger_of(*"abc")
+    assert ledger.anchor(ledger.add(Item(id="end"))) is None
+    assert ledger.anchor(ledger.add(Item(id="front"), "")) == ""
+    ITEM.fire(ledger["b"].life, chart.Drop())
+    assert ledger.anchor(ledger.add(Item(id="x"), "b")) == "a"
+    ITEM.fire(ledger["a"].life, chart.Drop())
+    assert ledger.anchor(ledger["x"]) == ""  # `front` was never sent
+
+
+def test_history_holds_of_the_model_only_what_was_heard() -> None:
+    ledger = ledger_of("u")
+    pending = ledger.add(Item(id="a1", role="assistant", status="in_progress"))
+    pending.response_id = "resp_1"
+    assert [item.id for item in ledger.history()] == ["u"]
+    pending.spoken = ChatMessage(
+        message_id="a1",
+        heard_text="One two",
+        generated_text="One two three.",
+        heard_ms=700,
+        generated_ms=1400,
+        interrupted=True,
+        started_at=1.0,
+        stopped_at=1.7,
+        confirmed=True,
+    )
+    said = ledger.history()[1]
+    assert (said.heard_text, said.generated_text, said.heard_ms, said.interrupted) == (
+        "One two",
+        "One two three.",
+        700,
+        True,
+    )
+
+
+def test_text_that_comes_late_is_in_the_history_of_what_was_heard_in_full() -> None:
+    ledger = Ledger()
+    entry = ledger.add(Item(id="a1", role="assistant"))
+    entry.spoken = ChatMessage(
+        message_id="a1",
+        heard_text="One",
+        generated_text="One",
+        heard_ms=700,
+        generated_ms=700,
+        interrupted=False,
+        started_at=1.0,
+        stopped_at=1.7,
+        confirmed=True,
+    )
+    entry.item = Item(id="a1", role="assistant", text="One two.")
+    assert ledger.history()[0].heard_text == "One two."
+
+
+def test_what_is_not_wanted_is_not_in_the_history() -> None:
+    ledger = ledger_of(*"ab")
+    ledger["a"].wanted = "nothing"
+    assert [item.id for item in ledger.history()] == ["b"]
