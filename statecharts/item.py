@@ -4,9 +4,8 @@ The ledger says what an item should be; this says what the server holds, and wha
 way counts as done, so nothing is sent twice. An item that was never announced is not deleted, it is `condemned`: if it
 turns up, it is deleted then. An item that is wanted shorter (`Keep`) is cut once the server is known to hold more of it
 than was heard, and never otherwise. Acknowledgements and refusals come by item and by operation; a lost one is a
-transition (`Expired`), not a wait: a cut or a delete is sent once more, a create is not (a server may take it twice);
-then the item is `unconfirmed` and said to be so.
-A refusal because the item does not exist is what a delete wanted.
+transition (`Expired`), not a wait: a cut or a delete is sent once more (a create is not: a server may take it twice),
+then the item is `unconfirmed` and said to be so. A refusal because the item does not exist is what a delete wanted.
 """
 
 from typing import Literal, TypeAlias
