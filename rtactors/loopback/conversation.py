@@ -150,11 +150,6 @@ class Conversation:
     def last_id(self) -> str | None:
         return self._items[-1].id if self._items else None
 
-    def previous_id(self, entry: Entry) -> str | None:
-        """The item before this one; for one that is no longer held, None."""
-        index = next((index for index, held in enumerate(self._items) if held is entry), 0)
-        return self._items[index - 1].id if index else None
-
     def retrieve(self, item_id: str) -> Entry:
         return self._known(item_id, "retrieve", "retrieving")
 
