@@ -84,10 +84,22 @@ def _of_message(heard: Heard, kept: Snapshot | None, said: HistoryItem | None) -
         if said:
             yield f"the chat history holds {name}, of which nothing was heard"
         return
+    yield from _of_kept(heard, kept)
+    yield from _of_said(heard, said, full=full)
+    if full and kept and said and said.heard_text != kept.text:
+        yield f"{name} reads {said.heard_text!r} in the chat history, and {kept.text!r} on the server"
+
+
+def _of_kept(heard: Heard, kept: Snapshot | None) -> Iterator[str]:
+    name = heard.name
     if kept is None:
         yield f"the server does not hold {name}, of which {heard.heard_ms} ms were heard"
     elif abs(kept.audio_ms - heard.heard_ms) > TOLERANCE_MS:
         yield f"the server keeps {kept.audio_ms} ms of {name}, but {heard.heard_ms} ms were heard"
+
+
+def _of_said(heard: Heard, said: HistoryItem | None, *, full: bool) -> Iterator[str]:
+    name = heard.name
     if said is None:
         yield f"the chat history does not hold {name}, of which {heard.heard_ms} ms were heard"
         return
@@ -96,9 +108,8 @@ def _of_message(heard: Heard, kept: Snapshot | None, said: HistoryItem | None) -
     if abs(said.generated_ms - heard.generated_ms) > TOLERANCE_MS:
         yield f"the chat history has {name} generated with {said.generated_ms} ms, but it was {heard.generated_ms} ms"
     if said.interrupted == full:
-        yield f"the chat history has {name} {'interrupted' if full else 'whole'}, but it was {expected}"
-    if full and kept and said.heard_text != kept.text:
-        yield f"{name} reads {said.heard_text!r} in the chat history, and {kept.text!r} on the server"
+        has, was = ("interrupted", "heard in full") if full else ("in full", "interrupted")
+        yield f"the chat history has {name} {has}, but it was {was}"
     if not said.generated_text.startswith(said.heard_text):
         yield f"the chat history has {said.heard_text!r} as the heard part of {name}, which is not how it begins"
 
@@ -109,7 +120,9 @@ def _of_order(heard: Sequence[Heard], server: Sequence[Snapshot], history: Seque
     known = {one.id for one in heard}
     for where, record in (("the server", server), ("the chat history", history)):
         answers = [item.id for item in record if item.role == "assistant"]
-        yield from (f"{where} holds the message {item}, which nobody announced" for item in answers if item not in known)
+        yield from (
+            f"{where} holds the message {item}, which nobody announced" for item in answers if item not in known
+        )
         if [item for item in answers if item in order] != [item for item in order if item in answers]:
             yield f"{where} has the messages in another order than they were heard in"
 
@@ -129,4 +142,3 @@ def _texts(turns: Sequence[tuple[str, str]]) -> str:
 
 def _ids(record: Sequence[Snapshot] | Sequence[HistoryItem]) -> set[str]:
     return {item.id for item in record}
-

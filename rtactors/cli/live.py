@@ -38,16 +38,18 @@ class Live:
         self._said: dict[str, str] = {}
 
     async def run(self) -> None:
-        """Redraw, until cancelled."""
-        while self._terminal.live:
-            self._terminal.draw([self._row(message) for message in self._seen.in_order])
-            await anyio.sleep(REDRAW_S)
+        """Keep the block up to date, until cancelled; its last picture stays."""
+        try:
+            while self._terminal.live:
+                self._draw()
+                await anyio.sleep(REDRAW_S)
+        finally:
+            self._draw()
+            self._terminal.leave()
 
-    def close(self) -> None:
-        """The last picture stays."""
+    def _draw(self) -> None:
         if self._terminal.live:
             self._terminal.draw([self._row(message) for message in self._seen.in_order])
-            self._terminal.leave()
 
     def event(self, event: SessionEvent) -> None:
         """After `seen` has taken it in."""

@@ -1,4 +1,4 @@
-"""A person with a microphone, who isn't there: an unending stream of audio at real pace, into which words are spoken."""
+"""A person with a microphone who isn't there: audio at real pace without an end, into which words are spoken."""
 
 from array import array
 from collections import deque

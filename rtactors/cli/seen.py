@@ -10,6 +10,7 @@ from typing import Literal
 import anyio
 from msgspec import Struct
 
+from rtactors import Session
 from rtactors.session_events import (
     MessageAnnounced,
     MessageText,
@@ -138,11 +139,12 @@ class Seen:
 
 
 class Witness:
-    """A sink that lets another one play, and tells `note` whatever it reports."""
+    """A sink that lets another one play; `seen` takes what it reports on the way, and then `moved` is called."""
 
-    def __init__(self, sink: sinks.Sink, note: Callable[[sinks.Report], None]) -> None:
+    def __init__(self, sink: sinks.Sink, seen: Seen, moved: Callable[[], None] = lambda: None) -> None:
         self._sink = sink
-        self._note = note
+        self._seen = seen
+        self._moved = moved
         self.rate = sink.rate
         self.begin = sink.begin
         self.write = sink.write
@@ -152,8 +154,18 @@ class Witness:
         self.resume = sink.resume
 
     async def run(self, report: Callable[[sinks.Report], None]) -> None:
+        """As the other one; raises what it raises."""
+
         def tell(told: sinks.Report) -> None:
-            self._note(told)
+            self._seen.report(told)
+            self._moved()
             report(told)
 
         await self._sink.run(tell)
+
+
+async def watch(session: Session, seen: Seen, show: Callable[[SessionEvent], None]) -> None:
+    """Let `seen`, and then `show`, take all that happens from now to the end of the session."""
+    async for event in session.events():
+        seen.event(event)
+        show(event)

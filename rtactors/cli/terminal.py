@@ -44,7 +44,7 @@ class Terminal:
 
     def draw(self, lines: Sequence[Line]) -> None:
         """The block, in place of the last one; lines are cut to the width of the terminal."""
-        block = [self._styled(_cut(line, self.columns - 1)) for line in lines]
+        block = [self._styled(list(_cut(line, self.columns - 1))) for line in lines]
         if block != self._block:
             erased = self._erased() if self._block else [_HIDE_CURSOR]
             self._block = block

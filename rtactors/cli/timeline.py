@@ -9,7 +9,7 @@ from html import escape
 from textwrap import wrap
 from typing import Literal, TypeAlias
 
-from rtactors.cli.report import Effect, Message, Report, Turn
+from rtactors.cli.report import Effect, Message, Report
 
 Colour: TypeAlias = Literal["paper", "ink", "soft", "line", "band", "made", "user", "full", "partial", "skipped"]
 Anchor: TypeAlias = Literal["start", "middle", "end"]
