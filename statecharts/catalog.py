@@ -1,12 +1,18 @@
-"""Every lifecycle of rtactors, by name. Each is declared in the module of its name, `statecharts.<name>`."""
+"""Every lifecycle of rtactors, by name."""
 
 from typing import Any
 
+from statecharts import connection, item, message, playback, response
 from statecharts.chart import Chart
-from statecharts.connection import CONNECTION
-from statecharts.item import ITEM
-from statecharts.message import MESSAGE
-from statecharts.playback import PLAYBACK
-from statecharts.response import RESPONSE
 
-CHARTS: dict[str, Chart[Any, Any]] = {chart.name: chart for chart in (MESSAGE, RESPONSE, ITEM, PLAYBACK, CONNECTION)}
+_CHARTS: tuple[tuple[Chart[Any, Any], str | None], ...] = (
+    (message.MESSAGE, message.__doc__),
+    (response.RESPONSE, response.__doc__),
+    (item.ITEM, item.__doc__),
+    (playback.PLAYBACK, playback.__doc__),
+    (connection.CONNECTION, connection.__doc__),
+)
+
+CHARTS: dict[str, Chart[Any, Any]] = {chart.name: chart for chart, _ in _CHARTS}
+PROSE: dict[str, str] = {chart.name: (prose or "").strip() for chart, prose in _CHARTS}
+"""What is written above each table."""

@@ -83,7 +83,7 @@ OWNERS: dict[str, set[str]] = {
 # Loaded inside the functions that need them, so that `import rtactors` is quick and extras stay optional.
 LATE = {"espeakng_loader", "numpy", "pocketsphinx", "rich", "sounddevice", "trio", "uvloop"}
 
-# All that statecharts may import: what does no I/O, knows no clock and rolls no dice.
+# All that statecharts may import: what does no I/O, knows no clock and rolls no dice. (Its command writes the docs.)
 PURE = {
     "abc",
     "collections",
@@ -227,7 +227,7 @@ def test_statecharts_are_pure() -> None:
         (module, found)
         for module, all_found in IMPORTS.items()
         for found in all_found
-        if room(module) == "statecharts" and top(found.module) not in PURE
+        if room(module) == "statecharts" and not module.endswith("__main__") and top(found.module) not in PURE
     ]
     assert not impure, told(impure)
 

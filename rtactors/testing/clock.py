@@ -17,6 +17,9 @@ What must not run here: threads, subprocesses and real sockets. The clock doesn'
 deadline while they work, or sees a deadlock. (Loops may wake themselves up: signals and `call_soon_threadsafe` are
 heard.) For those there are `real_backends()`.
 
+`await settled()` lets everything happen that can happen before the clock moves. (`anyio.wait_all_tasks_blocked` does so
+on trio only: on asyncio it polls every 100 ms, and that moves the clock.)
+
 Time starts at 0. A seed shuffles the order in which tasks that are ready at the same moment take their turns, the same
 way each time: run a test over many seeds to search for races, over one seed to repeat what was found. Without a seed
 asyncio keeps its usual order (first come, first served) and trio draws its own, new in every run.
@@ -84,6 +87,16 @@ def run_virtual(
         raise
 
 
+async def settled() -> None:
+    """Wait until every other task waits: for the clock, or for one another."""
+    if anyio.get_cancelled_exc_class() is asyncio.CancelledError and isinstance(
+        loop := asyncio.get_running_loop(), VirtualLoop
+    ):
+        await loop.settled()
+    else:
+        await anyio.wait_all_tasks_blocked()
+
+
 def loop_passes() -> int:
     """How many passes the running `VirtualLoop` has begun: a measure of what waits behind what, free of any clock."""
     loop = asyncio.get_running_loop()
@@ -121,11 +134,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, seed: int | None = None) -> None:
         self._now = 0.0
+        self._idle_waiters: list[asyncio.Future[None]] = []
         self._shuffle = None if seed is None else random.Random(seed).shuffle  # noqa: S311 - repeatable, not secret
         super().__init__(_Selector(self._jump))
 
     def time(self) -> float:
         return self._now
+
+    async def settled(self) -> None:
+        waiter = self.create_future()
+        self._idle_waiters.append(waiter)
+        await waiter
 
     # The three private names below have been the loop's since Python 3.4. There is no public way to learn *when* the
     # next timer is due: from the timeout that the selector gets, now + timeout would miss it by a rounding error.
@@ -142,6 +161,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super()._run_once()  # type: ignore[misc] - private, see above
 
     def _jump(self) -> None:
+        """Nothing is ready."""
+        if self._idle_waiters:
+            waiters, self._idle_waiters = self._idle_waiters, []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+            return
         if not self._scheduled:
             waiting = ((task.get_name(), task.get_coro()) for task in asyncio.all_tasks(self))
             raise Deadlock(_explain(waiting))

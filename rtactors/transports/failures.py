@@ -55,13 +55,13 @@ def connection_failed(  # noqa: C901, PLR0912 - a table, one case for each way t
         case InvalidURI():
             text = f"{where!r} is not the address of a websocket ({error.msg}): it has to look like wss://host/path"
         case InvalidProxy():
-            text = f"the proxy set in the environment is not valid ({error.msg}): correct HTTPS_PROXY or ALL_PROXY"
+            text = f"the proxy set in the environment is not valid ({error.msg}): correct HTTPS_PROXY or SOCKS_PROXY"
         case ProxyError():
             status = f" with HTTP {error.response.status_code}" if isinstance(error, InvalidProxyStatus) else ""
             text = f"the proxy refused to connect to {where}{status}: check HTTPS_PROXY, or name the host in NO_PROXY"
         case ImportError():
-            text = f"{where} can't be reached through a SOCKS proxy yet: pip install python-socks, or unset ALL_PROXY"
-        case InvalidMessage(__cause__=EOFError()):
+            text = f"{where} can't be reached through a SOCKS proxy yet: pip install python-socks, or unset SOCKS_PROXY"
+        case InvalidMessage(__cause__=EOFError()) | ConnectionResetError() | ConnectionAbortedError():
             retryable = True
             text = f"{where} hung up before it answered: try again; if that doesn't help, check the URL (ws or wss?)"
         case InvalidHandshake():

@@ -35,8 +35,8 @@ _logger.setLevel(logging.INFO)  # on DEBUG, websockets logs the request's header
 async def connect(endpoint: Endpoint, *, open_timeout: float = OPEN_TIMEOUT_S) -> AsyncGenerator[Socket]:
     """Open a websocket. Leaving the block closes it; leaving it by cancellation cuts it, without a handshake.
 
-    Proxies are taken from the environment (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`). A ping is sent every 20 s; no pong
-    for 20 s ends the connection with code 1011.
+    Proxies are taken from the environment (`HTTPS_PROXY`, `SOCKS_PROXY`, `NO_PROXY`). A ping is sent every 20 s; if its
+    pong takes longer than that, the connection ends with code 1011.
 
     A cancelled `receive` loses nothing. A cancelled `send` has sent its frame or, on trio, cut the connection: half of
     the frame may be on its way, and the other side would take whatever follows for the other half.

@@ -1,10 +1,8 @@
 """The pages about our charts, as text: what `docs/` must hold. A test fails when it holds anything else."""
 
-from importlib import import_module
-from inspect import cleandoc
 from typing import Any
 
-from statecharts.catalog import CHARTS
+from statecharts.catalog import CHARTS, PROSE
 from statecharts.chart import Chart
 from statecharts.drawing import Format, draw
 
@@ -39,12 +37,11 @@ def pages() -> dict[str, str]:
 
 
 def _section(chart: Chart[Any, Any]) -> str:
-    prose = cleandoc(import_module(f"statecharts.{chart.name}").__doc__ or "")
     files = ", ".join(f"[{format_}](charts/{chart.name}{suffix})" for format_, suffix in SUFFIXES.items())
     return f"""\
 ## {chart.name.replace("_", " ").capitalize()}
 
-{prose}
+{PROSE[chart.name]}
 
 ![The {chart.name} chart](charts/{chart.name}.svg)
 
@@ -78,5 +75,5 @@ def _cell(chart: Chart[Any, Any], state: str, event: type[Any]) -> str:
 
 
 def _events(chart: Chart[Any, Any]) -> str:
-    told = {name: " ".join(cleandoc(event.__doc__ or "").split()) for name, event in chart.events.items()}
+    told = {name: " ".join((event.__doc__ or "").split()) for name, event in chart.events.items()}
     return "\n".join(f"- `{name}`: {text}" for name, text in told.items() if text)

@@ -9,7 +9,7 @@ import anyio.to_thread
 import pytest
 from anyio.lowlevel import checkpoint
 
-from rtactors.testing.clock import BackendName, Deadlock, loop_passes, real_backends, run_virtual
+from rtactors.testing.clock import BackendName, Deadlock, loop_passes, real_backends, run_virtual, settled
 
 backends = pytest.mark.parametrize("backend", [name for name, _ in real_backends()])
 DAY = timedelta(days=1).total_seconds()
@@ -105,6 +105,33 @@ def test_waiting_until_all_tasks_are_blocked_is_no_deadlock(backend: BackendName
             for _ in range(3):
                 await anyio.wait_all_tasks_blocked()
             tasks.cancel_scope.cancel()
+
+    run_virtual(program, backend=backend)
+
+
+@backends
+def test_settled_waits_for_all_that_needs_no_time(backend: BackendName) -> None:
+    async def program() -> None:
+        steps = 0
+
+        async def work() -> None:
+            nonlocal steps
+            for _ in range(100):
+                await checkpoint()
+                steps += 1
+            await anyio.sleep(1)
+            steps += 1
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(work)
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                await settled()
+            assert scope.cancelled_caught
+            for _ in range(3):
+                await settled()
+                assert (steps, anyio.current_time()) == (100, 0)
+        assert steps == 101
 
     run_virtual(program, backend=backend)
 

@@ -3,12 +3,13 @@
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
@@ -27,13 +28,13 @@ CERTIFICATE = Path(__file__).parent / "localhost.pem"  # self-signed, with its k
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "WS_PROXY", "WSS_PROXY"):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "SOCKS_PROXY", "WS_PROXY", "WSS_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
 
 
 @contextmanager
-def websocket_server(handler: Callable[[ServerConnection], None], **options: Any) -> Iterator[Endpoint]:
+def websocket_server(handler: Callable[[ServerConnection], None], **options: Any) -> Generator[Endpoint]:
     def handle(connection: ServerConnection) -> None:
         try:
             handler(connection)
@@ -57,7 +58,7 @@ closes: list[ConnectionClosed] = []
 
 
 @contextmanager
-def tcp_server(talk: Callable[[socket.socket], None]) -> Iterator[int]:
+def tcp_server(talk: Callable[[socket.socket], None]) -> Generator[int]:
     """A server that can do anything: `talk` to each connection, then hang up."""
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -113,8 +114,8 @@ async def test_headers_query_and_subprotocols_reach_the_server() -> None:
         seen.append(connection.request)
         connection.send(str(connection.subprotocol))
 
-    with websocket_server(look, subprotocols=["realtime"]) as endpoint:
-        endpoint = Endpoint(url=endpoint.url, headers=endpoint.headers, subprotocols=("realtime", "other"))
+    with websocket_server(look, subprotocols=["realtime"]) as server:
+        endpoint = Endpoint(url=server.url, headers=server.headers, subprotocols=("realtime", "other"))
         async with connect(endpoint) as opened:
             assert await opened.receive() == "realtime"
     assert seen[0].path == "/v1?model=m"
@@ -230,33 +231,31 @@ async def test_a_cancelled_receive_loses_nothing() -> None:
 
 async def test_a_cancelled_send_leaves_no_half_frame() -> None:
     received: list[object] = []
-    go_on = threading.Event()
+    listen = threading.Event()
 
-    def read_late(connection: ServerConnection) -> None:
-        go_on.wait()
+    def listen_late(connection: ServerConnection) -> None:
+        listen.wait()
         received.extend(len(frame) for frame in connection)
 
-    with websocket_server(read_late, max_size=None) as endpoint:
+    sent, cut = 0, False
+    with websocket_server(listen_late, max_size=None) as endpoint:
         async with connect(endpoint) as opened:
-            sent = 0
-            with anyio.move_on_after(0.1):  # until every buffer on the way is full
-                while True:
-                    await opened.send(bytes(2**20))
-                    sent += 1
-            go_on.set()
-            with pytest.raises(SocketClosed):
-                while True:  # on asyncio the frame went whole, on trio the connection was cut
-                    await opened.send(b"1")
-                    await opened.close()
-    assert set(received) <= {2**20, 1}
-    assert len(received) <= sent + 2
+            try:
+                with anyio.move_on_after(0.1):  # until every buffer on the way is full
+                    while True:
+                        await opened.send(bytes(2**20))
+                        sent += 1
+            finally:
+                listen.set()
+            try:
+                await opened.send(b"1")
+            except SocketClosed:
+                cut = True
+    # On asyncio the frame went whole and others may follow, on trio the connection was cut.
+    assert received in ([2**20] * sent, [2**20] * (sent + 1)) if cut else received == [2**20] * (sent + 1) + [1]
 
 
 async def test_leaving_by_cancellation_cuts_the_connection_at_once() -> None:
-    def deaf(connection: ServerConnection) -> None:
-        connection.recv()
-        connection.socket.recv(1)
-
     with websocket_server(echo) as endpoint:
         with anyio.CancelScope() as scope:
             async with connect(endpoint) as opened:
@@ -265,6 +264,7 @@ async def test_leaving_by_cancellation_cuts_the_connection_at_once() -> None:
                 scope.cancel()
                 await opened.receive()
         assert scope.cancelled_caught
+    assert [closed.rcvd for closed in closes] == [None]
 
 
 async def test_an_error_inside_passes_as_it_is() -> None:
@@ -415,7 +415,11 @@ async def test_not_a_websocket_server(answer: bytes, told: str) -> None:
 
 async def test_no_answer_in_time() -> None:
     release = threading.Event()
-    with tcp_server(lambda _: bool(release.wait()) and None) as port:
+
+    def silent(_: socket.socket) -> None:
+        release.wait()
+
+    with tcp_server(silent) as port:
         error = await refused(Endpoint(url=f"ws://127.0.0.1:{port}/"), open_timeout=0.05)
         release.set()
     assert "did not answer within 0.05 s" in str(error)
@@ -446,8 +450,8 @@ async def test_tls_with_a_certificate_that_nobody_signed() -> None:
 async def test_tls_to_a_server_without() -> None:
     with websocket_server(echo) as endpoint:
         error = await refused(Endpoint(url=endpoint.url.replace("ws:", "wss:")))
-    assert "does not speak TLS" in str(error)
-    assert "or use ws://" in str(error)
+    assert "does not speak TLS" in str(error) or "hung up before it answered" in str(error)
+    assert "ws" in str(error).partition(": ")[2]
 
 
 async def test_no_tls_to_a_server_with_it() -> None:
@@ -475,5 +479,5 @@ async def test_a_proxy_that_is_none(proxy: str, monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_a_socks_proxy_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    monkeypatch.setenv("SOCKS_PROXY", "socks5://127.0.0.1:9")
     assert "pip install python-socks" in str(await refused(Endpoint(url="wss://api.example/v1")))
