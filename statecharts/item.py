@@ -4,8 +4,9 @@ The ledger says what an item should be; this says what the server holds, and wha
 way counts as done, so nothing is sent twice. An item that was never announced is not deleted, it is `condemned`: if it
 turns up, it is deleted then. An item that is wanted shorter (`Keep`) is cut once the server is known to hold more of it
 than was heard, and never otherwise. Acknowledgements and refusals come by item and by operation; a lost one is a
-transition (`Expired`), not a wait: a cut or a delete is sent once more (a create is not: a server may take it twice),
-then the item is `unconfirmed` and said to be so. A refusal because the item does not exist is what a delete wanted.
+transition (`Expired`), not a wait: a cut or a delete is sent once more, then the item is `unconfirmed`; a create is
+not, since a server may take it twice. Each time the app is told. A refusal because the item does not exist is what a
+delete wanted.
 """
 
 from typing import Literal, TypeAlias
@@ -140,8 +141,8 @@ def report_unanswered(item_id: str, _event: Expired) -> Report:
 ITEM: Chart[ItemEvent, ItemEffect] = Chart(
     "item",
     states={
-        "unknown": "the server has not announced it",
-        "creating": "we asked the server to hold it",
+        "unknown": "not announced by the server",
+        "creating": "the server is to hold it",
         "condemned": "not wanted, and not announced yet",
         "present": "the server holds it whole",
         "truncating": "its cut is on the way",
@@ -158,7 +159,7 @@ ITEM: Chart[ItemEvent, ItemEffect] = Chart(
         on("creating", Added, "present"),
         on("creating", Drop, "condemned"),
         on("creating", Refused, "gone", report_refused),
-        on("creating", Expired, "unconfirmed", report_unanswered),
+        on("creating", Expired, "creating", report_unanswered),
         on("creating", Deleted, "gone"),
         on("condemned", Added, "deleting", send_delete),
         on("condemned", Refused, "gone"),
@@ -172,7 +173,7 @@ ITEM: Chart[ItemEvent, ItemEffect] = Chart(
         on("truncating", Drop, "deleting", send_delete),
         on("truncating", Deleted, "gone"),
         on("truncating", Refused, "truncating", send_truncate_shorter, when=shorter),
-        on("truncating", Refused, "gone", when=absent),
+        on("truncating", Refused, "gone", report_refused, when=absent),
         on("truncating", Refused, "unconfirmed", report_refused),
         on("truncating", Expired, "truncating", send_truncate_again, when=first_cut),
         on("truncating", Expired, "unconfirmed", report_unanswered),

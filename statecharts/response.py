@@ -6,7 +6,8 @@ lost. Generation ends (`Done`) long before the user has heard it, so a done resp
 are played. An interruption reaches it wherever it is: while it is generated it is cancelled (unless the server does
 that itself when it hears the user); once it is done there is nothing to cancel, and its messages are stopped all the
 same. A request that is given up stays `abandoned`: should its response arrive after all, it is cancelled by its id and
-leaves nothing. Every wait has a deadline (`Expired`); a server that stays silent settles the response, it never hangs.
+leaves nothing; nobody waits for it. Every wait has a deadline (`Expired`): a server that stays silent settles the
+response, it never hangs.
 A response that the server starts by itself is `Created` while it is still waiting here.
 """
 

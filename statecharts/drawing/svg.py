@@ -22,24 +22,37 @@ MONO, SANS, NAME = 6.65, 6.2, 9.0
 ENTRY = 26.0
 """Height of the arrow to the initial state."""
 
-STYLE = """
-.statechart { --ground: #ffffff; --box: #f6f8fa; --edge: #818b98; --text: #1f2328; --soft: #59636e; --event: #0550ae;
-  --guard: #953800; --effect: #116329; --accent: #0969da; --glow: #ddf4ff; }
-@media (prefers-color-scheme: dark) { .statechart { --ground: #0d1117; --box: #161b22; --edge: #7d8590; --text: #e6edf3;
-  --soft: #9198a1; --event: #79c0ff; --guard: #ffa657; --effect: #7ee787; --accent: #4493f8; --glow: #0c2d6b; } }
+LIGHT = {
+    "ground": "#ffffff", "box": "#f6f8fa", "edge": "#818b98", "text": "#1f2328", "soft": "#59636e",
+    "event": "#0550ae", "guard": "#953800", "effect": "#116329", "accent": "#0969da", "glow": "#ddf4ff",
+}  # fmt: skip
+DARK = {
+    "ground": "#0d1117", "box": "#161b22", "edge": "#7d8590", "text": "#e6edf3", "soft": "#9198a1",
+    "event": "#79c0ff", "guard": "#ffa657", "effect": "#7ee787", "accent": "#4493f8", "glow": "#0c2d6b",
+}  # fmt: skip
+SHAPES = """
 .statechart text { font: 11px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
-.statechart .name { font: 600 14px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: var(--text); }
-.statechart .meaning { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: var(--soft); }
-.statechart .ground { fill: var(--ground); }
-.statechart .box { fill: var(--box); stroke: var(--edge); stroke-width: 1.2; }
-.statechart .line { fill: none; stroke: var(--edge); stroke-width: 1.2; }
+.statechart .name { font: 600 14px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
+.statechart .meaning { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
+.statechart .box { stroke-width: 1.2; }
+.statechart .line { fill: none; stroke-width: 1.2; }
 .statechart .rising { stroke-dasharray: 5 3; }
-.statechart .head { fill: var(--edge); }
-.statechart .event { fill: var(--event); }
-.statechart .guard { fill: var(--guard); }
-.statechart .effect { fill: var(--effect); }
-.statechart .active .box { fill: var(--glow); stroke: var(--accent); stroke-width: 2.4; }
+.statechart .active .box { stroke-width: 2.4; }
 """
+# Colours stand in the rules themselves: not all that shows SVG knows custom properties.
+COLOURS = """
+.statechart .name { fill: %(text)s; }
+.statechart .meaning { fill: %(soft)s; }
+.statechart .ground { fill: %(ground)s; }
+.statechart .box { fill: %(box)s; stroke: %(edge)s; }
+.statechart .line { stroke: %(edge)s; }
+.statechart .head { fill: %(edge)s; }
+.statechart .event { fill: %(event)s; }
+.statechart .guard { fill: %(guard)s; }
+.statechart .effect { fill: %(effect)s; }
+.statechart .active .box { fill: %(glow)s; stroke: %(accent)s; }
+"""
+STYLE = f"{SHAPES}{COLOURS % LIGHT}@media (prefers-color-scheme: dark) {{{COLOURS % DARK}}}\n"
 
 Row = list[tuple[str, str]]
 """One row of text: its pieces, each with its class."""
