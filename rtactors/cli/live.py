@@ -102,12 +102,15 @@ def show_report(terminal: Terminal, report: Report, files: Sequence[str]) -> Non
     terminal.print(("                     heard   server keeps   chat history", "strong"))
     for message in report.messages:
         style = _STATES.get(message.state, ("", ""))[1]
-        terminal.print(
+        terminal.row(
             (f" {message.number} {message.state:8}", style),
             (f"{_seconds(message.heard_ms or None):>15}", "strong"),
             (f"{_seconds(message.server_ms):>15}{_seconds(message.history_ms):>15}   ", ""),
             (message.heard_text, "faint"),
         )
+    terminal.row(
+        (" heard: what left the sink, found again in heard.wav; server: its own history, read directly", "faint")
+    )
     terminal.print()
     for problem in report.problems:
         terminal.print(("problem: ", "warm"), (problem, ""))

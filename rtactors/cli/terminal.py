@@ -42,6 +42,10 @@ class Terminal:
         """One line, above the block if there is one."""
         self._write([*self._erased(), self._styled(pieces), "\n", *self._drawn()])
 
+    def row(self, *pieces: Piece) -> None:
+        """The same, cut to the width of the terminal if it is one."""
+        self.print(*(_cut(pieces, self.columns - 1) if self.live else pieces))
+
     def draw(self, lines: Sequence[Line]) -> None:
         """The block, in place of the last one; lines are cut to the width of the terminal."""
         block = [self._styled(list(_cut(line, self.columns - 1))) for line in lines]

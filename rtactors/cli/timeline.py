@@ -96,7 +96,7 @@ class _Picture:
 
     def __init__(self, report: Report) -> None:
         self._report = report
-        self._scale = (RIGHT - LEFT) / max(report.duration_ms, 1)
+        self._scale = (RIGHT - LEFT) / (report.duration_ms + 300)
         self._unheard_until: dict[str, float] = {}  # by response: when it would have gone on to, uninterrupted
         self.y = float(TOP)
 
