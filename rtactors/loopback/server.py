@@ -24,6 +24,7 @@ from websockets.http11 import Request, Response
 
 from rtactors.errors import ConfigurationError
 from rtactors.loopback.faults import Faults
+from rtactors.loopback.log import Listener
 from rtactors.loopback.outbox import ServerSocket
 from rtactors.loopback.recognizer import Recognizer
 from rtactors.loopback.script import Script, Timing, story
@@ -53,6 +54,8 @@ class Options(TypedDict, total=False):
     faults: Faults
     keep: bool
     """Hold the sessions that have ended, and the log of each, for reading (True). False for a server that runs long."""
+    listener: Listener
+    """Is told every event of every session."""
 
 
 class _Host:
@@ -73,6 +76,7 @@ class _Host:
             timing=options.get("timing") or Timing(),
             faults=options.get("faults") or Faults(),
             keep=options.get("keep", True),
+            listener=options.get("listener"),
             new_id=self._new_id,
         )
         self._tasks: TaskGroup

@@ -22,7 +22,7 @@ from rtactors.loopback.frames import event_id, read
 from rtactors.loopback.generation import Context, Generation, Request
 from rtactors.loopback.input import LONGEST_MS, InputBuffer
 from rtactors.loopback.items import from_wire, to_wire
-from rtactors.loopback.log import Log
+from rtactors.loopback.log import Listener, Log
 from rtactors.loopback.outbox import Outbox, ServerSocket
 from rtactors.loopback.recognizer import RecognitionFailed, Recognizer
 from rtactors.loopback.script import Reply, Script, Timing, Turn
@@ -51,6 +51,7 @@ class Setup(Struct, frozen=True, kw_only=True):
     timing: Timing
     faults: Faults
     keep: bool
+    listener: Listener | None
     new_id: Callable[[str], str]
 
 
@@ -59,7 +60,7 @@ class Session:
 
     def __init__(self, setup: Setup, socket: ServerSocket, model: str) -> None:
         self.id = setup.new_id("sess")
-        self.log = Log(keep=setup.keep)
+        self.log = Log(keep=setup.keep, listener=setup.listener)
         self.conversation = Conversation(setup.new_id("conv"))
         self.closed = anyio.Event()
         self._setup = setup
