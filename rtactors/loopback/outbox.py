@@ -48,7 +48,7 @@ class Outbox:
 
     async def room(self, most: int = ROOM) -> None:
         """Until no more than so many events are waiting."""
-        while len(self._waiting) > most and not self._closed:
+        while len(self._waiting) > most:
             await self._changed.wait()
 
     async def run(self) -> None:

@@ -523,6 +523,18 @@ async def test_an_item_is_created_retrieved_and_deleted() -> None:
         assert [item.text for item in server.sessions[0].items] == ["Second."]
 
 
+async def test_an_id_that_a_client_brought_is_not_given_again() -> None:
+    async with MemoryServer(replies(["One.", "Two."])) as server, connected(server) as client:
+        ours = [f"item_{number:06}" for number in range(2, 5)]
+        for item_id in ours:
+            await client.send("conversation.item.create", item={"id": item_id, "type": "message", "role": "user"})
+        await client.send("response.create")
+        await client.until("response.done")
+        items = server.sessions[0].items
+        assert len({item.id for item in items}) == 5
+        assert [item.text for item in items] == ["", "", "", "One.", "Two."]
+
+
 async def test_retrieved_items_bring_their_audio() -> None:
     async with MemoryServer(replies("Hello.")) as server, connected(server) as client:
         await client.send("response.create")
