@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
 from rtactors.events import Item
-from rtactors.heard_text import heard_text
 from rtactors.history import HistoryItem
 from statecharts.chart import Life
 from statecharts.item import ITEM
@@ -64,16 +63,14 @@ class Entry:
     def project(self) -> HistoryItem:
         """What the app sees of it."""
         item, spoken = self.item, self.spoken
-        heard = item.text or (spoken.heard_text if spoken else "")
-        if spoken and spoken.interrupted:
-            heard = spoken.heard_text
-        elif spoken and spoken.heard_ms and item.status == "incomplete":
-            heard = heard_text(item.text, spoken.heard_ms, self.generated_ms, complete=False)  # its text was ahead
+        heard_text = item.text or (spoken.heard_text if spoken else "")
+        if spoken and (spoken.interrupted or item.status == "incomplete"):
+            heard_text = spoken.heard_text  # the text of what broke off is ahead of its audio
         return HistoryItem(
             id=item.id,
             kind=item.kind,
             role=item.role,
-            heard_text=heard,
+            heard_text=heard_text,
             generated_text=item.text or (spoken.generated_text if spoken else ""),
             interrupted=spoken.interrupted if spoken else False,
             heard_ms=spoken.heard_ms if spoken else 0,

@@ -1,6 +1,7 @@
 """Every event that a session sent and received, in order, for tests and for people to read."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import anyio
 from msgspec import Struct, json, to_builtins
@@ -23,21 +24,35 @@ class Record(Struct, frozen=True):
         """The event as it stands on the wire; audio is base64."""
         return to_builtins(self.event)
 
+    def __str__(self) -> str:
+        """When, which way, what; audio is left out."""
+        fields = {key: value for key, value in self.json.items() if key not in {"type", "delta", "audio"}}
+        return f"{self.at:10.3f} {'->' if self.sent else '<-'} {self.type} {json.encode(fields).decode()}"
+
+
+Listener: TypeAlias = Callable[[Record], None]
+"""Is told every event as it passes."""
+
 
 class Log:
     """The record of one session. It keeps audio too, about 3 MB a minute: switch it off (`keep`) for long runs."""
 
-    def __init__(self, *, keep: bool) -> None:
+    def __init__(self, *, keep: bool, listener: Listener | None = None) -> None:
         self.records: list[Record] = []
         self._keep = keep
+        self._listener = listener
         self._news = anyio.Event()
 
     def add(self, event: Any, event_type: str, *, sent: bool) -> None:  # noqa: ANN401 - see Record.event
-        if not self._keep:
+        if not (self._keep or self._listener):
             return
-        self.records.append(Record(anyio.current_time(), sent, event_type, event))
-        self._news.set()
-        self._news = anyio.Event()
+        record = Record(anyio.current_time(), sent, event_type, event)
+        if self._listener:
+            self._listener(record)
+        if self._keep:
+            self.records.append(record)
+            self._news.set()
+            self._news = anyio.Event()
 
     @property
     def sent(self) -> list[Record]:
@@ -57,10 +72,5 @@ class Log:
         return found[count - 1]
 
     def __str__(self) -> str:
-        """A line for each event: when, which way, what; audio is left out."""
-        return "\n".join(map(_line, self.records))
-
-
-def _line(record: Record) -> str:
-    fields = {key: value for key, value in record.json.items() if key not in {"type", "delta", "audio"}}
-    return f"{record.at:10.3f} {'->' if record.sent else '<-'} {record.type} {json.encode(fields).decode()}"
+        """A line for each event."""
+        return "\n".join(map(str, self.records))

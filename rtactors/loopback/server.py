@@ -24,10 +24,12 @@ from websockets.http11 import Request, Response
 
 from rtactors.errors import ConfigurationError
 from rtactors.loopback.faults import Faults
+from rtactors.loopback.log import Listener
 from rtactors.loopback.outbox import ServerSocket
 from rtactors.loopback.recognizer import Recognizer
 from rtactors.loopback.script import Script, Timing, story
 from rtactors.loopback.session import Session, Setup
+from rtactors.loopback.vad import Loudness, Vad
 from rtactors.loopback.voice import EspeakVoice, ToneVoice, Voice
 from rtactors.loopback.websocket import ServerWebsocket, serve_websockets
 from rtactors.providers.base import Endpoint
@@ -44,12 +46,16 @@ class Options(TypedDict, total=False):
 
     voice: Voice
     """How it sounds."""
+    vad: Vad
+    """How it finds speech (`Loudness`)."""
     recognizer: Recognizer
     """Who tells what the user said; without one nobody knows."""
     timing: Timing
     faults: Faults
     keep: bool
     """Hold the sessions that have ended, and the log of each, for reading (True). False for a server that runs long."""
+    listener: Listener
+    """Is told every event of every session."""
 
 
 class _Host:
@@ -65,10 +71,12 @@ class _Host:
         self._setup = Setup(
             script=script,
             voice=options.get("voice") or voice(),
+            vad=options.get("vad", Loudness),
             recognizer=options.get("recognizer"),
             timing=options.get("timing") or Timing(),
             faults=options.get("faults") or Faults(),
             keep=options.get("keep", True),
+            listener=options.get("listener"),
             new_id=self._new_id,
         )
         self._tasks: TaskGroup

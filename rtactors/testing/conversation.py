@@ -172,9 +172,7 @@ class Conversation:
 
     def evidence(self, **more: Any) -> Evidence:  # noqa: ANN401 - fields of Evidence
         """What is known of it at this moment; `more` replaces what is given here."""
-        connections = tuple(
-            Connection(items=wire.items, log=tuple(wire.log.records)) for wire in self.server.sessions
-        )
+        connections = tuple(Connection(items=wire.items, log=tuple(wire.log.records)) for wire in self.server.sessions)
         fields: dict[str, Any] = {
             "segments": tuple(self.ears.segments),
             "connections": connections,
@@ -245,6 +243,7 @@ async def conversation(
 
 def _cut_off(evidence: Evidence) -> Evidence:
     from msgspec.structs import replace
+
     *others, last = evidence.connections
     return replace(evidence, connections=(*others, replace(last, open=False)))
 

@@ -1,8 +1,8 @@
 """What was heard, from the sink's own mouth: a record that nothing between sink and test can falsify.
 
-    ears = Ears(PacedSink())
-    async with Session(provider, sink=ears) as session: ...
-    for segment in ears.segments: print(segment.message_id, segment.heard_ms(ears.rate))
+ears = Ears(PacedSink())
+async with Session(provider, sink=ears) as session: ...
+for segment in ears.segments: print(segment.message_id, segment.heard_ms(ears.rate))
 """
 
 from collections.abc import Callable

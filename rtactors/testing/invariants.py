@@ -187,7 +187,9 @@ def server_keeps_what_was_heard(facts: Facts) -> Iterator[str]:
             yield f"nothing of {message.id} was heard, but the server holds {held.audio_ms} ms of it"
         elif held.audio_ms > heard_ms + facts.slack_ms:
             yield f"the server keeps {held.audio_ms} ms of {message.id}, but only {heard_ms} ms were heard"
-        elif held.audio_ms < heard_ms - facts.slack_ms and facts.certain(message.id) and not _was_shorter(message, held):
+        elif (
+            held.audio_ms < heard_ms - facts.slack_ms and facts.certain(message.id) and not _was_shorter(message, held)
+        ):
             yield f"{heard_ms} ms of {message.id} were heard, but the server keeps only {held.audio_ms} ms"
 
 
@@ -206,7 +208,12 @@ def all_tell_of_the_same(facts: Facts) -> Iterator[str]:
         if not sent.startswith(segment.audio):
             yield f"what was heard of {message.id} is not the beginning of what the server sent: {_first_difference(sent, segment.audio, facts)}"
         item = facts.history.get(message.id)
-        if segment.heard_ms(facts.rate) and facts.certain(message.id) and item is None and message.id not in facts.evidence.removed:
+        if (
+            segment.heard_ms(facts.rate)
+            and facts.certain(message.id)
+            and item is None
+            and message.id not in facts.evidence.removed
+        ):
             yield f"{segment.heard_ms(facts.rate)} ms of {message.id} were heard, but the history has nothing of it"
         if item and facts.certain(message.id) and abs(item.heard_ms - segment.heard_ms(facts.rate)) > facts.slack_ms:
             yield f"the history says that {item.heard_ms} ms of {message.id} were heard; it were {segment.heard_ms(facts.rate)} ms"

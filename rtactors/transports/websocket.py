@@ -7,7 +7,9 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from anyio import CancelScope, aclose_forcefully, get_cancelled_exc_class
 from websockets.exceptions import ConnectionClosed
@@ -35,8 +37,8 @@ _logger.setLevel(logging.INFO)  # on DEBUG, websockets logs the request's header
 async def connect(endpoint: Endpoint, *, open_timeout: float = OPEN_TIMEOUT_S) -> AsyncGenerator[Socket]:
     """Open a websocket. Leaving the block closes it; leaving it by cancellation cuts it, without a handshake.
 
-    Proxies are taken from the environment (`HTTPS_PROXY`, `SOCKS_PROXY`, `NO_PROXY`). A ping is sent every 20 s; if its
-    pong takes longer than that, the connection ends with code 1011.
+    Proxies are taken from the environment (`HTTPS_PROXY`, `SOCKS_PROXY`, `NO_PROXY`), but never for addresses of this
+    machine. A ping is sent every 20 s; if its pong takes longer than that, the connection ends with code 1011.
 
     A cancelled `receive` loses nothing. A cancelled `send` has sent its frame or, on trio, cut the connection: half of
     the frame may be on its way, and the other side would take whatever follows for the other half.
@@ -94,12 +96,23 @@ def _options(endpoint: Endpoint, open_timeout: float) -> dict[str, Any]:
         "uri": endpoint.url,
         "additional_headers": endpoint.headers,
         "subprotocols": endpoint.subprotocols or None,
+        "proxy": None if _on_this_machine(endpoint.url) else True,  # as the environment says
         "compression": None,  # base64 of audio hardly shrinks
         "max_size": MAX_MESSAGE_BYTES,
         "open_timeout": open_timeout,
         "close_timeout": CLOSE_TIMEOUT_S,
         "logger": _logger,
     }
+
+
+def _on_this_machine(url: str) -> bool:
+    """A proxy would look for such an address on its own machine."""
+    host = ""
+    try:
+        host = urlsplit(url).hostname or ""
+        return ip_address(host).is_loopback
+    except ValueError:  # a name, or no URL at all, which is told when it is opened
+        return host == "localhost"
 
 
 class _Socket:

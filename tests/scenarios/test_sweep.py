@@ -7,8 +7,14 @@ from rtactors.sinks import PacedSink
 
 THREE = ["The first message of three.", "The second message, a bit longer than that.", "The third one."]
 
+
 async def barge(at, by="voice", script=THREE, latency=0.0, **options):
-    async with conversation(replies(script), sink=PacedSink(latency_ms=latency), timing=options.pop("timing", Timing(delta_ms=100)), **options) as talk:
+    async with conversation(
+        replies(script),
+        sink=PacedSink(latency_ms=latency),
+        timing=options.pop("timing", Timing(delta_ms=100)),
+        **options,
+    ) as talk:
         await talk.ask()
         await anyio.sleep(at)
         if by == "voice":
@@ -16,6 +22,7 @@ async def barge(at, by="voice", script=THREE, latency=0.0, **options):
         else:
             await talk.session.interrupt()
         await talk.session.quiet()
+
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("by", ["voice", "app"])

@@ -478,6 +478,16 @@ async def test_a_proxy_that_is_none(proxy: str, monkeypatch: pytest.MonkeyPatch)
     assert "proxy set in the environment is not valid" in str(await refused(Endpoint(url="wss://api.example/v1")))
 
 
+async def test_no_proxy_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "WS_PROXY", "SOCKS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with websocket_server(echo) as endpoint:
+        for url in (endpoint.url, endpoint.url.replace("127.0.0.1", "localhost")):
+            async with connect(Endpoint(url=url)) as opened:
+                await opened.send("hello")
+                assert await opened.receive() == "hello"
+
+
 async def test_a_socks_proxy_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOCKS_PROXY", "socks5://127.0.0.1:9")
     assert "pip install python-socks" in str(await refused(Endpoint(url="wss://api.example/v1")))

@@ -1,0 +1,97 @@
+"""A conversation as running text: the model's words as they are heard, everything else a line of its own."""
+
+from typing import TextIO
+
+from rtactors.cli.seen import Seen
+from rtactors.heard_text import heard_text
+from rtactors.history import HistoryItem
+from rtactors.session_events import Problem, Said, SessionEvent, ToolCalled, Transition, UserSaid
+
+NAMES = {"user": "you", "assistant": "model", "system": "system", None: "tool"}
+MARGIN = 9
+
+
+class Captions:
+    """Shows no word of the model before it was heard: a message that is stopped ends where it was stopped."""
+
+    def __init__(self, stream: TextIO, seen: Seen, rate: int) -> None:
+        self._stream = stream
+        self._seen = seen
+        self._rate = rate
+        self._shown: dict[str, str] = {}  # by message, what of it stands there already
+        self._line: str | None = None  # the message whose line is not ended
+        self._unheard: list[str] = []  # skipped messages that are still to be told of
+
+    def event(self, event: SessionEvent) -> None:
+        """After `seen` has taken it in."""
+        match event:
+            case Said():
+                self._end(event.message)
+            case Transition(chart="message", after="skipped"):
+                self._unheard.append(self._seen.messages[event.id].text)
+                if self._line is None:  # else what is being stopped has its end first
+                    self._tell_unheard()
+            case UserSaid():
+                self.line("you", event.text or "(not understood)")
+            case Problem():
+                self.line("problem", event.message)
+            case ToolCalled():
+                self.line("tool", f"{event.name}({event.arguments}) was called; there are no tools here")
+            case _:
+                pass
+
+    def position(self) -> None:
+        """The sink has played on."""
+        for message in self._seen.in_order:
+            if message.frames and not message.over:
+                ms = message.frames * 1000 // self._rate
+                self._go_on(message.id, heard_text(message.text, ms, 0, complete=False))
+
+    def line(self, who: str, text: str) -> None:
+        """A line of its own; a message that is being heard goes on below it."""
+        self._break()
+        self._write(f"{who:{MARGIN}}{text}\n")
+
+    def history(self, history: list[HistoryItem]) -> None:
+        """The whole conversation as it was heard."""
+        self._break()
+        self._write("\nas heard:\n")
+        for item in history:
+            text = item.heard_text or item.output or f"{item.name}({item.arguments})"
+            self.line(NAMES[item.role], text + (" —" if item.interrupted else ""))
+
+    def _go_on(self, message_id: str, heard: str) -> None:
+        shown = self._shown.get(message_id, "")
+        if not heard.startswith(shown) or heard == shown:
+            return
+        if self._line != message_id:
+            self._break()
+            self._line = message_id
+            self._write(f"{'model':{MARGIN}}{'…' if shown else ''}")
+        self._write(heard[len(shown) :])
+        self._shown[message_id] = heard
+
+    def _end(self, said: HistoryItem) -> None:
+        self._go_on(said.id, said.heard_text)
+        if self._shown.get(said.id, "") != said.heard_text:  # it was estimated, and ran ahead
+            self.line("", f"(as heard: {said.heard_text})")
+        if said.interrupted:
+            stopped = f"(stopped: {said.heard_ms / 1000:.1f} of {said.generated_ms / 1000:.1f} s heard)"
+            self._write(f" — {stopped}" if self._line == said.id else f"{'model':{MARGIN}}— {stopped}")
+            self._line = said.id
+        self._break()
+        self._tell_unheard()
+
+    def _tell_unheard(self) -> None:
+        for text in self._unheard:
+            self.line("model", f"(not heard: {text})")
+        self._unheard.clear()
+
+    def _break(self) -> None:
+        if self._line is not None:
+            self._line = None
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()

@@ -1,0 +1,142 @@
+"""`rtactors demo`: a spoken conversation with an interruption, and the proof that its record is what was heard.
+
+A person who isn't there asks for a story, is told it in three messages, and interrupts the second one; the server's
+voice detection notices. The session is the one that any app would have: that its server is embedded is known where it
+is started and where its own history is read at the end, and nowhere between.
+"""
+
+import secrets
+import sys
+import wave
+from functools import partial
+from pathlib import Path
+
+import anyio
+from msgspec import json
+
+from rtactors import ConfigurationError, RtactorsError, Session
+from rtactors.cli import embedded
+from rtactors.cli.evidence import Evidence
+from rtactors.cli.jsonlines import JsonLines
+from rtactors.cli.live import Live, show_report
+from rtactors.cli.microphone import Microphone
+from rtactors.cli.report import Report
+from rtactors.cli.seen import Seen, SeenMessage, Witness, watch
+from rtactors.cli.terminal import Terminal
+from rtactors.cli.timeline import draw_timeline
+from rtactors.loopback.server import Server
+from rtactors.loopback.voice import EspeakVoice, ToneVoice, Voice
+from rtactors.providers import OpenAIRealtime
+from rtactors.sinks import WavSink
+
+QUESTION = "Tell me a story."
+INTERRUPTION = "Wait. Who is Ada?"
+PAUSE_S = 0.6
+"""What the person listens to before the question."""
+PATIENCE_S = 2.5
+"""What the person hears of the second message before interrupting it."""
+LONGEST_S = 90.0
+"""A conversation of about twenty seconds that has not come to its end by then never will."""
+PLAN = ("full", "partial", "skipped", "full")
+"""What becomes of the messages, if all goes as it should."""
+
+
+def demo(output: Path, *, as_json: bool) -> int:
+    """Run it; the files are in `output`. Returns the exit code: 0 if the record equals what was heard."""
+    recording, data, picture = files = [output / name for name in ("heard.wav", "report.json", "timeline.svg")]
+    _prepare(output, files)
+    terminal = Terminal(sys.stdout)
+    if not embedded.has_speech():
+        print(f"rtactors: {embedded.MISSING}", file=sys.stderr)
+    report = anyio.run(_run, recording, None if as_json else terminal)
+    data.write_bytes(json.format(json.encode(report)) + b"\n")
+    picture.write_text(draw_timeline(report), encoding="utf-8")
+    if as_json:
+        JsonLines(sys.stdout).print(report)
+    else:
+        show_report(terminal, report, [str(file) for file in files])
+    return 1 if report.differences else 0
+
+
+def _prepare(output: Path, files: list[Path]) -> None:
+    """What can't be written is better known now than in twenty seconds. Nothing of an earlier run stays."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            file.write_bytes(b"")
+    except OSError as error:
+        what = f"cannot write to {output} ({error.strerror}): choose another folder with --output"
+        raise ConfigurationError(what) from None
+
+
+async def _run(recording: Path, terminal: Terminal | None) -> Report:
+    key = secrets.token_urlsafe()
+    ears = embedded.recognizer(QUESTION, INTERRUPTION)
+    async with Server(voice=embedded.voice_named(None), recognizer=ears, api_key=key) as server:
+        provider = OpenAIRealtime(api_key=key, websocket_base_url=server.url)
+        seen = Seen()
+        session = Session(provider, sink=Witness(WavSink(recording, provider.capabilities.output_rate), seen))
+        microphone = Microphone(session)
+        show = JsonLines(sys.stdout).event
+        connected_at = anyio.current_time()
+        async with anyio.create_task_group() as showing:
+            if terminal:
+                live = Live(terminal, seen, partial(_generated_ms, server))
+                show = live.event
+                showing.start_soon(live.run)
+            async with anyio.create_task_group() as watching:
+                watching.start_soon(watch, session, seen, show)
+                await _converse(session, microphone, seen)
+            showing.cancel_scope.cancel()
+        return Evidence(
+            voice="espeak" if embedded.has_speech() else "tone",
+            connected_at=connected_at,
+            ended_at=anyio.current_time(),
+            seen=seen,
+            server=server.sessions[0],
+            history=session.history,
+            recording=_read(recording),
+            utterances=microphone.utterances,
+            plan=PLAN,
+        ).report()
+
+
+async def _converse(session: Session, microphone: Microphone, seen: Seen) -> None:
+    """What the person does. Raises RtactorsError if it comes to nothing."""
+    voice: Voice = EspeakVoice("en-us+f2", pitch=60) if embedded.has_speech() else ToneVoice()
+    try:
+        with anyio.fail_after(LONGEST_S):
+            async with session, anyio.create_task_group() as tasks:
+                tasks.start_soon(microphone.run)
+                await anyio.sleep(PAUSE_S)
+                await microphone.say(QUESTION, (await voice.speak(QUESTION)).pcm)
+                await seen.until(_second_is_heard)
+                await anyio.sleep(PATIENCE_S)
+                await microphone.say(INTERRUPTION, (await voice.speak(INTERRUPTION)).pcm)
+                await seen.until(_all_are_over)
+                await session.quiet()
+                tasks.cancel_scope.cancel()
+    except TimeoutError:
+        states = ", ".join(message.state for message in seen.in_order) or "none"
+        what = f"the conversation did not end within {LONGEST_S:g} s; its messages are: {states}"
+        raise RtactorsError(what) from None
+
+
+def _second_is_heard(messages: list[SeenMessage]) -> bool:
+    return len(messages) > 1 and messages[1].started_at is not None
+
+
+def _all_are_over(messages: list[SeenMessage]) -> bool:
+    return len(messages) >= len(PLAN) and all(message.over for message in messages)
+
+
+def _generated_ms(server: Server, message_id: str) -> int:
+    """What the server has made of a message by now."""
+    conversation = server.sessions[0].conversation
+    items = (*conversation.items, *conversation.deleted)
+    return next((item.generated_ms for item in items if item.id == message_id), 0)
+
+
+def _read(recording: Path) -> bytes:
+    with wave.open(str(recording), "rb") as file:
+        return file.readframes(file.getnframes())

@@ -1,0 +1,130 @@
+"""The demo on the terminal: every message with its state, how much of it was heard, and which words those were."""
+
+from collections.abc import Callable, Sequence
+
+import anyio
+
+from rtactors.cli.report import Report
+from rtactors.cli.seen import Seen, SeenMessage
+from rtactors.cli.terminal import Line, Style, Terminal
+from rtactors.heard_text import heard_text
+from rtactors.loopback.conversation import FRAMES_PER_MS
+from rtactors.session_events import Said, SessionEvent, UserSaid, UserStartedSpeaking
+
+REDRAW_S = 0.1
+BAR = 20
+
+_STATES: dict[str, tuple[str, Style]] = {
+    "pending": ("○", "faint"),
+    "playing": ("▶", "live"),
+    "paused": ("‖", "live"),
+    "full": ("●", "good"),
+    "partial": ("◐", "warm"),
+    "skipped": ("✕", "bad"),
+}
+
+
+class Live:
+    """Prints what happens as it happens; on a real terminal the messages are a block that moves with the sound.
+
+    `generated_ms` tells how much of a message the server has made.
+    """
+
+    def __init__(self, terminal: Terminal, seen: Seen, generated_ms: Callable[[str], int]) -> None:
+        self._terminal = terminal
+        self._seen = seen
+        self._generated_ms = generated_ms
+        self._began = anyio.current_time()
+        self._said: dict[str, str] = {}
+
+    async def run(self) -> None:
+        """Keep the block up to date, until cancelled; its last picture stays."""
+        try:
+            while self._terminal.live:
+                self._draw()
+                await anyio.sleep(REDRAW_S)
+        finally:
+            self._draw()
+            self._terminal.leave()
+
+    def _draw(self) -> None:
+        if self._terminal.live:
+            self._terminal.draw([self._row(message) for message in self._seen.in_order])
+
+    def event(self, event: SessionEvent) -> None:
+        """After `seen` has taken it in."""
+        match event:
+            case UserStartedSpeaking():
+                self._say("the user speaks")
+            case UserSaid():
+                self._say(f"the user said: {event.text or '(not understood)'}")
+            case Said() if not self._terminal.live:
+                self._say_state(self._seen.messages[event.message.id])
+            case _ if not self._terminal.live:
+                for message in self._seen.in_order:
+                    if message.state not in {"full", "partial"}:  # these come with what was said
+                        self._say_state(message)
+            case _:
+                pass
+
+    def _say_state(self, message: SeenMessage) -> None:
+        """Without a block each change of a message's state is a line."""
+        if message.state != self._said.get(message.id):
+            self._said[message.id] = message.state
+            self._say(f"message {message.number}  {message.state:8}{self._amounts(message)}  {message.heard_text}")
+
+    def _say(self, text: str) -> None:
+        self._terminal.print((f"{anyio.current_time() - self._began:6.1f} s  ", "faint"), (text, ""))
+
+    def _row(self, message: SeenMessage) -> Line:
+        sign, style = _STATES.get(message.state, ("?", ""))
+        generated_ms = self._generated_ms(message.id)
+        heard_ms = message.frames // FRAMES_PER_MS
+        done = min(BAR, round(BAR * heard_ms / max(generated_ms, 1)))
+        heard = message.heard_text or heard_text(message.text, heard_ms, generated_ms, complete=False)
+        return [
+            (f" {message.number} {sign} {message.state:8}", style),
+            ("█" * done, style),
+            ("░" * (BAR - done), "faint"),
+            (f" {self._amounts(message)}  ", ""),
+            (heard, "strong"),
+            (message.text[len(heard) :], "faint"),
+        ]
+
+    def _amounts(self, message: SeenMessage) -> str:
+        heard_ms, generated_ms = message.frames // FRAMES_PER_MS, self._generated_ms(message.id)
+        return f"{heard_ms / 1000:6.3f} of {generated_ms / 1000:6.3f} s"
+
+
+def show_report(terminal: Terminal, report: Report, files: Sequence[str]) -> None:
+    """Side by side: what was heard, what the server kept, what the chat history holds; then the verdict."""
+    terminal.print()
+    terminal.print(("                     heard   server keeps   chat history", "strong"))
+    for message in report.messages:
+        style = _STATES.get(message.state, ("", ""))[1]
+        terminal.row(
+            (f" {message.number} {message.state:8}", style),
+            (f"{_seconds(message.heard_ms or None):>15}", "strong"),
+            (f"{_seconds(message.server_ms):>15}{_seconds(message.history_ms):>15}   ", ""),
+            (message.heard_text, "faint"),
+        )
+    terminal.row(
+        (" heard: what left the sink, found again in heard.wav; server: its own history, read directly", "faint")
+    )
+    terminal.print()
+    for problem in report.problems:
+        terminal.print(("problem: ", "warm"), (problem, ""))
+    for difference in report.differences:
+        terminal.print(("differs: ", "bad"), (difference, ""))
+    if report.differences:
+        terminal.print(("The record differs from what was heard.", "bad"))
+    else:
+        heard = sum(message.heard_ms for message in report.messages)
+        count = len(report.messages)
+        what = f"The record equals what was heard: {count} messages, {_seconds(heard)} of speech, no difference."
+        terminal.print((what, "good"))
+    terminal.print((f"See and hear it: {', '.join(files)}", ""))
+
+
+def _seconds(ms: int | None) -> str:
+    return "-" if ms is None else f"{ms / 1000:.3f} s"
