@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
 from rtactors.events import Item
+from rtactors.heard_text import heard_text
 from rtactors.history import HistoryItem
 from statecharts.chart import Life
 from statecharts.item import ITEM
@@ -63,14 +64,16 @@ class Entry:
     def project(self) -> HistoryItem:
         """What the app sees of it."""
         item, spoken = self.item, self.spoken
-        heard_text = item.text or (spoken.heard_text if spoken else "")
-        if spoken and (spoken.interrupted or item.status == "incomplete"):
-            heard_text = spoken.heard_text  # the text of what broke off is ahead of its audio
+        heard = item.text or (spoken.heard_text if spoken else "")
+        if spoken and spoken.interrupted:
+            heard = spoken.heard_text
+        elif spoken and spoken.heard_ms and item.status == "incomplete":  # known only now: its text was ahead of it
+            heard = heard_text(item.text, spoken.heard_ms, self.generated_ms, complete=False)
         return HistoryItem(
             id=item.id,
             kind=item.kind,
             role=item.role,
-            heard_text=heard_text,
+            heard_text=heard,
             generated_text=item.text or (spoken.generated_text if spoken else ""),
             interrupted=spoken.interrupted if spoken else False,
             heard_ms=spoken.heard_ms if spoken else 0,
