@@ -309,6 +309,8 @@ class SetHistory(Struct, frozen=True):
 class ReplyStarted(Struct, frozen=True):
     reply: reply.Reply
     response_id: str
+    message_ids: tuple[str, ...] = ()
+    """Of messages that were announced before this was known."""
 
 
 class ReplyOver(Struct, frozen=True):

@@ -60,9 +60,9 @@ class _Response:
 
     __slots__ = (
         "failure",
-        "inboxes",
         "interrupted",
         "life",
+        "messages",
         "open",
         "operations",
         "out_of_band",
@@ -81,7 +81,7 @@ class _Response:
         self.response_id = ""
         self.out_of_band = False
         self.open: dict[str, _Message] = {}  # its messages that have not ended
-        self.inboxes: list[Inbox[mail.MessageMail]] = []  # of all its messages: an ended one still counts what comes
+        self.messages: list[_Message] = []  # all: an ended one still counts what comes
         self.operations: list[str] = []
         self.refusals = 0
         self.step = 0  # grows with whatever happens to it
@@ -143,8 +143,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             case mail.RequestReply():
                 self._on_request(message)
             case mail.StopReply():
-                if response := self._responses.get(message.request_id):
-                    self._stop(response)
+                for response in list(self._responses.values()):
+                    if response.request and response.request.reply.id == message.request_id:
+                        self._stop(response)
             case mail.InterruptAll():
                 for response in list(self._responses.values()):
                     if message.requests_too:
@@ -226,12 +227,27 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     # -- from the server
 
     def _on_started(self, event: events.ResponseStarted) -> None:
+        asked = self._operations.pop(event.request_id or "", None)
         if event.response_id in self._settled:
             return
-        response = self._operations.pop(event.request_id or "", None)
-        if response is None and not self._capabilities.echoes_request and not event.out_of_band:
-            response = next((each for each in self._responses.values() if each.life.state == "requested"), None)
-        self._start(response or self._by_response_id.get(event.response_id), event)
+        if asked is None and not self._capabilities.echoes_request and not event.out_of_band:
+            asked = next((each for each in self._responses.values() if each.life.state == "requested"), None)
+        known = self._by_response_id.get(event.response_id)
+        if known and asked and known is not asked:
+            self._adopt(known, asked, over=False)
+        else:
+            self._start(asked or known, event)
+
+    def _adopt(self, known: _Response, asked: _Response, *, over: bool) -> None:
+        """What began without being announced is what we had asked for: known only now, maybe when it is `over`."""
+        given_up = asked.life.state == "abandoned"
+        if not given_up and asked.request:
+            known.request, asked.request = asked.request, None
+            before = tuple(message.id for message in known.messages)
+            self._ring.context.send(mail.ReplyStarted(known.request.reply, known.response_id, before))
+        self._fire(asked, chart.Done("completed", 0))
+        if given_up:
+            self._interrupt(known, server_cancels=over)
 
     def _start(self, response: _Response | None, event: events.ResponseStarted) -> _Response:
         if response is None:
@@ -259,8 +275,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             announced.inbox.close()
             return
         response.step += 1
-        response.inboxes.append(announced.inbox)
         message = response.open[event.item.id] = self._messages[event.item.id] = _Message(announced, response)
+        response.messages.append(message)
         self._ring.context.send(mail.MessageKnown(event.item, event.response_id))
         self.publish(MessageAnnounced(message.id, event.response_id, event.item.phase, anyio.current_time()))
         self._spawn(MessageActor(announced, self._ring, self._surroundings))
@@ -271,14 +287,20 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             message.inbox.urgent(mail.InterruptMessage())
 
     def _on_output_done(self, event: events.OutputDone) -> None:
-        """Of what is not spoken. A function call may run once it is complete, and only once."""
+        """Of what is not spoken. A function call may run once it is complete, and only once; outside of the conversation
+        it may not, since nobody could be given its output."""
         item = event.item
         if item.kind == "function_call" and item.status == "completed" and item.call_id not in self._calls:
             self._calls.add(item.call_id)
+            if self._find(event.response_id).out_of_band:
+                return
             self._ring.context.send(mail.CallCompleted(item))
 
     def _on_done(self, event: events.ResponseDone) -> None:
         response = self._find(event.response_id)
+        asked = self._operations.pop(event.request_id or "", None)
+        if asked and asked is not response:
+            self._adopt(response, asked, over=True)
         response.step += 1
         for item in event.output:
             self._on_output_done(events.OutputDone(event.response_id, 0, item))
@@ -291,8 +313,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._tell_if_silent(response)
 
     def _end_generation(self, response: _Response, status: events.ResponseStatus) -> None:
-        for inbox in response.inboxes:
-            inbox.send(mail.GenerationEnded(status))
+        for message in response.messages:
+            message.inbox.send(mail.GenerationEnded(status))
 
     def _on_connection_ended(self, reason: str) -> None:
         """What was received is played; nothing else comes."""

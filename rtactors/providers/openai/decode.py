@@ -151,14 +151,16 @@ def _response_done(response: wire.Response) -> Sequence[ProviderEvent]:
     error = details.error or wire.StatusError()
     status = response.status or details.type or "completed"
     known = _RESPONSE_STATUSES.get(status)
+    request_id = asked_for(response).operation_id
     done = ResponseDone(
         response.id,
         known or "failed",
         reason=str(details.reason or error.code or error.type or ("" if known else status)),
         message=error.message or "",
         output=tuple(_item(item) for item in response.output or () if item.id),
+        request_id=request_id,
     )
-    cause = provider_error(error, asked_for(response).operation_id)
+    cause = provider_error(error, request_id)
     return (done, cause) if cause.kind in {"fatal", "expired"} else (done,)
 
 
