@@ -125,15 +125,14 @@ class Session:
 
     async def interrupt(self, reply: Reply | None = None) -> None:
         """Stop what is being said, or just one reply. Replies that wait for their turn keep it, but for that one."""
-        message = mail.StopReply(reply.id) if reply else mail.InterruptAll()
-        await self._tell(self._response.inbox, message)
+        await self._steer(mail.StopReply(reply.id) if reply else mail.InterruptAll())
 
     async def pause(self) -> None:
         """Hold what is being said, to go on at the same frame."""
-        await self._tell(self._response.inbox, mail.SetPaused(paused=True))
+        await self._steer(mail.SetPaused(paused=True))
 
     async def resume(self) -> None:
-        await self._tell(self._response.inbox, mail.SetPaused(paused=False))
+        await self._steer(mail.SetPaused(paused=False))
 
     # -- the record
 
@@ -262,8 +261,17 @@ class Session:
     def _check(self) -> None:
         if self._failure:
             raise SessionClosed(str(self._failure)) from self._failure
+        self._check_open()
+
+    def _check_open(self) -> None:
         if not self._open:
             raise SessionClosed("the session is not open: use it inside `async with`")
+
+    async def _steer(self, message: mail.ResponseMail) -> None:
+        """What is being said can be stopped and held for as long as it is heard, with a server or without."""
+        self._check_open()
+        self._response.inbox.send(message)
+        await anyio.lowlevel.checkpoint()
 
     async def _tell(self, inbox: Inbox[T], message: T) -> None:
         self._check()

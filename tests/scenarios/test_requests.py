@@ -59,7 +59,10 @@ async def test_d10_interruption_leaves_the_one_outside_alone(begin: Begin) -> No
         (message,) = talk.said()
         assert talk.held() == talk.heard() == [(message.id, 300)]
         assert [cancel["response_id"] for cancel in talk.sent("response.cancel")] == ["resp_000001"]
-        assert [done.json["response"]["status"] for done in talk.log.find("response.done")] == ["cancelled", "completed"]
+        assert [done.json["response"]["status"] for done in talk.log.find("response.done")] == [
+            "cancelled",
+            "completed",
+        ]
 
 
 async def test_d13_reply_given_up_while_another_is_active(begin: Begin) -> None:
@@ -108,7 +111,9 @@ async def test_d13_reply_given_up_begins_all_the_same(begin: Begin) -> None:
 async def test_d22_busy_server(begin: Begin, refused: str) -> None:
     """With a response that we don't know of: our request is refused, waits, and is sent again."""
     gate, late = Gate(), Gate()
-    script = replies(Reply(outputs=(Say(text=FIRST, gate=gate),), timing=SLOW_START), Reply(outputs=(Say(text=SECOND),)))
+    script = replies(
+        Reply(outputs=(Say(text=FIRST, gate=gate),), timing=SLOW_START), Reply(outputs=(Say(text=SECOND),))
+    )
     faults = Faults(hold("error", late, times=ALWAYS)) if refused != "at once" else Faults()
     async with begin(script, faults=faults) as talk:
         talk.sink.play_all()
@@ -211,7 +216,9 @@ async def test_e12_nothing_comes(begin: Begin) -> None:
 
 async def test_e12_it_comes_late_and_leaves_nothing(begin: Begin) -> None:
     """Also if it collides with the next one."""
-    script = replies(Reply(outputs=(Say(text=FIRST),), timing=SLOW_START), Reply(outputs=(Say(text=SECOND),), timing=IMMEDIATE))
+    script = replies(
+        Reply(outputs=(Say(text=FIRST),), timing=SLOW_START), Reply(outputs=(Say(text=SECOND),), timing=IMMEDIATE)
+    )
     async with begin(script, deadlines=Deadlines(start=0.7)) as talk:
         talk.sink.play_all()
         late = await talk.ask()
