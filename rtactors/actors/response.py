@@ -14,7 +14,6 @@ import anyio
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
 from rtactors.actors.message import MessageActor
-from rtactors.channels import Inbox
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import (
     AgentStartedSpeaking,
@@ -287,8 +286,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             message.inbox.urgent(mail.InterruptMessage())
 
     def _on_output_done(self, event: events.OutputDone) -> None:
-        """Of what is not spoken. A function call may run once it is complete, and only once; outside of the conversation
-        it may not, since nobody could be given its output."""
+        """Of what is not spoken. A function call may run once it is complete, and only once.
+
+        Outside of the conversation it may not: nobody could be given its output.
+        """
         item = event.item
         if item.kind == "function_call" and item.status == "completed" and item.call_id not in self._calls:
             self._calls.add(item.call_id)
