@@ -178,14 +178,21 @@ def _its_end(facts: Facts, message: WireMessage, end: str, chats: int) -> Iterat
         yield f"{message.id} is {end}, but the history says interrupted={item.interrupted}"
     if message.only_shown:
         return
-    segment, heard_ms = facts.segments.get(message.id), facts.heard_ms(message.id)
-    everything = 0 < message.frames <= facts.heard_frames(message.id)
+    heard_ms, everything = facts.heard_ms(message.id), 0 < message.frames <= facts.heard_frames(message.id)
     if end == "skipped" and facts.differ(heard_ms, 0):
         yield f"{message.id} counts as skipped, but {heard_ms} ms of it were heard"
     elif end == "full" and not everything and facts.connection.open:
         yield f"{message.id} counts as full, but {heard_ms} of {facts.ms(len(message.audio))} ms were heard"
-    elif end == "partial" and everything and segment and segment.told and segment.cleared_at is None:
-        yield f"{message.id} counts as partial, but all of it was heard and nobody stopped it"
+    elif end != "full" and message.frames and not _was_stopped(facts, message):
+        yield f"{message.id} is {end}, but nobody stopped it"
+
+
+def _was_stopped(facts: Facts, message: WireMessage) -> bool:
+    """The device was told to stop, or never told its end; or it was interrupted before the device had any of it."""
+    segment = facts.segments.get(message.id)
+    if segment is None:
+        return message.id in facts.interrupted
+    return segment.cleared_at is not None or not segment.told or message.id in facts.problems
 
 
 def one_message_at_a_time(facts: Facts) -> Iterator[str]:

@@ -176,6 +176,29 @@ async def _run_functions(talk: Conversation, at: float, chance: random.Random) -
         tasks.cancel_scope.cancel()
 
 
+async def _talk_long(talk: Conversation, at: float, chance: random.Random) -> None:
+    """Six turns, in which anything may happen."""
+    for _ in range(6):
+        if chance.random() < 0.5:
+            await talk.ask()
+        else:
+            await talk.speak()
+            await talk.fall_silent()
+        await anyio.sleep(chance.choice([0, at, chance.random() * 4]))
+        match chance.randrange(5):
+            case 0:
+                await talk.session.interrupt()
+            case 1:
+                await talk.session.pause()
+                await anyio.sleep(chance.random())
+                await talk.session.resume()
+            case 2:
+                await talk.speak()
+                await talk.fall_silent()
+            case _:
+                pass
+
+
 HANG_UPS = (_hang_up, _hang_up_and_interrupt)
 SCENES: tuple[Scene, ...] = (
     _speak,
@@ -188,6 +211,7 @@ SCENES: tuple[Scene, ...] = (
     _leave,
     _listen,
     _run_functions,
+    _talk_long,
     *HANG_UPS,
 )
 
@@ -254,6 +278,17 @@ def test_at_every_moment(scene: Scene, backend: BackendName) -> None:
     play(((number, Case(scene=scene, at=at, seed=number)) for number, at in enumerate(moments)), backend)
 
 
+LOSSES = (
+    "conversation.item.done",
+    "conversation.item.truncated",
+    "conversation.item.deleted",
+    "response.created",
+    "response.output_item.added",
+    "response.output_item.done",
+    "response.output_audio.done",
+    "response.output_audio_transcript.done",
+    "response.content_part.done",
+)
 LATE_OR_TWICE = (
     "conversation.item.added",
     "conversation.item.done",
@@ -281,7 +316,13 @@ def by_chance(number: int) -> Case:
         on = chance.choice(LATE_OR_TWICE)
         nth, times = chance.randrange(1, 5), chance.choice([1, ALWAYS])
         rules.append(
-            chance.choice([delay(on, ms=chance.choice([1, 40, 600]), nth=nth, times=times), duplicate(on, nth=nth)])
+            chance.choice(
+                [
+                    delay(on, ms=chance.choice([1, 40, 600]), nth=nth, times=times),
+                    duplicate(on, nth=nth),
+                    drop(chance.choice(LOSSES), nth=nth),
+                ]
+            )
         )
     ends = [Failed(after_ms=chance.randrange(5000)), Incomplete(after_ms=chance.randrange(5000))]
     return Case(

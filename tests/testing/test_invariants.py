@@ -17,7 +17,7 @@ from rtactors.testing.clock import run_virtual
 from rtactors.testing.conversation import MS_PER_CHARACTER, conversation
 from rtactors.testing.evidence import Connection, Evidence
 from rtactors.testing.invariants import INVARIANTS, InvariantBroken, check_invariants
-from statecharts.message import ChatMessage
+from statecharts.message import ChatMessage, Emptied
 
 TEXTS = ("First of all, good morning.", "Then there is something else to tell.", "And nobody hears this.")
 LENGTHS = [len(text) * MS_PER_CHARACTER for text in TEXTS]
@@ -263,6 +263,12 @@ FALSE: dict[str, tuple[str, Callable[[Evidence], Evidence], str]] = {
     "full after a part": ("I3", lambda e: transitions_of(e, SECOND, "partial", after="full"), "1000 of 2220 ms"),
     "partial after all": ("I3", lambda e: transitions_of(e, FIRST, "full", after="partial"), "nobody stopped it"),
     "skipped and heard": ("I3", lambda e: transitions_of(e, SECOND, "partial", after="skipped"), "counts as skipped"),
+    "partial for no reason": ("I3", lambda e: at_sink(e, 1, cleared_at=None), "item_000005 is partial, but nobody"),
+    "skipped for no reason": (
+        "I3",
+        lambda e: transitions_of(e, THIRD, "skipped", event=Emptied()),
+        "item_000006 is skipped, but nobody",
+    ),
     "told in another order": (
         "I3",
         lambda e: replace(e, events=tuple(reversed([x for x in e.events if not isinstance(x, Transition)]))),
