@@ -31,7 +31,7 @@ TransportMail: TypeAlias = events.Command | Configure | CloseConnection
 # ------------------------------------------------------------------------------------------------ to the response actor
 
 
-class Announced(Struct, frozen=True):
+class MessageOpened(Struct, frozen=True):
     """A response announced a message; its audio and text already go into `inbox`."""
 
     event: events.OutputStarted
@@ -48,7 +48,7 @@ class RequestReply(Struct, frozen=True):
 class StopReply(Struct, frozen=True):
     """They don't want this one any more: give it up if it has not started, interrupt it if it has."""
 
-    request_id: str
+    reply_id: str
 
 
 class InterruptAll(Struct, frozen=True):
@@ -99,11 +99,9 @@ class Quiesce(Struct, frozen=True):
 
 
 class ResponseDeadline(Struct, frozen=True):
-    """A response is still in `state`, and nothing happened to it since its `step`th step."""
+    """A response should have moved on by now, for the `attempt`th time in this state."""
 
-    key: str
-    state: str
-    step: int
+    life_id: str
     attempt: int
 
 
@@ -112,13 +110,11 @@ class SlotDeadline(Struct, frozen=True):
 
 
 class SpeechOver(Struct, frozen=True):
-    """The user's `turn`th turn counts as over, and a server that replies by itself has had its time to."""
-
-    turn: int
+    """The user's turn counts as over, and a server that replies by itself has had its time to."""
 
 
 ResponseMail: TypeAlias = (
-    Announced
+    MessageOpened
     | events.ResponseStarted
     | events.OutputDone
     | events.ResponseDone
@@ -161,7 +157,7 @@ class GenerationEnded(Struct, frozen=True):
     status: events.ResponseStatus
 
 
-class SegmentOpened(Struct, frozen=True):
+class SegmentBegun(Struct, frozen=True):
     """The sink took the message: `write` queues PCM16 of whole frames."""
 
     write: Callable[[bytes], None]
@@ -172,7 +168,7 @@ class SegmentStarted(Struct, frozen=True):
 
 
 class SegmentPaused(Struct, frozen=True):
-    frames: int
+    pass
 
 
 class SegmentResumed(Struct, frozen=True):
@@ -183,7 +179,9 @@ class SegmentStarved(Struct, frozen=True):
     """All that was written has been heard."""
 
 
-class SegmentEnded(Struct, frozen=True):
+class SegmentFinished(Struct, frozen=True):
+    """`frames` of the message were heard, and it is over."""
+
     frames: int
     at: float
     confirmed: bool
@@ -210,12 +208,12 @@ MessageMail: TypeAlias = (
     | SetPaused
     | SuccessorBegan
     | GenerationEnded
-    | SegmentOpened
+    | SegmentBegun
     | SegmentStarted
     | SegmentPaused
     | SegmentResumed
     | SegmentStarved
-    | SegmentEnded
+    | SegmentFinished
     | MessageDeadline
     | TextDeadline
 )
@@ -245,20 +243,32 @@ class ResumeSegment(Struct, frozen=True):
 
 
 class SinkDeadline(Struct, frozen=True):
-    """The sink should have told the end of this segment by now, unless it was given orders after the `order`th."""
+    """The sink should have finished this segment by now."""
 
     message_id: str
-    order: int
 
 
-SinkMail: TypeAlias = (
-    BeginSegment | FinishSegment | ClearSegment | PauseSegment | ResumeSegment | SinkDeadline | sinks.Report
+SegmentMail: TypeAlias = (
+    FinishSegment
+    | ClearSegment
+    | PauseSegment
+    | ResumeSegment
+    | SinkDeadline
+    | sinks.Started
+    | sinks.Progress
+    | sinks.Starved
+    | sinks.Paused
+    | sinks.Resumed
+    | sinks.Finished
 )
+"""What is about the one segment that its `message_id` names."""
+
+SinkMail: TypeAlias = BeginSegment | sinks.Lost | SegmentMail
 
 # ------------------------------------------------------------------------------------------------- to the context actor
 
 
-class MessageKnown(Struct, frozen=True):
+class ItemAnnounced(Struct, frozen=True):
     """A response announced this item; whether the server's history holds it is told by the server."""
 
     item: events.Item
@@ -266,12 +276,11 @@ class MessageKnown(Struct, frozen=True):
 
 
 class Generated(Struct, frozen=True):
-    """What the server has made of a message so far; `complete` if it makes no more."""
+    """What the server has made of a message so far."""
 
     message_id: str
     ms: int
     text: str
-    complete: bool
     status: events.ItemStatus
 
 
@@ -335,7 +344,7 @@ ContextMail: TypeAlias = (
     | events.InputTranscript
     | events.InputTranscriptFailed
     | events.ProviderError
-    | MessageKnown
+    | ItemAnnounced
     | Generated
     | CallCompleted
     | Truncate

@@ -22,9 +22,9 @@ from statecharts.message import MESSAGE, MessageEvent
 class MessageActor(ReactiveActor[mail.MessageMail]):
     """Plays one message and says what was heard of it."""
 
-    def __init__(self, announced: mail.Announced, ring: Ring, surroundings: Surroundings) -> None:
-        super().__init__(announced.inbox, surroundings.publish, surroundings.clock)
-        self.id = announced.event.item.id
+    def __init__(self, opened: mail.MessageOpened, ring: Ring, surroundings: Surroundings) -> None:
+        super().__init__(opened.inbox, surroundings.publish, surroundings.reminders)
+        self.id = opened.event.item.id
         self._ring = ring
         self._rate = surroundings.capabilities.output_rate
         self._deadlines = surroundings.deadlines
@@ -43,7 +43,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._paused = False
         self._asked_for_sink = False
         self._write: Callable[[bytes], None] | None = None
-        self._ended: mail.SegmentEnded | None = None
+        self._finished: mail.SegmentFinished | None = None
         self._started_at: float | None = None
         self._stopped = False  # interrupted: nothing more goes to the sink
         self._cut_short = False  # interrupted while the server was still making audio for it
@@ -53,7 +53,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._finish_sent = False
         self._successor = False
         self._starved = False
-        self.remind(self._deadlines.silence, mail.MessageDeadline(0))
+        self._deadline = self.remind(self._deadlines.silence, mail.MessageDeadline(0))
 
     def handle(self, message: mail.MessageMail) -> None:
         match message:
@@ -136,6 +136,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
     def _on_complete(self, status: ItemStatus) -> None:
         if self._complete:
             return
+        self._deadline.cancel()
         self._complete = self._text_over = True
         self._status = status
         self._on_audio_over()
@@ -144,11 +145,9 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self.ended = self._final
 
     def _on_deadline(self, deadline: mail.MessageDeadline) -> None:
-        if self._complete:
-            return
         if deadline.generated == self._generated:
             self._ring.response.send(mail.MessageStalled(self.id))
-        self.remind(self._deadlines.silence, mail.MessageDeadline(self._generated))
+        self._deadline = self.remind(self._deadlines.silence, mail.MessageDeadline(self._generated))
 
     # -- from the response
 
@@ -158,7 +157,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._stopped = True
         self._cut_short = not self._audio_over
         self._waiting.clear()
-        if self._ended is None:
+        if self._finished is None:
             self._fire(chart.Interrupted(segment_open=self._asked_for_sink))
         self._conclude()
 
@@ -171,15 +170,15 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
 
     def _on_segment(
         self,
-        message: mail.SegmentOpened
+        message: mail.SegmentBegun
         | mail.SegmentStarted
         | mail.SegmentPaused
         | mail.SegmentResumed
         | mail.SegmentStarved
-        | mail.SegmentEnded,
+        | mail.SegmentFinished,
     ) -> None:
         match message:
-            case mail.SegmentOpened():
+            case mail.SegmentBegun():
                 self._write = message.write
                 for audio in self._waiting:
                     message.write(audio)
@@ -192,15 +191,15 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 if self._paused:
                     self._on_set_paused(paused=True)
             case mail.SegmentPaused():
-                self._fire(chart.PlaybackPaused(message.frames * 1000 // self._rate))
+                self._fire(chart.PlaybackPaused())
             case mail.SegmentResumed():
                 self._fire(chart.PlaybackResumed())
             case mail.SegmentStarved():
                 self._starved = True
                 self._advance()
-            case mail.SegmentEnded():
-                self._ended = message
-                self._write: Callable[[bytes], None] | None = None
+            case mail.SegmentFinished():
+                self._finished = message
+                self._write = None
                 if not self._text_over:
                     self.remind(self._deadlines.text, mail.TextDeadline())
                 self._conclude()
@@ -208,9 +207,9 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
     # -- what follows
 
     @property
-    def _audio_whole(self) -> bool:
+    def _text_matches_audio(self) -> bool:
         """Whether its text is no longer than its audio. Of an item that broke off it is ahead, as while it is made."""
-        return self._status == "completed" or not (self._cut_short or self._status == "incomplete")
+        return self._status == "completed" or (self._status == "in_progress" and not self._cut_short)
 
     @property
     def _final(self) -> bool:
@@ -235,23 +234,23 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
 
     def _conclude(self) -> None:
         """End once the sink has had its last word, and the text its time (an interruption doesn't wait for it)."""
-        if self._ended is None or self._final or not (self._text_over or self._stopped or self._successor):
+        if self._finished is None or self._final or not (self._text_over or self._stopped or self._successor):
             return
         generated = self._generated // BYTES_PER_FRAME
         self._fire(
             chart.PlaybackFinished(
-                heard_frames=self._ended.frames,
+                heard_frames=self._finished.frames,
                 generated_frames=generated,
                 rate=self._rate,
                 complete=not self._cut_short or self._status == "completed",
                 stopped=self._stopped,
                 heard_text=heard_text(
-                    self._text, self._ms(self._ended.frames), self._ms(generated), complete=self._audio_whole
+                    self._text, self._ms(self._finished.frames), self._ms(generated), complete=self._text_matches_audio
                 ),
                 generated_text=self._text,
                 started_at=self._started_at,
-                stopped_at=self._ended.at,
-                confirmed=self._ended.confirmed,
+                stopped_at=self._finished.at,
+                confirmed=self._finished.confirmed,
             )
         )
 
@@ -273,13 +272,11 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
     def _tell_generated(self) -> None:
         self._told = self._generated
         self._ring.context.send(
-            mail.Generated(
-                self.id, self._ms(self._generated // BYTES_PER_FRAME), self._text, self._complete, self._status
-            )
+            mail.Generated(self.id, self._ms(self._generated // BYTES_PER_FRAME), self._text, self._status)
         )
 
     def _ms(self, frames: int) -> int:
         return frames * 1000 // self._rate
 
     def _report(self, what: str) -> None:
-        self.publish(Problem(kind="malformed", message=f"message {self.id} {what}", operation=self.id))
+        self.publish(Problem(kind="other", message=f"message {self.id} {what}", operation=self.id))
