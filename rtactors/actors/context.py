@@ -35,6 +35,10 @@ _IN_FLIGHT = {"creating", "condemned", "truncating", "deleting"}
 """The states of an item in which an operation of ours may be under way."""
 
 
+_UNANNOUNCED = {"unknown", "creating", "condemned"}
+"""The states of an item of which we were not told that the server holds it."""
+
+
 class ContextActor(ReactiveActor[mail.ContextMail]):
     """Keeps the record. `ledger` is for others to read."""
 
@@ -125,6 +129,9 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         entry = self._know(item)
         if item.role != "assistant" or item.kind != "message":  # of messages their actor tells, who saw them generated
             entry.item = replace(item, text=item.text or entry.item.text)
+        if entry.life.state in _UNANNOUNCED:  # the news that it is there got lost: this is the same news
+            self._fire(entry, chart.Added())
+            self._reconcile(entry)
 
     def _on_acknowledged(self, item_id: str, event: chart.Truncated | chart.Deleted) -> None:
         entry = self.ledger.get(item_id)
