@@ -8,7 +8,7 @@ from rtactors.session_events import Dropped, SessionEvent
 
 
 class EventStream:
-    """An async iterator over the events since it was made; ends when the session does.
+    """An async iterator over the events since it was made; ends when the session does, or with `close`.
 
     At most `capacity` events wait for the reader. When more come, the oldest are left out and counted by a `Dropped`.
     """
@@ -34,6 +34,8 @@ class EventStream:
         return self._waiting.popleft()
 
     def push(self, event: SessionEvent) -> None:
+        if self._closed:
+            return
         if len(self._waiting) == self._waiting.maxlen:
             self._dropped += 1
         self._waiting.append(event)

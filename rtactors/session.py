@@ -5,11 +5,13 @@ A session wires the five actors to one another in one task group. It steers noth
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from types import TracebackType
+from functools import partial
 from typing import Any, Self, TypeVar, cast
+from weakref import WeakSet
 
 import anyio
 import anyio.lowlevel
+from anyio import AsyncContextManagerMixin
 from anyio.abc import TaskGroup
 
 from rtactors import events, mail
@@ -19,23 +21,24 @@ from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
 from rtactors.channels import Inbox
-from rtactors.clock import Clock
 from rtactors.errors import ConfigurationError, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role
 from rtactors.history import HistoryItem
+from rtactors.limits import Bounds, Deadlines
+from rtactors.operations import operation_id
 from rtactors.providers.base import Endpoint, Provider
+from rtactors.reminders import Reminders
 from rtactors.reply import Reply
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import SessionEvent
 from rtactors.sinks.base import Sink
-from rtactors.timing import Bounds, Deadlines
 from rtactors.transports.base import Connect, Socket
 
 T = TypeVar("T")
 
 
-class Session:
+class Session(AsyncContextManagerMixin):
     """A conversation with `provider`, heard through `sink`.
 
     Use it with `async with`: entering connects (ConnectionFailed, ConfigurationError); leaving, also by an error or a
@@ -62,14 +65,15 @@ class Session:
         self.provider = provider
         self._deadlines = deadlines
         self._bounds = bounds
-        self._streams: list[EventStream] = []
+        self._streams: WeakSet[EventStream] = WeakSet()  # one that nobody reads any more is gone
         self._failure: RtactorsError | None = None
         self._failed = anyio.Event()
         self._tasks: TaskGroup
         self._count = 0
         self._open = False
-        self._clock = Clock()
-        self._actors: set[anyio.CancelScope] = set()  # what each of them runs in
+        self._over = False
+        self._reminders = Reminders()
+        self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
 
         ring = Ring(
             transport=Inbox("transport", bounds.inbox),
@@ -77,9 +81,13 @@ class Session:
             sink=Inbox("sink", bounds.inbox),
             context=Inbox("context", bounds.inbox),
         )
-        surroundings = Surroundings(self._publish, self._clock, capabilities, deadlines, bounds)
+        surroundings = Surroundings(self._publish, self._reminders, capabilities, deadlines, bounds)
         self._transport = TransportActor(
-            ring, surroundings, provider=provider, connect=connect or _websocket, fail=self._fail
+            ring,
+            surroundings,
+            provider=provider,
+            connect=connect or partial(_websocket, open_timeout=deadlines.connect),
+            fail=self._fail,
         )
         self._response = ResponseActor(ring, surroundings, spawn=self._start)
         self._context = ContextActor(ring, surroundings)
@@ -114,12 +122,12 @@ class Session:
     async def commit_audio(self) -> None:
         """End the user's turn by hand (for providers without turn detection). It asks for no reply."""
         self._check()
-        await self._transport.inbox.put(events.CommitAudio(self._new_id("input-commit-")))
+        await self._transport.inbox.put(events.CommitAudio(self._new_operation()))
 
     async def clear_audio(self) -> None:
         """Throw away what was sent of the user's turn."""
         self._check()
-        await self._transport.inbox.put(events.ClearAudio(self._new_id("input-clear-")))
+        await self._transport.inbox.put(events.ClearAudio(self._new_operation()))
 
     # -- steering
 
@@ -159,7 +167,9 @@ class Session:
     def events(self) -> EventStream:
         """What happens from now on, as it happens."""
         stream = EventStream(self._bounds.events)
-        self._streams.append(stream)
+        self._streams.add(stream)
+        if self._over:
+            stream.close()
         return stream
 
     async def quiet(self) -> None:
@@ -172,40 +182,32 @@ class Session:
 
     # -- its life
 
-    async def __aenter__(self) -> Self:
-        self._life = self._live()
-        return await self._life.__aenter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        return await self._life.__aexit__(kind, error, trace)
-
     @asynccontextmanager
-    async def _live(self) -> AsyncGenerator[Self]:
+    async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
         try:
             async with anyio.create_task_group() as self._tasks:
                 try:
-                    self._run(self._clock.run, "clock")
+                    self._run(self._reminders.run, "reminders")
                     for actor in (self._sink, self._context, self._response, self._transport):
                         self._start(actor)
-                    await self._transport.settled.wait()
+                    await self._transport.decided.wait()
                     if self._failure:
                         raise self._failure
-                    self._tasks.start_soon(self._supervise)
+                    self._tasks.start_soon(self._end_on_failure)
                     self._open = True
                     yield self
                 finally:
                     self._open = False
                     with anyio.CancelScope(shield=True) as closing:
-                        if self._actors:  # else one of them has crashed
-                            self._actors.add(closing)
+                        if self._scopes:  # else an actor has crashed
+                            self._scopes.add(closing)
                             await self._close()
-                    self._stop_actors()
+                    self._stop()
                     self._tasks.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             raise _cause(group) from None
         finally:
+            self._over = True
             for stream in self._streams:
                 stream.close()
 
@@ -218,7 +220,7 @@ class Session:
         with anyio.move_on_after(self._deadlines.close):
             await self._transport.closed.wait()
 
-    async def _supervise(self) -> None:
+    async def _end_on_failure(self) -> None:
         """A session that can't go on plays what it has, or what can still be heard, then ends with the cause."""
         await self._failed.wait()
         if not self._transport.ended:  # then it is the sink that is lost
@@ -236,24 +238,24 @@ class Session:
         self._run(actor.run, f"{actor.inbox.name} actor")
 
     def _run(self, run: Callable[[], Awaitable[None]], name: str) -> None:
-        self._tasks.start_soon(self._supervised, run, name=name)
+        self._tasks.start_soon(self._shielded, run, name=name)
 
-    async def _supervised(self, run: Callable[[], Awaitable[None]]) -> None:
+    async def _shielded(self, run: Callable[[], Awaitable[None]]) -> None:
         """What outlives the cancellation of the block, until the record is settled; its own crash ends all."""
         with anyio.CancelScope(shield=True) as scope:
-            self._actors.add(scope)
+            self._scopes.add(scope)
             try:
                 await run()
             except BaseException:
-                self._stop_actors()
+                self._stop()
                 raise
             finally:
-                self._actors.discard(scope)
+                self._scopes.discard(scope)
 
-    def _stop_actors(self) -> None:
-        for scope in self._actors:
+    def _stop(self) -> None:
+        for scope in self._scopes:
             scope.cancel()
-        self._actors = set()
+        self._scopes = set()
 
     def _publish(self, event: SessionEvent) -> None:
         for stream in self._streams:
@@ -273,15 +275,19 @@ class Session:
     def _request(self, instructions: str | None) -> mail.RequestReply:
         return mail.RequestReply(Reply(self._new_id("reply")), instructions)
 
+    def _new_operation(self) -> str:
+        self._count += 1
+        return operation_id("input", self._count)
+
     def _new_id(self, kind: str) -> str:
         self._count += 1
         return f"rt_{kind}_{self._count}"
 
 
-def _websocket(endpoint: Endpoint) -> AbstractAsyncContextManager[Socket]:
+def _websocket(endpoint: Endpoint, *, open_timeout: float) -> AbstractAsyncContextManager[Socket]:
     from rtactors.transports.websocket import connect  # noqa: PLC0415 - a library that only a real connection needs
 
-    return connect(endpoint)
+    return connect(endpoint, open_timeout=open_timeout)
 
 
 def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:

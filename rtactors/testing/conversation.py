@@ -24,6 +24,7 @@ from anyio.lowlevel import checkpoint
 
 from rtactors.errors import SessionClosed, SinkLost
 from rtactors.history import HistoryItem
+from rtactors.limits import Bounds, Deadlines
 from rtactors.loopback.conversation import BYTES_PER_MS, Snapshot
 from rtactors.loopback.conversation import RATE as SERVER_RATE
 from rtactors.loopback.log import Log
@@ -39,7 +40,6 @@ from rtactors.sinks.base import Report, Sink
 from rtactors.testing.ears import Ears
 from rtactors.testing.invariants import Connection, Evidence, check_invariants
 from rtactors.testing.stepped_sink import SteppedSink
-from rtactors.timing import Bounds, Deadlines
 
 EventT = TypeVar("EventT")
 

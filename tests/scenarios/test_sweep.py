@@ -1,9 +1,10 @@
-import anyio, random
+import anyio
 import pytest
-from rtactors.loopback.script import replies, Timing, Say, Reply, Write, Call
+
+from rtactors.loopback.script import Timing, replies
+from rtactors.sinks import PacedSink
 from rtactors.testing.clock import run_virtual
 from rtactors.testing.conversation import conversation
-from rtactors.sinks import PacedSink
 
 THREE = ["The first message of three.", "The second message, a bit longer than that.", "The third one."]
 
