@@ -310,7 +310,7 @@ class AnswerCall(Struct, frozen=True):
 
 
 class SetHistory(Struct, frozen=True):
-    """Make the conversation hold these items, in this order. What stands in it already stays as it is."""
+    """Make the conversation hold these items. What stands in it already stays as and where it is."""
 
     items: tuple[history.HistoryItem, ...]
 

@@ -71,6 +71,7 @@ class Session(AsyncContextManagerMixin):
         self._tasks: TaskGroup
         self._count = 0
         self._open = False
+        self._used = False
         self._over = False
         self._reminders = Reminders()
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
@@ -161,7 +162,11 @@ class Session(AsyncContextManagerMixin):
         await self._tell(self._context.inbox, mail.RemoveItem(item_id))
 
     async def set_history(self, items: Iterable[HistoryItem]) -> None:
-        """Make the conversation hold these, in this order. What stands in it already is left alone, cut or whole."""
+        """Make the conversation hold these: what is not among them goes, what is new comes behind the one before it.
+
+        What stands in it already is left alone, where it is, cut or whole; with another text it is new. What is new
+        keeps its id if that was never used.
+        """
         await self._tell(self._context.inbox, mail.SetHistory(tuple(items)))
 
     def events(self) -> EventStream:
@@ -184,6 +189,9 @@ class Session(AsyncContextManagerMixin):
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
+        if self._used:
+            raise SessionClosed("a session is one conversation and can be entered once: make another one")
+        self._used = True
         try:
             async with anyio.create_task_group() as self._tasks:
                 try:
@@ -197,11 +205,12 @@ class Session(AsyncContextManagerMixin):
                     self._open = True
                     yield self
                 finally:
-                    self._open = False
                     with anyio.CancelScope(shield=True) as closing:
-                        if self._scopes:  # else an actor has crashed
+                        if self._open and self._scopes:  # else an actor has crashed
                             self._scopes.add(closing)
+                            self._open = False
                             await self._close()
+                    self._open = False
                     self._stop()
                     self._tasks.cancel_scope.cancel()
         except BaseExceptionGroup as group:
