@@ -82,7 +82,7 @@ class Entry:
         heard = item.text or (spoken.heard_text if spoken else "")
         if spoken and spoken.interrupted:
             heard = spoken.heard_text
-        elif spoken and spoken.heard_ms and item.status == "incomplete":  # it broke off, and its text was ahead
+        elif spoken and spoken.heard_ms and item.status == "incomplete":  # known only now: its text was ahead of it
             heard = heard_text(item.text, spoken.heard_ms, self.generated_ms, complete=False)
         return HistoryItem(
             id=item.id,

@@ -202,7 +202,8 @@ async def test_e1_announced_and_silent_is_deleted(begin: Begin) -> None:
 async def test_e1_deleted_when_it_turns_up(begin: Begin) -> None:
     """We know of it, but not that the server holds it: a delete now might be refused, so it waits for the news."""
     late = Gate()
-    faults = Faults(hold("conversation.item.added", late, where=lambda event: event["item"].get("role") == "assistant"))
+    news = ("conversation.item.added", "conversation.item.done")
+    faults = Faults(*(hold(each, late, where=lambda event: event["item"].get("role") == "assistant") for each in news))
     async with begin(replies(Say(text=FIRST, gate=Gate())), faults=faults) as talk:
         reply = await talk.ask()
         await talk.tells(MessageAnnounced)
