@@ -29,5 +29,3 @@ __all__ = [
     "SinkLost",
     "__version__",
 ]
-
-__version__ = "0.1.0"

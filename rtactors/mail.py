@@ -10,8 +10,10 @@ from typing import TypeAlias
 import anyio
 from msgspec import Struct
 
-from rtactors import events, history, reply
+from rtactors import events
 from rtactors.channels import Inbox
+from rtactors.history import HistoryItem
+from rtactors.reply import ReplyRecord
 from rtactors.sinks import base as sinks
 from statecharts.message import ChatMessage, Delete, Truncate
 
@@ -39,9 +41,9 @@ class MessageOpened(Struct, frozen=True):
 
 
 class RequestReply(Struct, frozen=True):
-    """Somebody wants the model to answer; `reply` is their handle."""
+    """Somebody wants the model to answer; `reply` is what they see of it."""
 
-    reply: reply.Reply
+    reply: ReplyRecord
     instructions: str | None = None
 
 
@@ -312,18 +314,18 @@ class AnswerCall(Struct, frozen=True):
 class SetHistory(Struct, frozen=True):
     """Make the conversation hold these items. What stands in it already stays as and where it is."""
 
-    items: tuple[history.HistoryItem, ...]
+    items: tuple[HistoryItem, ...]
 
 
 class ReplyStarted(Struct, frozen=True):
-    reply: reply.Reply
+    reply: ReplyRecord
     response_id: str
 
 
 class ReplyOver(Struct, frozen=True):
     """Each message of a reply has ended, or there is none (`failure` says why)."""
 
-    reply: reply.Reply
+    reply: ReplyRecord
     status: str
     interrupted: bool
     failure: str | None = None

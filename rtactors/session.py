@@ -29,7 +29,7 @@ from rtactors.limits import Bounds, Deadlines
 from rtactors.operations import operation_id
 from rtactors.providers.base import Endpoint, Provider
 from rtactors.reminders import Reminders
-from rtactors.reply import Reply
+from rtactors.reply import Reply, ReplyRecord
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import SessionEvent
 from rtactors.sinks.base import Sink
@@ -101,13 +101,13 @@ class Session(AsyncContextManagerMixin):
         item = Item(id=self._new_id("user"), role="user", text=text)
         request = self._request(instructions)
         await self._tell(self._context.inbox, mail.AddItem(item, then=request))
-        return request.reply
+        return Reply(request.reply)
 
     async def generate_reply(self, *, instructions: str | None = None) -> Reply:
         """Ask for a reply to the conversation as it stands. `instructions` replace the session's for this one."""
         request = self._request(instructions)
         await self._tell(self._response.inbox, request)
-        return request.reply
+        return Reply(request.reply)
 
     async def answer(self, call_id: str, output: str) -> None:
         """The output of a function call (see `ToolCalled`). It is sent once; ask for a reply when all are in."""
@@ -282,7 +282,7 @@ class Session(AsyncContextManagerMixin):
         await anyio.lowlevel.checkpoint()
 
     def _request(self, instructions: str | None) -> mail.RequestReply:
-        return mail.RequestReply(Reply(self._new_id("reply")), instructions)
+        return mail.RequestReply(ReplyRecord(self._new_id("reply")), instructions)
 
     def _new_operation(self) -> str:
         self._count += 1

@@ -16,7 +16,7 @@ from rtactors.history import HistoryItem
 from rtactors.ledger import Entry, Ledger, item_of
 from rtactors.operations import operation_id
 from rtactors.reminders import Reminder
-from rtactors.reply import Reply
+from rtactors.reply import ReplyRecord
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import Problem, Said, ToolCalled, UserSaid
 from statecharts import item as chart
@@ -54,7 +54,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         self._operations: dict[str, _Operation] = {}
         self._operation = 0
         self._calls: dict[str, str] = {}  # call id -> id of the call's item, until it is answered
-        self._replies: dict[str, Reply] = {}  # by response id, those that are not over
+        self._replies: dict[str, ReplyRecord] = {}  # by response id, those that are not over
         self._asked: dict[str, str] = {}  # item id -> id of the reply that is to answer it, until it is acknowledged
         self._quiet: list[anyio.Event] = []
         self._items = 0
@@ -184,7 +184,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         entry = self.ledger[spoken.message_id]
         entry.spoken = spoken
         if reply := self._replies.get(entry.response_id or ""):
-            reply.say(entry.project)
+            reply.said.append(entry.project)
         self.publish(Said(entry.project()))
 
     # -- what the app wants
