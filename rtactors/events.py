@@ -1,4 +1,4 @@
-"""What the rooms say to one another: provider events (from a server) and commands (to a server).
+"""What we and a provider tell one another: provider events (from a server) and commands (to a server).
 
 These words are neutral: an adapter translates its provider's wire events into them and its commands out of them.
 Audio is always mono PCM16 little-endian; a *frame* is one sample (2 bytes). Nothing here does anything.
