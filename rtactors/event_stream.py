@@ -26,7 +26,8 @@ class EventStream:
         while not self._waiting:
             if self._closed:
                 raise StopAsyncIteration
-            self._news = anyio.Event()
+            if self._news.is_set():
+                self._news = anyio.Event()
             await self._news.wait()
         if self._dropped:
             dropped, self._dropped = self._dropped, 0

@@ -149,6 +149,8 @@ class ResponseDone(Struct, frozen=True, tag=True, gc=False):
     message: str = ""
     """The provider's sentence for people, if it gave one."""
     output: tuple[Item, ...] = ()
+    request_id: str | None = None
+    """As in `ResponseStarted`, in case that one got lost."""
 
 
 class ItemAdded(Struct, frozen=True, tag=True, gc=False):

@@ -54,9 +54,11 @@ class StopReply(Struct, frozen=True):
 
 
 class InterruptAll(Struct, frozen=True):
-    """Stop what is being said or about to be. Requests that wait for their turn keep it, unless `requests_too`."""
+    """Stop what is being said or about to be. Requests that wait for their turn keep it."""
 
-    requests_too: bool = False
+
+class FallSilent(Struct, frozen=True):
+    """Stop everything, also what is asked for or begins from now on: the session ends."""
 
 
 class SetPaused(Struct, frozen=True):
@@ -88,16 +90,31 @@ class MessageEnded(Struct, frozen=True):
     message_id: str
 
 
+class MessageOver(Struct, frozen=True):
+    """A message has ended, and the server makes no more of it."""
+
+    message_id: str
+
+
 class ConnectionEnded(Struct, frozen=True):
     """Nothing more will come from the server."""
 
     reason: str
 
 
-class Quiesce(Struct, frozen=True):
-    """Set `quiet` once nothing is under way here."""
+class WhenSilent(Struct, frozen=True):
+    """Pass `quiet` on to the context actor once nothing is being generated or heard."""
 
     quiet: anyio.Event
+
+
+class TurnOver(Struct, frozen=True):
+    """The user's turn is over, though the server may not say so: its audio was thrown away."""
+
+
+Steering: TypeAlias = RequestReply | StopReply | InterruptAll | FallSilent | SetPaused | TurnOver | WhenSilent
+"""What an app tells the response actor. It goes by the context actor, so that it stays in order with what the app does
+to the conversation."""
 
 
 class ResponseDeadline(Struct, frozen=True):
@@ -123,16 +140,14 @@ ResponseMail: TypeAlias = (
     | events.SpeechStarted
     | events.SpeechStopped
     | events.ProviderError
-    | RequestReply
-    | StopReply
-    | InterruptAll
-    | SetPaused
+    | events.InputCommitted
+    | Steering
     | AudioBegan
     | MessagePlaying
     | MessageStalled
     | MessageEnded
+    | MessageOver
     | ConnectionEnded
-    | Quiesce
     | ResponseDeadline
     | SlotDeadline
     | SpeechOver
@@ -331,6 +346,12 @@ class ReplyOver(Struct, frozen=True):
     failure: str | None = None
 
 
+class WhenAcknowledged(Struct, frozen=True):
+    """Set `quiet` once the server has answered all that was sent."""
+
+    quiet: anyio.Event
+
+
 class OperationDeadline(Struct, frozen=True):
     """The server should have acknowledged this operation by now."""
 
@@ -359,6 +380,7 @@ ContextMail: TypeAlias = (
     | ReplyStarted
     | ReplyOver
     | ConnectionEnded
-    | Quiesce
+    | Steering
+    | WhenAcknowledged
     | OperationDeadline
 )

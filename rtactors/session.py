@@ -3,10 +3,10 @@
 A session wires the five actors to one another in one task group. It steers nothing by itself.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, cast
 from weakref import WeakSet
 
 import anyio
@@ -34,8 +34,6 @@ from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import SessionEvent
 from rtactors.sinks.base import Sink
 from rtactors.transports.base import Connect, Socket
-
-T = TypeVar("T")
 
 
 class Session(AsyncContextManagerMixin):
@@ -74,10 +72,12 @@ class Session(AsyncContextManagerMixin):
         self._used = False
         self._over = False
         self._reminders = Reminders()
+        self._asked: WeakSet[ReplyRecord] = WeakSet()
+        self._awaited: set[anyio.Event] = set()
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
 
         ring = Ring(
-            transport=Inbox("transport", bounds.inbox),
+            transport=Inbox("transport", bounds.commands),
             response=Inbox("response", bounds.inbox),
             sink=Inbox("sink", bounds.inbox),
             context=Inbox("context", bounds.inbox),
@@ -100,18 +100,18 @@ class Session(AsyncContextManagerMixin):
         """Say `text` as the user and ask for a reply. Returns its handle at once; requests wait their turn."""
         item = Item(id=self._new_id("user"), role="user", text=text)
         request = self._request(instructions)
-        await self._tell(self._context.inbox, mail.AddItem(item, then=request))
+        await self._tell(mail.AddItem(item, then=request))
         return Reply(request.reply)
 
     async def generate_reply(self, *, instructions: str | None = None) -> Reply:
         """Ask for a reply to the conversation as it stands. `instructions` replace the session's for this one."""
         request = self._request(instructions)
-        await self._tell(self._response.inbox, request)
+        await self._tell(request)
         return Reply(request.reply)
 
     async def answer(self, call_id: str, output: str) -> None:
         """The output of a function call (see `ToolCalled`). It is sent once; ask for a reply when all are in."""
-        await self._tell(self._context.inbox, mail.AnswerCall(call_id, output))
+        await self._tell(mail.AnswerCall(call_id, output))
 
     # -- the user's voice
 
@@ -129,20 +129,20 @@ class Session(AsyncContextManagerMixin):
         """Throw away what was sent of the user's turn."""
         self._check()
         await self._transport.inbox.put(events.ClearAudio(self._new_operation()))
+        await self._steer(mail.TurnOver())
 
     # -- steering
 
     async def interrupt(self, reply: Reply | None = None) -> None:
         """Stop what is being said, or just one reply. Replies that wait for their turn keep it, but for that one."""
-        message = mail.StopReply(reply.id) if reply else mail.InterruptAll()
-        await self._tell(self._response.inbox, message)
+        await self._steer(mail.StopReply(reply.id) if reply else mail.InterruptAll())
 
     async def pause(self) -> None:
-        """Hold what is being said, to go on at the same frame."""
-        await self._tell(self._response.inbox, mail.SetPaused(paused=True))
+        """Hold what is being said, to go on at the same frame, and what is yet to be said. An interruption ends it."""
+        await self._steer(mail.SetPaused(paused=True))
 
     async def resume(self) -> None:
-        await self._tell(self._response.inbox, mail.SetPaused(paused=False))
+        await self._steer(mail.SetPaused(paused=False))
 
     # -- the record
 
@@ -154,12 +154,12 @@ class Session(AsyncContextManagerMixin):
     async def add(self, text: str, *, role: Role = "user", after: str | None = None) -> str:
         """Put a message into the conversation, behind the item `after` (`""`: the front; None: the end). Its id."""
         item = Item(id=self._new_id(role), role=role, text=text)
-        await self._tell(self._context.inbox, mail.AddItem(item, after))
+        await self._tell(mail.AddItem(item, after))
         return item.id
 
     async def remove(self, item_id: str) -> None:
         """Take an item out of the conversation, here and on the server."""
-        await self._tell(self._context.inbox, mail.RemoveItem(item_id))
+        await self._tell(mail.RemoveItem(item_id))
 
     async def set_history(self, items: Iterable[HistoryItem]) -> None:
         """Make the conversation hold these: what is not among them goes, what is new comes behind the one before it.
@@ -167,7 +167,7 @@ class Session(AsyncContextManagerMixin):
         What stands in it already is left alone, where it is, cut or whole; with another text it is new. What is new
         keeps its id if that was never used.
         """
-        await self._tell(self._context.inbox, mail.SetHistory(tuple(items)))
+        await self._tell(mail.SetHistory(tuple(items)))
 
     def events(self) -> EventStream:
         """What happens from now on, as it happens."""
@@ -179,11 +179,15 @@ class Session(AsyncContextManagerMixin):
 
     async def quiet(self) -> None:
         """Wait until nothing is being generated or heard, and the server has acknowledged all that was sent."""
-        for inbox in (self._response.inbox, self._context.inbox):
-            if not inbox.closed:
-                quiet = anyio.Event()
-                inbox.send(mail.Quiesce(quiet))
-                await quiet.wait()
+        if self._context.inbox.closed:
+            return
+        quiet = anyio.Event()
+        self._awaited.add(quiet)
+        self._context.inbox.send(mail.WhenSilent(quiet))
+        try:
+            await quiet.wait()
+        finally:
+            self._awaited.discard(quiet)
 
     # -- its life
 
@@ -217,12 +221,22 @@ class Session(AsyncContextManagerMixin):
             raise _cause(group) from None
         finally:
             self._over = True
-            for stream in self._streams:
-                stream.close()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Nobody waits for a session that is over."""
+        for stream in self._streams:
+            stream.close()
+        for record in self._asked:
+            if not record.ended.is_set():
+                failure = str(self._failure or "the session is over")
+                record.resolve("failed", interrupted=False, failure=failure)
+        for quiet in self._awaited:
+            quiet.set()
 
     async def _close(self) -> None:
         """Stop what is being said, settle the record, hang up; none of it for longer than its deadline."""
-        self._response.inbox.send(mail.InterruptAll(requests_too=True))
+        self._context.inbox.send(mail.FallSilent())
         with anyio.move_on_after(self._deadlines.close):
             await self.quiet()
         self._transport.inbox.send(mail.CloseConnection())
@@ -233,7 +247,7 @@ class Session(AsyncContextManagerMixin):
         """A session that can't go on plays what it has, or what can still be heard, then ends with the cause."""
         await self._failed.wait()
         if not self._transport.ended:  # then it is the sink that is lost
-            self._response.inbox.send(mail.InterruptAll(requests_too=True))
+            self._context.inbox.send(mail.FallSilent())
         await self.quiet()
         if self._failure and self._open:
             raise self._failure
@@ -276,13 +290,24 @@ class Session(AsyncContextManagerMixin):
         if not self._open:
             raise SessionClosed("the session is not open: use it inside `async with`")
 
-    async def _tell(self, inbox: Inbox[T], message: T) -> None:
+    async def _tell(self, message: mail.ContextMail) -> None:
         self._check()
-        inbox.send(message)
+        await self._send(message)
+
+    async def _steer(self, message: mail.Steering) -> None:
+        """As `_tell`, but also while a session that can't go on plays what it has."""
+        if not self._open:
+            self._check()
+        await self._send(message)
+
+    async def _send(self, message: mail.ContextMail) -> None:
+        self._context.inbox.send(message)
         await anyio.lowlevel.checkpoint()
 
     def _request(self, instructions: str | None) -> mail.RequestReply:
-        return mail.RequestReply(ReplyRecord(self._new_id("reply")), instructions)
+        record = ReplyRecord(self._new_id("reply"))
+        self._asked.add(record)
+        return mail.RequestReply(record, instructions)
 
     def _new_operation(self) -> str:
         self._count += 1
@@ -300,11 +325,19 @@ def _websocket(endpoint: Endpoint, *, open_timeout: float) -> AbstractAsyncConte
 
 
 def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one error in nested groups, so that `except SessionClosed` works; the group itself if there are several."""
-    _, errors = group.split(anyio.get_cancelled_exc_class())
-    first, *others = (errors or group).exceptions
-    if others:
-        return errors or group
-    if isinstance(first, BaseExceptionGroup):
-        return _cause(cast("BaseExceptionGroup[BaseException]", first))
-    return first
+    """The one error in nested groups, so that `except SessionClosed` works; the group itself if there are several.
+
+    Cancellations don't count, and neither does it when the session, which ended for its own reason, said so to an app
+    that went on using it.
+    """
+    errors = [error for error in _leaves(group) if not isinstance(error, anyio.get_cancelled_exc_class())]
+    causes = [error for error in errors if not (isinstance(error, SessionClosed) and error.__cause__ in errors)]
+    return causes[0] if len(causes) == 1 else group
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for member in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            yield from _leaves(member)
+    else:
+        yield error

@@ -111,10 +111,12 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._connected = False
                 for operation in list(self._operations.values()):
                     self._end(operation)
-            case mail.Quiesce():
+            case mail.WhenAcknowledged():
                 self._quiet.append(message.quiet)
             case mail.OperationDeadline():
                 self._on_deadline(message.operation_id)
+            case _:
+                self._ring.response.send(message)  # steering, behind what was asked before it
         if self._quiet and not self._operations:
             for quiet in self._quiet:
                 quiet.set()

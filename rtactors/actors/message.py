@@ -91,6 +91,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
     # -- from the server
 
     def _on_audio(self, audio: bytes) -> None:
+        if not audio:
+            return
         first = not self._generated
         self._generated += len(audio)
         if self._stopped or self._audio_over or self._final:
@@ -142,7 +144,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._on_audio_over()
         self._conclude()
         self._tell_generated()
-        self.ended = self._final
+        if self._final:
+            self._leave()
 
     def _on_deadline(self, deadline: mail.MessageDeadline) -> None:
         if deadline.generated == self._generated:
@@ -267,7 +270,12 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         if self._final and not was_final:
             self._waiting.clear()
             self._ring.response.send(mail.MessageEnded(self.id))
-            self.ended = self._complete
+            if self._complete:
+                self._leave()
+
+    def _leave(self) -> None:
+        self.ended = True
+        self._ring.response.send(mail.MessageOver(self.id))
 
     def _tell_generated(self) -> None:
         self._told = self._generated

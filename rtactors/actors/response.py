@@ -37,8 +37,7 @@ _PAUSE_S = 0.05
 """Doubled with each refusal, it is the pause before a busy server is asked again."""
 
 _UNSTARTED = RESPONSE.group("waiting", "requested")
-_HAS_SLOT = RESPONSE.group("requested", "active", "interrupted")
-"""Of a default response: the states in which the server can have no other."""
+_HAS_SLOT = RESPONSE.group("active", "interrupted")
 _PLAYS = RESPONSE.group("active", "finishing")
 
 
@@ -60,6 +59,7 @@ class _Response:
 
     __slots__ = (
         "deadline",
+        "expected",
         "failure",
         "inboxes",
         "interrupted",
@@ -73,6 +73,7 @@ class _Response:
         "silent_since",
         "speech",
         "status",
+        "unwanted",
     )
 
     def __init__(self, life: Life, request: mail.RequestReply | None) -> None:
@@ -83,9 +84,11 @@ class _Response:
         self.open: dict[str, _Message] = {}  # its messages that have not ended
         self.inboxes: list[Inbox[mail.MessageMail]] = []  # of all its messages: an ended one still counts what comes
         self.operations: list[str] = []
+        self.expected = False  # asked for, and the server has neither started nor refused it
         self.refusals = 0
         self.deadline: Reminder | None = None
         self.interrupted = False
+        self.unwanted = False  # given up: what comes of it leaves nothing
         self.speech: Literal["none", "begun", "over"] = "none"
         self.silent_since = 0.0
         self.status = ""
@@ -93,8 +96,8 @@ class _Response:
 
     @property
     def generating(self) -> bool:
-        """Whether it has the one slot that the server has for default responses."""
-        return not self.out_of_band and self.life.state in _HAS_SLOT
+        """Whether it has the one slot that the server has for default responses, as far as we know."""
+        return not self.out_of_band and (self.expected or self.life.state in _HAS_SLOT)
 
 
 class ResponseActor(ReactiveActor[mail.ResponseMail]):
@@ -122,6 +125,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._user_speaks = False
         self._speech_over: Reminder | None = None
         self._slot_held = False
+        self._paused = False
+        self._closing = False
 
     def handle(self, message: mail.ResponseMail) -> None:
         match message:
@@ -130,30 +135,33 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             case events.ResponseStarted():
                 self._on_started(message)
             case events.OutputDone():
-                self._on_output_done(message.item)
+                self._on_output_done(self._find(message.response_id), message.item)
             case events.ResponseDone():
                 self._on_done(message)
             case events.SpeechStarted():
                 self._on_speech_started(message)
             case events.SpeechStopped():
                 self.publish(UserStoppedSpeaking(message.item_id, anyio.current_time()))
-                self._expect_speech_over(self._deadlines.own_reply if self._capabilities.replies_to_speech else 0)
+                self._on_turn_over()
+            case events.InputCommitted() | mail.TurnOver():
+                self._on_turn_over()
             case events.ProviderError():
                 self._on_refused(message)
             case mail.RequestReply():
                 self._on_request(message)
             case mail.StopReply():
-                if response := self._responses.get(message.reply_id):
-                    self._stop(response)
-            case mail.InterruptAll():
-                for response in list(self._responses.values()):
-                    if message.requests_too:
+                for response in self._all():
+                    if response.request and response.request.reply.id == message.reply_id:
                         self._stop(response)
-                    else:
-                        self._interrupt(response, server_cancels=False)
+            case mail.InterruptAll():
+                for response in self._all():
+                    self._interrupt(response, server_cancels=False)
+            case mail.FallSilent():
+                self._closing = True
+                for response in self._all():
+                    self._stop(response)
             case mail.SetPaused():
-                if self._speaking:
-                    self._speaking.inbox.urgent(message)
+                self._on_set_paused(message)
             case mail.AudioBegan():
                 self._on_audio_began(message.message_id)
             case mail.MessagePlaying():
@@ -165,8 +173,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._on_message_ended(message.message_id)
             case mail.ConnectionEnded():
                 self._on_connection_ended(message.reason)
-            case mail.Quiesce():
+            case mail.WhenSilent():
                 self._quiet.append(message.quiet)
+            case mail.MessageOver():
+                self._messages.pop(message.message_id, None)
             case mail.ResponseDeadline():
                 self._on_deadline(message)
             case mail.SpeechOver():
@@ -174,10 +184,17 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             case mail.SlotDeadline():
                 self._slot_held = False
         self._fill_slot()
-        if self._quiet and all(response.life.state == "abandoned" for response in self._responses.values()):
+        if self._quiet and not self._messages and not any(self._under_way(each) for each in self._responses.values()):
             for quiet in self._quiet:
-                quiet.set()
+                self._ring.context.send(mail.WhenAcknowledged(quiet))
             self._quiet.clear()
+
+    def _all(self) -> list[_Response]:
+        """All that are not settled; what is done to one may settle it."""
+        return list(self._responses.values())
+
+    def _under_way(self, response: _Response) -> bool:
+        return response.expected or response.life.state != "abandoned"
 
     # -- requests
 
@@ -211,6 +228,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         response = self._operations.pop(error.operation_id or "", None)
         if response is None or error.kind == "not_active":
             return  # what was to be cancelled had ended by itself
+        response.expected = False
         response.refusals += 1
         # Each pause is twice the one before: the last of them begins before the deadline.
         busy = error.kind == "busy" and _PAUSE_S * 2**response.refusals <= self._deadlines.busy
@@ -229,24 +247,44 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _on_started(self, event: events.ResponseStarted) -> None:
         if event.response_id in self._settled:
             return
-        response = self._operations.pop(event.request_id or "", None)
-        if response is None and not self._capabilities.echoes_request and not event.out_of_band:
-            response = next((each for each in self._responses.values() if each.life.state == "requested"), None)
-        self._start(
-            response or self._by_response_id.get(event.response_id), event.response_id, out_of_band=event.out_of_band
-        )
+        asked = self._asked_as(event.request_id)
+        if asked is None and not self._capabilities.echoes_request and not event.out_of_band:
+            asked = next((each for each in self._responses.values() if each.life.state == "requested"), None)
+        known = self._by_response_id.get(event.response_id)
+        if known is None:
+            self._start(asked, event.response_id, out_of_band=event.out_of_band)
+        elif asked is not None:
+            self._adopt(known, asked)
 
-    def _start(self, response: _Response | None, response_id: str, *, out_of_band: bool = False) -> _Response:
-        if response is None:
-            response = self._responses[response_id] = _Response(RESPONSE.start(response_id), None)
-        if not response.response_id:
-            response.response_id = response_id
-            response.out_of_band = out_of_band
-            self._by_response_id[response_id] = response
-            if response.request and response.life.state == "requested":
-                self._ring.context.send(mail.ReplyStarted(response.request.reply, response_id))
-            self._fire(response, chart.Created(response_id))
-        return response
+    def _asked_as(self, request_id: str | None) -> _Response | None:
+        """The response that this request asked for, now that the server answers it."""
+        asked = self._operations.pop(request_id or "", None)
+        if asked is not None:
+            asked.expected = False
+        return asked
+
+    def _start(self, asked: _Response | None, response_id: str, *, out_of_band: bool = False) -> _Response:
+        if asked is None:
+            asked = self._responses[response_id] = _Response(RESPONSE.start(response_id), None)
+        asked.response_id = response_id
+        asked.out_of_band = out_of_band
+        self._by_response_id[response_id] = asked
+        if asked.request:
+            self._ring.context.send(mail.ReplyStarted(asked.request.reply, response_id))
+        self._fire(asked, chart.Created(response_id))
+        if self._closing:
+            self._stop(asked)
+        return asked
+
+    def _adopt(self, known: _Response, asked: _Response) -> None:
+        """The news that a response answers a request came after the response itself."""
+        known.request, asked.request = asked.request, None
+        known.unwanted = asked.unwanted
+        if known.request:
+            self._ring.context.send(mail.ReplyStarted(known.request.reply, known.response_id))
+        self._fire(asked, chart.Refused(busy=False, reason=f"response {known.response_id} has answered it"))
+        if known.unwanted:
+            self._interrupt(known, server_cancels=False)
 
     def _find(self, response_id: str) -> _Response:
         """The response of this id. One that was never announced starts here; what is left of a settled one is over."""
@@ -273,16 +311,22 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         else:
             message.inbox.urgent(mail.InterruptMessage())
 
-    def _on_output_done(self, item: events.Item) -> None:
+    def _on_output_done(self, response: _Response, item: events.Item) -> None:
         """Of what is not spoken. A function call may run once it is complete, and only once."""
-        if item.kind == "function_call" and item.status == "completed" and item.call_id not in self._calls:
+        if item.kind != "function_call" or item.call_id in self._calls or response.out_of_band:
+            return
+        if response.unwanted:
+            self._ring.context.send(mail.RemoveItem(item.id))
+        elif item.status == "completed":
             self._calls.add(item.call_id)
             self._ring.context.send(mail.CallCompleted(item))
 
     def _on_done(self, event: events.ResponseDone) -> None:
         response = self._find(event.response_id)
+        if asked := self._asked_as(event.request_id):
+            self._adopt(response, asked)
         for item in event.output:
-            self._on_output_done(item)
+            self._on_output_done(response, item)
         response.status = event.status
         if event.status == "failed":
             response.failure = event.message or event.reason or "the provider failed to answer"
@@ -298,7 +342,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _on_connection_ended(self, reason: str) -> None:
         """What was received is played; nothing else comes."""
         self._connected = False
-        for response in list(self._responses.values()):
+        for response in self._all():
             if response.life.state in {"active", "interrupted"}:
                 self._on_done(events.ResponseDone(response.response_id, "failed", message=reason))
             elif response.life.state in _UNSTARTED:
@@ -319,8 +363,15 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             place -= 1
         self._floor.insert(place, message)
 
+    def _on_set_paused(self, message: mail.SetPaused) -> None:
+        self._paused = message.paused
+        if self._speaking:
+            self._speaking.inbox.urgent(message)
+        else:
+            self._give_floor()
+
     def _give_floor(self) -> None:
-        if self._speaking is None and self._floor:
+        if self._speaking is None and self._floor and not self._paused:
             self._speaking = self._floor.popleft()
             self._speaking.inbox.urgent(mail.TakeFloor())
             self._tell_succeeded(self._speaking)
@@ -343,7 +394,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self.publish(AgentStartedSpeaking(playing.response.response_id, message.at))
 
     def _on_message_ended(self, message_id: str) -> None:
-        message = self._messages.pop(message_id, None)
+        message = self._messages.get(message_id)
         if message is None:
             return
         response = message.response
@@ -371,8 +422,12 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self.publish(UserStartedSpeaking(event.item_id, anyio.current_time()))
         self._user_speaks = True
         self._expect_speech_over(self._deadlines.speech)
-        for response in list(self._responses.values()):
+        for response in self._all():
             self._interrupt(response, server_cancels=self._capabilities.cancels_on_speech)
+
+    def _on_turn_over(self) -> None:
+        if self._user_speaks:
+            self._expect_speech_over(self._deadlines.own_reply if self._capabilities.replies_to_speech else 0)
 
     def _expect_speech_over(self, seconds: float) -> None:
         if self._speech_over:
@@ -381,19 +436,24 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _interrupt(self, response: _Response, *, server_cancels: bool) -> None:
         if not response.out_of_band:
+            self._paused = False  # what was held is stopped
             self._fire(response, chart.Interrupted(response.response_id, server_cancels))
 
     def _on_deadline(self, deadline: mail.ResponseDeadline) -> None:
         response = self._responses.get(deadline.life_id)
         if response is None:
             return
-        if response.life.state == "active" and response.open:
+        if response.life.state == "abandoned":
+            response.expected = False  # the server won't answer any more; if it does, it is cancelled by its id
+        elif response.life.state == "active" and response.open:
             self._watch(response)  # its messages see for themselves whether anything moves
         else:
             self._expire(response, deadline.attempt)
 
     def _expire(self, response: _Response, attempt: int) -> None:
         was_interrupted = response.life.state == "interrupted"
+        if response.life.state == "requested":
+            response.expected = False
         self._fire(response, chart.Expired(response.response_id, attempt, len(response.open)))
         if response.life.state == "interrupted" and was_interrupted:
             self._watch(response, attempt + 1)
@@ -410,6 +470,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             "requested": self._deadlines.start,
             "active": self._deadlines.silence,
             "interrupted": self._deadlines.stop,
+            "abandoned": self._deadlines.stop if response.expected else None,
         }.get(response.life.state)
         deadline = mail.ResponseDeadline(response.life.id, attempt)
         response.deadline = None if seconds is None else self.remind(seconds, deadline)
@@ -434,6 +495,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 case chart.Fail():
                     self._reply_over(response, "failed", effect.reason)
         if response.life.state != before:
+            response.unwanted = response.unwanted or response.life.state == "abandoned"
             self._watch(response)
             if response.life.state == "settled":
                 self._settle(response)
@@ -443,6 +505,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if request is None:
             raise RuntimeError(f"{response.life!r} was not asked for here")
         operation = self._next_operation(response)
+        response.expected = True
         self._ring.transport.urgent(events.CreateResponse(operation, request.instructions))
 
     def _settle(self, response: _Response) -> None:

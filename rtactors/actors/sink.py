@@ -115,17 +115,12 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
             case mail.FinishSegment():
                 segment.finishing = True
                 self._fire(segment, playback.Finish())
-                self._expect_the_end(segment)
             case mail.ClearSegment():
                 self._fire(segment, playback.Clear())
-                self._expect(segment, self._deadlines.sink)
             case mail.PauseSegment():
                 self._fire(segment, playback.Pause())
-                self._expect(segment, None)
             case mail.ResumeSegment():
                 self._fire(segment, playback.Resume())
-                if segment.finishing:
-                    self._expect_the_end(segment)
             case mail.SinkDeadline():
                 self._fire(segment, playback.Expired(segment.confirmed, anyio.current_time()))
 
@@ -146,12 +141,18 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
             match effect:
                 case playback.FinishAtSink():
                     self._sink.finish(message_id)
+                    if segment.life.state != "paused":
+                        self._expect_the_end(segment)
                 case playback.ClearAtSink():
                     self._sink.clear(message_id)
+                    self._expect(segment, self._deadlines.sink)
                 case playback.PauseAtSink():
                     self._sink.pause(message_id)
+                    self._expect(segment, None)
                 case playback.ResumeAtSink():
                     self._sink.resume(message_id)
+                    if segment.finishing:
+                        self._expect_the_end(segment)
                 case playback.TellStarted():
                     segment.owner.urgent(mail.SegmentStarted(effect.at))
                 case playback.TellFinished():

@@ -69,7 +69,7 @@ class TransportActor(Actor[mail.TransportMail]):
             events.ItemDone: ring.context.send,
             events.ItemTruncated: ring.context.send,
             events.ItemDeleted: ring.context.send,
-            events.InputCommitted: ring.context.send,
+            events.InputCommitted: self._on_input_committed,
             events.InputTranscript: ring.context.send,
             events.InputTranscriptFailed: ring.context.send,
             events.SessionStarted: self._on_session_started,
@@ -166,6 +166,10 @@ class TransportActor(Actor[mail.TransportMail]):
 
     def _on_session_configured(self, _event: events.SessionConfigured) -> None:
         self._fire(chart.Configured())
+
+    def _on_input_committed(self, event: events.InputCommitted) -> None:
+        self._ring.context.send(event)
+        self._ring.response.send(event)
 
     def _on_unknown(self, event: events.Unknown) -> None:
         self.publish(Unhandled(event.name))

@@ -364,7 +364,7 @@ def test_a_failed_response_can_end_the_session(code: str, kind: events.ErrorKind
         "metadata": {"rtactors_request": "op_1"},
     }
     assert list(read({"type": "response.done", "response": response})) == [
-        ResponseDone("r", "failed", code, "Sorry."),
+        ResponseDone("r", "failed", code, "Sorry.", request_id="op_1"),
         ProviderError(kind=kind, code=code, message="Sorry.", operation_id="op_1"),
     ]
 

@@ -157,8 +157,9 @@ def _response_done(response: wire.Response) -> Sequence[ProviderEvent]:
         reason=str(details.reason or error.code or error.type or ("" if known else status)),
         message=error.message or "",
         output=tuple(_item(item) for item in response.output or () if item.id),
+        request_id=asked_for(response).operation_id,
     )
-    cause = provider_error(error, asked_for(response).operation_id)
+    cause = provider_error(error, done.request_id)
     return (done, cause) if cause.kind in {"fatal", "expired"} else (done,)
 
 
