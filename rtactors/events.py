@@ -68,6 +68,10 @@ class InputCommitted(Struct, frozen=True, tag=True, gc=False):
     previous_item_id: str | None = None
 
 
+class InputCleared(Struct, frozen=True, tag=True, gc=False):
+    """What was sent of the user's audio, and not made an item of, was thrown away."""
+
+
 class InputTranscript(Struct, frozen=True, tag=True, gc=False):
     """What the user said, as a recogniser heard it: the next piece of it, or (`final`) all of it."""
 
@@ -211,6 +215,7 @@ ProviderEvent: TypeAlias = (
     | SpeechStarted
     | SpeechStopped
     | InputCommitted
+    | InputCleared
     | InputTranscript
     | InputTranscriptFailed
     | ResponseStarted

@@ -108,11 +108,7 @@ class WhenSilent(Struct, frozen=True):
     quiet: anyio.Event
 
 
-class TurnOver(Struct, frozen=True):
-    """The user's turn is over, though the server may not say so: its audio was thrown away."""
-
-
-Steering: TypeAlias = RequestReply | StopReply | InterruptAll | FallSilent | SetPaused | TurnOver | WhenSilent
+Steering: TypeAlias = RequestReply | StopReply | InterruptAll | FallSilent | SetPaused | WhenSilent
 """What an app tells the response actor. It goes by the context actor, so that it stays in order with what the app does
 to the conversation."""
 
@@ -141,6 +137,7 @@ ResponseMail: TypeAlias = (
     | events.SpeechStopped
     | events.ProviderError
     | events.InputCommitted
+    | events.InputCleared
     | Steering
     | AudioBegan
     | MessagePlaying

@@ -129,7 +129,6 @@ class Session(AsyncContextManagerMixin):
         """Throw away what was sent of the user's turn."""
         self._check()
         await self._transport.inbox.put(events.ClearAudio(self._new_operation()))
-        await self._steer(mail.TurnOver())
 
     # -- steering
 

@@ -143,7 +143,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             case events.SpeechStopped():
                 self.publish(UserStoppedSpeaking(message.item_id, anyio.current_time()))
                 self._on_turn_over()
-            case events.InputCommitted() | mail.TurnOver():
+            case events.InputCommitted() | events.InputCleared():
                 self._on_turn_over()
             case events.ProviderError():
                 self._on_refused(message)

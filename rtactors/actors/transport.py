@@ -70,6 +70,7 @@ class TransportActor(Actor[mail.TransportMail]):
             events.ItemTruncated: ring.context.send,
             events.ItemDeleted: ring.context.send,
             events.InputCommitted: self._on_input_committed,
+            events.InputCleared: ring.response.send,
             events.InputTranscript: ring.context.send,
             events.InputTranscriptFailed: ring.context.send,
             events.SessionStarted: self._on_session_started,

@@ -10,6 +10,7 @@ from msgspec.json import Decoder
 from rtactors.events import (
     AudioDelta,
     AudioDone,
+    InputCleared,
     InputCommitted,
     InputTranscript,
     InputTranscriptFailed,
@@ -70,6 +71,8 @@ def _translate(event: wire.ServerEvent | wire.BetaServerEvent) -> Sequence[Provi
             return (SpeechStarted(event.item_id, int(event.audio_start_ms)),)
         case wire.InputAudioBufferSpeechStopped():
             return (SpeechStopped(event.item_id, int(event.audio_end_ms)),)
+        case wire.InputAudioBufferCleared():
+            return (InputCleared(),)
         case wire.InputAudioBufferCommitted():
             return (InputCommitted(event.item_id, event.previous_item_id or None),)
         case wire.InputAudioTranscriptionDelta():
