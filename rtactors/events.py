@@ -154,7 +154,7 @@ class ResponseDone(Struct, frozen=True, tag=True, gc=False):
     """The provider's sentence for people, if it gave one."""
     output: tuple[Item, ...] = ()
     request_id: str | None = None
-    """As in `ResponseStarted`, in case that one got lost."""
+    """As in `ResponseStarted`: for servers that end what they never said to have begun."""
 
 
 class ItemAdded(Struct, frozen=True, tag=True, gc=False):

@@ -1,5 +1,7 @@
 """How much of a message's text was heard, estimated from how much of its audio was."""
 
+from unicodedata import east_asian_width
+
 MS_PER_CHARACTER = 65
 """Ordinary speech has about 15 characters a second: what text whose audio isn't all here yet is reckoned at."""
 
@@ -16,6 +18,11 @@ def heard_text(text: str, heard_ms: int, generated_ms: int, *, complete: bool) -
     if heard_ms <= 0 or whole_ms <= 0:
         return ""
     end = min(len(text), len(text) * heard_ms // whole_ms)
-    if end < len(text) and not text[end].isspace():
-        end = max(text.rfind(" ", 0, end), text.rfind("\n", 0, end), 0)
+    while 0 < end < len(text) and not _may_part(text[end - 1], text[end]):
+        end -= 1
     return text[:end].rstrip()
+
+
+def _may_part(before: str, after: str) -> bool:
+    """Whether a word ends between two characters. Chinese and Japanese put no spaces between theirs."""
+    return before.isspace() or after.isspace() or "W" in {east_asian_width(before), east_asian_width(after)}

@@ -332,6 +332,8 @@ class SetHistory(Struct, frozen=True):
 class ReplyStarted(Struct, frozen=True):
     reply: ReplyRecord
     response_id: str
+    message_ids: tuple[str, ...] = ()
+    """Of messages that were announced before this was known."""
 
 
 class ReplyOver(Struct, frozen=True):

@@ -17,6 +17,11 @@ def test_it_ends_at_a_word(heard_ms: int, expected: str) -> None:
     assert heard_text(TEXT, heard_ms, 2300, complete=True) == expected
 
 
+def test_scripts_without_spaces_have_their_words_too() -> None:
+    assert heard_text("昔々、あるところに灯台がありました。", 900, 1800, complete=True) == "昔々、あるところに"  # noqa: RUF001 - Japanese
+    assert heard_text("one\u00a0two\tthree", 400, 1000, complete=True) == "one"
+
+
 def test_text_ahead_of_its_audio_is_reckoned_by_the_pace_of_speech() -> None:
     assert heard_text(TEXT, 500, 500, complete=False) == "one two"
     assert heard_text(TEXT, 500, 500, complete=True) == TEXT

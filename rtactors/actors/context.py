@@ -104,6 +104,9 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             case mail.ReplyStarted():
                 self._replies[message.response_id] = message.reply
                 message.reply.start(message.response_id)
+                for entry in map(self.ledger.get, message.message_ids):
+                    if entry and entry.spoken:
+                        message.reply.said.append(entry.project)
             case mail.ReplyOver():
                 self._replies.pop(message.reply.response_id or "", None)
                 message.reply.resolve(message.status, interrupted=message.interrupted, failure=message.failure)

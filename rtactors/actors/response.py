@@ -14,7 +14,6 @@ import anyio
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
 from rtactors.actors.message import MessageActor
-from rtactors.channels import Inbox
 from rtactors.operations import operation_id
 from rtactors.reminders import Reminder
 from rtactors.ring import Ring, Surroundings
@@ -61,9 +60,9 @@ class _Response:
         "deadline",
         "expected",
         "failure",
-        "inboxes",
         "interrupted",
         "life",
+        "messages",
         "open",
         "operations",
         "out_of_band",
@@ -82,7 +81,7 @@ class _Response:
         self.response_id = ""
         self.out_of_band = False
         self.open: dict[str, _Message] = {}  # its messages that have not ended
-        self.inboxes: list[Inbox[mail.MessageMail]] = []  # of all its messages: an ended one still counts what comes
+        self.messages: list[_Message] = []  # all: an ended one still counts what comes
         self.operations: list[str] = []
         self.expected = False  # asked for, and the server has neither started nor refused it
         self.refusals = 0
@@ -245,16 +244,16 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     # -- from the server
 
     def _on_started(self, event: events.ResponseStarted) -> None:
+        asked = self._asked_as(event.request_id)
         if event.response_id in self._settled:
             return
-        asked = self._asked_as(event.request_id)
         if asked is None and not self._capabilities.echoes_request and not event.out_of_band:
             asked = next((each for each in self._responses.values() if each.life.state == "requested"), None)
         known = self._by_response_id.get(event.response_id)
         if known is None:
             self._start(asked, event.response_id, out_of_band=event.out_of_band)
         elif asked is not None:
-            self._adopt(known, asked)
+            self._adopt(known, asked, over=False)
 
     def _asked_as(self, request_id: str | None) -> _Response | None:
         """The response that this request asked for, now that the server answers it."""
@@ -276,15 +275,16 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._stop(asked)
         return asked
 
-    def _adopt(self, known: _Response, asked: _Response) -> None:
-        """The news that a response answers a request came after the response itself."""
+    def _adopt(self, known: _Response, asked: _Response, *, over: bool) -> None:
+        """What began without being announced is what we had asked for: known only now, maybe when it is `over`."""
         known.request, asked.request = asked.request, None
         known.unwanted = asked.unwanted
         if known.request:
-            self._ring.context.send(mail.ReplyStarted(known.request.reply, known.response_id))
+            before = tuple(message.id for message in known.messages)
+            self._ring.context.send(mail.ReplyStarted(known.request.reply, known.response_id, before))
         self._fire(asked, chart.Refused(busy=False, reason=f"response {known.response_id} has answered it"))
         if known.unwanted:
-            self._interrupt(known, server_cancels=False)
+            self._interrupt(known, server_cancels=over)
 
     def _find(self, response_id: str) -> _Response:
         """The response of this id. One that was never announced starts here; what is left of a settled one is over."""
@@ -300,8 +300,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             opened.inbox.close()
             return
         self._watch(response)
-        response.inboxes.append(opened.inbox)
         message = response.open[event.item.id] = self._messages[event.item.id] = _Message(opened, response)
+        response.messages.append(message)
         self._ring.context.send(mail.ItemAnnounced(event.item, event.response_id))
         self.publish(MessageAnnounced(message.id, event.response_id, event.item.phase, anyio.current_time()))
         self._spawn(MessageActor(opened, self._ring, self._surroundings))
@@ -323,8 +323,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _on_done(self, event: events.ResponseDone) -> None:
         response = self._find(event.response_id)
-        if asked := self._asked_as(event.request_id):
-            self._adopt(response, asked)
+        asked = self._asked_as(event.request_id)
+        if asked and asked is not response:
+            self._adopt(response, asked, over=True)
         for item in event.output:
             self._on_output_done(response, item)
         response.status = event.status
@@ -336,8 +337,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._tell_if_silent(response)
 
     def _end_generation(self, response: _Response, status: events.ResponseStatus) -> None:
-        for inbox in response.inboxes:
-            inbox.send(mail.GenerationEnded(status))
+        for message in response.messages:
+            message.inbox.send(mail.GenerationEnded(status))
 
     def _on_connection_ended(self, reason: str) -> None:
         """What was received is played; nothing else comes."""

@@ -134,7 +134,8 @@ class WireStory:
                 reader(record)
         for call_id, response_id in self._of_calls.items():
             response = self.responses.get(response_id)
-            self.calls[call_id] = self.begun_calls[call_id] and response is not None and response.status == "completed"
+            in_full = response is not None and response.status == "completed" and not response.out_of_band
+            self.calls[call_id] = self.begun_calls[call_id] and in_full
 
     def left_unanswered_or_refused(self, item_id: str) -> bool:
         """Whether the last thing that was asked for about an item did not come to be."""

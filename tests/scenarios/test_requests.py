@@ -1,0 +1,225 @@
+"""Replies that are asked for, refused, given up, late, or asked for by somebody else; functions that are called."""
+
+import pytest
+
+from rtactors import ReplyFailed, events
+from rtactors.loopback.faults import ALWAYS, Faults, hold, ignore
+from rtactors.loopback.script import IMMEDIATE, Call, Gate, Reply, Say, Timing, replies
+from rtactors.session_events import ToolCalled, UserSaid
+from rtactors.timing import Deadlines
+from tests.scenarios.conftest import Begin
+from tests.scenarios.test_interruption import FIRST, SECOND, THIRD, length
+
+pytestmark = pytest.mark.anyio
+
+SLOW_START = Timing(command_ms=0, created_ms=1500, thinking_ms=0, between_ms=0, audio_ms=0, speed=float("inf"))
+
+
+async def test_d10_response_outside_of_the_conversation(begin: Begin) -> None:
+    """It overlaps the default one, has audio of its own, and leaves nothing."""
+    gate, other = Gate(), Gate()
+    script = replies(
+        Reply(outputs=(Say(text=FIRST, gate=gate, gate_ms=600),)),
+        Reply(outputs=(Say(text="Not for these ears.", gate=other, gate_ms=300), Call(name="note"))),
+    )
+    async with begin(script) as talk:
+        reply = await talk.ask()
+        await talk.sink.play(300)
+        # A session has no words for these yet: whoever else shares the connection asks for one.
+        talk.session._transport.inbox.send(events.CreateResponse("elsewhere-1", out_of_band=True))
+        await other.reached.wait()
+        gate.open()
+        other.open()
+        await talk.sink.play(length(FIRST) - 300)
+        await reply.done()
+        await talk.log.wait("response.done", 2)
+        await talk.session.quiet()
+        (message,) = talk.said()
+        assert (message.heard_text, message.interrupted) == (FIRST, False)
+        assert talk.held() == talk.heard() == [(message.id, length(FIRST))]
+        assert [item.kind for item in talk.session.history] == ["message", "message"]
+
+
+async def test_d10_interruption_leaves_the_one_outside_alone(begin: Begin) -> None:
+    gate, other = Gate(), Gate()
+    script = replies(
+        Reply(outputs=(Say(text=FIRST, gate=gate, gate_ms=600),)),
+        Reply(outputs=(Say(text="Not for these ears.", gate=other, gate_ms=300),)),
+    )
+    async with begin(script) as talk:
+        await talk.ask()
+        await talk.sink.play(300)
+        talk.session._transport.inbox.send(events.CreateResponse("elsewhere-1", out_of_band=True))
+        await other.reached.wait()
+        await talk.session.interrupt()
+        await talk.log.wait("response.done")
+        other.open()
+        await talk.log.wait("response.done", 2)
+        await talk.session.quiet()
+        (message,) = talk.said()
+        assert talk.held() == talk.heard() == [(message.id, 300)]
+        assert [cancel["response_id"] for cancel in talk.sent("response.cancel")] == ["resp_000001"]
+        assert [done.json["response"]["status"] for done in talk.log.find("response.done")] == ["cancelled", "completed"]
+
+
+async def test_d13_reply_given_up_while_another_is_active(begin: Begin) -> None:
+    gate = Gate()
+    async with begin(replies(Say(text=FIRST, gate=gate, gate_ms=600), SECOND)) as talk:
+        first = await talk.ask()
+        await first.started()
+        second = await talk.generate_reply()
+        await talk.session.interrupt(second)
+        with pytest.raises(ReplyFailed):
+            await second.done()
+        gate.open()
+        talk.sink.play_all()
+        await first.done()
+        await talk.session.quiet()
+        (message,) = talk.said()
+        assert (message.heard_text, message.interrupted) == (FIRST, False)
+        assert talk.held() == talk.heard() == [(message.id, length(FIRST))]
+        assert not talk.sent("response.cancel")
+        assert len(talk.sent("response.create")) == 1
+
+
+async def test_d13_reply_given_up_begins_all_the_same(begin: Begin) -> None:
+    """It was asked for already. It is cancelled by its id when it begins, and the next one is not."""
+    late = Gate()
+    script = replies(Say(text=FIRST, gate=Gate(), gate_ms=600), SECOND)
+    async with begin(script, faults=Faults(hold("response.created", late))) as talk:
+        first = await talk.ask()
+        await talk.log.wait("response.create")
+        await talk.session.interrupt(first)
+        with pytest.raises(ReplyFailed):
+            await first.done()
+        late.open()
+        await talk.log.wait("response.done")
+        talk.sink.play_all()
+        second = await talk.generate_reply()
+        await second.done()
+        await talk.session.quiet()
+        (message,) = talk.said()
+        assert (message.heard_text, message.interrupted) == (SECOND, False)
+        assert talk.held() == talk.heard() == [(message.id, length(SECOND))]
+        assert [cancel["response_id"] for cancel in talk.sent("response.cancel")] == ["resp_000001"]
+
+
+@pytest.mark.parametrize("refused", ["at once", "after the other was done"])
+async def test_d22_busy_server(begin: Begin, refused: str) -> None:
+    """With a response that we don't know of: our request is refused, waits, and is sent again."""
+    gate, late = Gate(), Gate()
+    script = replies(Reply(outputs=(Say(text=FIRST, gate=gate),), timing=SLOW_START), Reply(outputs=(Say(text=SECOND),)))
+    faults = Faults(hold("error", late, times=ALWAYS)) if refused != "at once" else Faults()
+    async with begin(script, faults=faults) as talk:
+        talk.sink.play_all()
+        # Somebody else, with whom we share the connection, was quicker.
+        talk.session._transport.inbox.send(events.CreateResponse("elsewhere-1"))
+        await talk.log.wait("response.create")
+        reply = await talk.ask("And what about this?")
+        await talk.log.wait("response.create", 2)
+        await gate.reached.wait()
+        gate.open()
+        await talk.log.wait("response.done")
+        late.open()
+        await reply.done()
+        await talk.session.quiet()
+        assert [message.heard_text for message in talk.said()] == [FIRST, SECOND]
+        assert talk.held() == talk.heard()
+
+
+async def test_d22_reply_after_a_function_call_waits(begin: Begin) -> None:
+    """The function's output is there before the response that called it is done."""
+    gate = Gate()
+    script = replies([FIRST, Call(name="weather", arguments='{"city": "Oslo"}'), Say(text=SECOND, gate=gate)], THIRD)
+    async with begin(script) as talk:
+        talk.sink.play_all()
+        first = await talk.ask()
+        call = await talk.tells(ToolCalled)
+        assert (call.name, call.arguments) == ("weather", '{"city": "Oslo"}')
+        await talk.session.answer(call.call_id, "rain")
+        second = await talk.generate_reply()
+        await talk.log.wait("conversation.item.create", 2)
+        gate.open()
+        await first.done()
+        await second.done()
+        await talk.session.quiet()
+        assert [message.heard_text for message in talk.said()] == [FIRST, SECOND, THIRD]
+        assert talk.held() == talk.heard()
+        assert [(item.kind, item.output) for item in talk.session.history if item.call_id] == [
+            ("function_call", ""),
+            ("function_call_output", "rain"),
+        ]
+        assert not talk.log.find("error")
+
+
+async def test_d14_call_that_was_cut_off_does_not_run(begin: Begin) -> None:
+    gate = Gate()
+    script = replies([FIRST, Call(name="pay", arguments='{"amount": 1000000}', gate=gate)])
+    async with begin(script) as talk:
+        await talk.ask()
+        await talk.sink.play(500)
+        await gate.reached.wait()
+        await talk.session.interrupt()
+        await talk.log.wait("response.done")
+        await talk.session.quiet()
+        (message,) = talk.said()
+        assert talk.held() == talk.heard() == [(message.id, 500)]
+    assert not [event for event in talk.events if isinstance(event, ToolCalled)]
+
+
+async def test_e11_what_the_user_said_comes_late_and_twice(begin: Begin) -> None:
+    """Two turns before the reply, whose transcripts come in the wrong order, and again."""
+    async with begin(replies(FIRST), provider={"turn_detection": None}) as talk:
+        talk.sink.play_all()
+        for _ in range(2):
+            await talk.session.send_audio(bytes(48 * 200))
+            await talk.session.commit_audio()
+        await talk.log.wait("conversation.item.done", 2)
+        reply = await talk.generate_reply()
+        await reply.done()
+        one, two = [item.id for item in talk.items("user")]
+        for item_id, text in ((two, "The second turn."), (one, "The first turn."), (two, "The second turn.")):
+            kind = "conversation.item.input_audio_transcription.completed"
+            said = {"type": kind, "event_id": "e", "item_id": item_id, "content_index": 0, "transcript": text}
+            talk.wire.inject(said)
+        await talk.tells(UserSaid, 3)
+        await talk.session.quiet()
+        assert [(item.id, item.heard_text) for item in talk.session.history] == [
+            (one, "The first turn."),
+            (two, "The second turn."),
+            (talk.said()[0].id, FIRST),
+        ]
+        assert [item.id for item in talk.items()] == [item.id for item in talk.session.history]
+        assert talk.held() == talk.heard()
+
+
+async def test_e12_nothing_comes(begin: Begin) -> None:
+    """The request got lost. Its deadline ends it, and the next one is sent."""
+    faults = Faults(ignore("response.create"))
+    async with begin(replies(FIRST), faults=faults, deadlines=Deadlines(start=0.7)) as talk:
+        talk.sink.play_all()
+        reply = await talk.ask()
+        with pytest.raises(ReplyFailed, match="did not start it in time"):
+            await reply.done()
+        assert talk.said() == []
+        again = await talk.generate_reply()
+        await again.done()
+        await talk.session.quiet()
+        (message,) = talk.said()
+        assert talk.held() == talk.heard() == [(message.id, length(FIRST))]
+
+
+async def test_e12_it_comes_late_and_leaves_nothing(begin: Begin) -> None:
+    """Also if it collides with the next one."""
+    script = replies(Reply(outputs=(Say(text=FIRST),), timing=SLOW_START), Reply(outputs=(Say(text=SECOND),), timing=IMMEDIATE))
+    async with begin(script, deadlines=Deadlines(start=0.7)) as talk:
+        talk.sink.play_all()
+        late = await talk.ask()
+        with pytest.raises(ReplyFailed, match="did not start it in time"):
+            await late.done()
+        reply = await talk.generate_reply()  # refused while the late one is in the making
+        await reply.done()
+        await talk.session.quiet()
+        (message,) = talk.said()
+        assert message.heard_text == SECOND
+        assert talk.held() == talk.heard() == [(message.id, length(SECOND))]
