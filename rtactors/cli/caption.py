@@ -84,7 +84,7 @@ class Captions:
 
     def _tell_unheard(self) -> None:
         for text in self._unheard:
-            self.line("model", f"(not heard: {text})")
+            self.line("model", f"(not heard: {text})" if text else "(not heard)")
         self._unheard.clear()
 
     def _break(self) -> None:

@@ -1,0 +1,44 @@
+"""One demo in each of its ways, run once for all tests that look at what it leaves behind."""
+
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.cli.command import COMMAND, without
+
+
+class Demo(NamedTuple):
+    code: int
+    out: str
+    err: str
+    output: Path
+
+
+@pytest.fixture(scope="session")
+def demos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Demo]:
+    """At the same time, since each takes as long as its conversation: for people, for programs, without the voice."""
+    folder = tmp_path_factory.mktemp("demos")
+    commands = {
+        "plain": [*COMMAND, "demo", "--output", "out"],
+        "json": [*COMMAND, "demo", "--json", "--output", "out"],
+        "voiceless": [*without("espeakng_loader", "pocketsphinx"), "demo"],
+    }
+    running: dict[str, subprocess.Popen[str]] = {}
+    try:
+        for name, command in commands.items():
+            (folder / name).mkdir()
+            running[name] = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder / name
+            )
+        ended = {name: process.communicate(timeout=50) for name, process in running.items()}
+    finally:
+        for process in running.values():
+            process.kill()
+    return {
+        name: Demo(
+            running[name].returncode, out, err, folder / name / ("demo-output" if name == "voiceless" else "out")
+        )
+        for name, (out, err) in ended.items()
+    }
