@@ -17,14 +17,15 @@ class Clock:
     def __init__(self) -> None:
         self._due: list[tuple[float, int, Inbox[Any], object]] = []
         self._count = 0
-        self._sleep = anyio.CancelScope()
+        self._sleep: anyio.CancelScope | None = None
 
     def remind(self, inbox: Inbox[T], seconds: float, message: T) -> None:
         """Send `message` to `inbox` in `seconds`. What has become pointless by then is for the actor to ignore."""
         self._count += 1
         at = anyio.current_time() + seconds
         heapq.heappush(self._due, (at, self._count, inbox, message))
-        self._sleep.deadline = min(self._sleep.deadline, at)
+        if self._sleep:
+            self._sleep.deadline = min(self._sleep.deadline, at)
 
     async def run(self) -> None:
         """Tick until cancelled."""

@@ -63,10 +63,9 @@ class Entry:
     def project(self) -> HistoryItem:
         """What the app sees of it."""
         item, spoken = self.item, self.spoken
-        if spoken is not None and spoken.interrupted:
-            heard_text = spoken.heard_text
-        else:
-            heard_text = item.text or (spoken.heard_text if spoken else "")
+        heard_text = item.text or (spoken.heard_text if spoken else "")
+        if spoken and (spoken.interrupted or item.status == "incomplete"):
+            heard_text = spoken.heard_text  # the text of what broke off is ahead of its audio
         return HistoryItem(
             id=item.id,
             kind=item.kind,

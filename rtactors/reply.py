@@ -1,5 +1,7 @@
 """The handle of one reply that an app asked for. Read by the app, written by the context actor alone."""
 
+from collections.abc import Callable
+
 import anyio
 
 from rtactors.errors import ReplyFailed
@@ -17,14 +19,18 @@ class Reply:
         """waiting, in_progress, then as the provider says: completed, cancelled, incomplete, failed."""
         self.interrupted = False
         """True if it was stopped before everything was heard."""
-        self.messages: list[HistoryItem] = []
-        """What was heard of it, in order; complete once it is done."""
         self.failure: str | None = None
+        self._said: list[Callable[[], HistoryItem]] = []
         self._started = anyio.Event()
         self._over = anyio.Event()
 
     def __repr__(self) -> str:
         return f"Reply({self.id!r}, {self.status})"
+
+    @property
+    def messages(self) -> list[HistoryItem]:
+        """What was heard of it, in order, as the history has it now; complete once it is done."""
+        return [said() for said in self._said]
 
     @property
     def heard_text(self) -> str:
@@ -47,6 +53,10 @@ class Reply:
         self.response_id = response_id
         self.status = "in_progress"
         self._started.set()
+
+    def say(self, said: Callable[[], HistoryItem]) -> None:
+        """One more of its messages was heard; `said` looks it up in the record."""
+        self._said.append(said)
 
     def resolve(self, status: str, *, interrupted: bool, failure: str | None) -> None:
         """It is over; the first time counts."""

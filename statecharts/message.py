@@ -143,7 +143,7 @@ def chat_message(message_id: str, event: PlaybackFinished) -> ChatMessage:
     everything = heard_everything(event)
     return ChatMessage(
         message_id=message_id,
-        heard_text=event.generated_text if everything else event.heard_text,
+        heard_text=event.heard_text,
         generated_text=event.generated_text,
         heard_ms=_heard_ms(event),
         generated_ms=_ms(event.generated_frames, event),

@@ -11,7 +11,7 @@ from statecharts.message import ChatMessage
 
 def ledger_of(*ids: str) -> Ledger:
     ledger = Ledger()
-    for id in ids:  # noqa: A001 - the word for it
+    for id in ids:
         hold(ledger.add(Item(id=id, role="user", text=f"text of {id}")))
     return ledger
 

@@ -173,10 +173,9 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         entry = self.ledger[spoken.message_id]
         entry.spoken = spoken
         self._reconcile(entry)
-        said = entry.project()
         if reply := self._replies.get(entry.response_id or ""):
-            reply.messages.append(said)
-        self.publish(Said(said))
+            reply.say(entry.project)
+        self.publish(Said(entry.project()))
 
     # -- what the app wants
 

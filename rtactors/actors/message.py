@@ -208,6 +208,11 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
     # -- what follows
 
     @property
+    def _audio_whole(self) -> bool:
+        """Whether its text is no longer than its audio. Of an item that broke off it is ahead, as while it is made."""
+        return self._status == "completed" or not (self._cut_short or self._status == "incomplete")
+
+    @property
     def _final(self) -> bool:
         return self._life.state in MESSAGE.final
 
@@ -241,7 +246,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 complete=not self._cut_short or self._status == "completed",
                 stopped=self._stopped,
                 heard_text=heard_text(
-                    self._text, self._ms(self._ended.frames), self._ms(generated), complete=self._complete
+                    self._text, self._ms(self._ended.frames), self._ms(generated), complete=self._audio_whole
                 ),
                 generated_text=self._text,
                 started_at=self._started_at,

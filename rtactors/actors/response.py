@@ -7,6 +7,7 @@ interruption reach every response and every message, also those that were never 
 
 from collections import deque
 from collections.abc import Callable
+from typing import Literal
 
 import anyio
 
@@ -68,7 +69,8 @@ class _Response:
         "refusals",
         "request",
         "response_id",
-        "speaking",
+        "silent_since",
+        "speech",
         "status",
         "step",
     )
@@ -84,7 +86,8 @@ class _Response:
         self.refusals = 0
         self.step = 0  # grows with whatever happens to it
         self.interrupted = False
-        self.speaking = False
+        self.speech: Literal["none", "begun", "over"] = "none"
+        self.silent_since = 0.0
         self.status = ""
         self.failure: str | None = None
 
@@ -285,6 +288,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._slot_held = False
         self._end_generation(response, event.status)
         self._fire(response, chart.Done(event.status, len(response.open), event.reason))
+        self._tell_if_silent(response)
 
     def _end_generation(self, response: _Response, status: events.ResponseStatus) -> None:
         for inbox in response.inboxes:
@@ -333,8 +337,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _on_playing(self, message: mail.MessagePlaying) -> None:
         playing = self._messages.get(message.message_id)
-        if playing and not playing.response.speaking:
-            playing.response.speaking = True
+        if playing and playing.response.speech == "none":
+            playing.response.speech = "begun"
             self.publish(AgentStartedSpeaking(playing.response.response_id, message.at))
 
     def _on_message_ended(self, message_id: str) -> None:
@@ -348,11 +352,16 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._speaking = None
         elif message in self._floor:
             self._floor.remove(message)
-        if response.speaking and not response.open:
-            response.speaking = False
-            self.publish(AgentStoppedSpeaking(response.response_id, anyio.current_time()))
+        response.silent_since = anyio.current_time()
         self._fire(response, chart.MessageEnded(len(response.open)))
+        self._tell_if_silent(response)
         self._give_floor()
+
+    def _tell_if_silent(self, response: _Response) -> None:
+        """While it is being generated there may be more to hear, however long that takes."""
+        if response.speech == "begun" and not response.open and response.life.state != "active":
+            response.speech = "over"
+            self.publish(AgentStoppedSpeaking(response.response_id, response.silent_since))
 
     # -- interruption and deadlines
 

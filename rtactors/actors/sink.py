@@ -151,6 +151,14 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
         segment.orders += 1
         self.remind(seconds, mail.SinkDeadline(segment.message_id, segment.orders))
 
+    def _open(self, segment: _Segment) -> None:
+        try:
+            self._sink.begin(segment.message_id)
+        except RuntimeError as refusal:  # it never let go of the message before
+            self._on_lost(sinks.Lost(str(refusal)))
+        else:
+            segment.owner.urgent(mail.SegmentOpened(segment.write))
+
     def _fire(self, event: PlaybackEvent) -> None:
         segment = self._segment
         for effect in self.fire(PLAYBACK, self._life, event):
@@ -158,8 +166,7 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
                 raise RuntimeError(f"{effect!r} without a segment")
             match effect:
                 case playback.OpenSegment():
-                    self._sink.begin(effect.message_id)
-                    segment.owner.urgent(mail.SegmentOpened(segment.write))
+                    self._open(segment)
                 case playback.FinishSegment():
                     self._sink.finish(effect.message_id)
                 case playback.ClearSegment():

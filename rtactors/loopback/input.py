@@ -1,7 +1,7 @@
 """The input audio buffer: what the user said since the last commit, and where speech is in it. Synchronous."""
 
 from rtactors.loopback.conversation import BYTES_PER_MS, Rejected
-from rtactors.loopback.vad import Change, Detector, SpeechEnded, TurnDetection
+from rtactors.loopback.vad import Change, Detector, Loudness, SpeechEnded, TurnDetection, Vad
 
 SHORTEST_MS = 100
 """OpenAI refuses to commit less."""
@@ -16,10 +16,14 @@ SILENCE_KEPT_MS = 10_000
 class InputBuffer:
     """All positions are ms of input audio since the session's first sample."""
 
-    def __init__(self, detection: TurnDetection | None) -> None:
+    _detection: TurnDetection | None
+    _detector: Detector | None
+
+    def __init__(self, detection: TurnDetection | None, vad: Vad = Loudness) -> None:
+        self._vad = vad
         self._audio = bytearray()
+        self._half: bytes = b""  # the first byte of a frame whose second is still to come
         self._dropped = 0  # bytes of this session that were before the buffer's first
-        self._detector: Detector | None = None
         self.detect(detection)
 
     @property
@@ -29,14 +33,18 @@ class InputBuffer:
     def detect(self, detection: TurnDetection | None) -> None:
         """Take over new settings; None switches detection off."""
         self._detection = detection
-        self._detector = Detector(detection, self.end_ms) if detection else None
+        self._detector = Detector(detection, self._vad, self.end_ms) if detection else None
 
     def append(self, pcm: bytes) -> list[Change]:
+        """Any number of bytes; gives what was found in them. Raises Rejected."""
         if len(pcm) > LARGEST_APPEND:
             message = f"Error appending audio: {len(pcm)} bytes are more than the {LARGEST_APPEND} that are allowed."
             raise Rejected("invalid_value", message, "audio")
         if len(self._audio) + len(pcm) > LONGEST_MS * BYTES_PER_MS:
             raise Rejected("invalid_value", "The input audio buffer is full: commit or clear it first.", "audio")
+        pcm = self._half + pcm
+        whole = len(pcm) // 2 * 2
+        pcm, self._half = pcm[:whole], pcm[whole:]
         self._audio += pcm
         changes = self._detector.feed(pcm) if self._detector else []
         if self._detector and not self._detector.speaking and not any(isinstance(one, SpeechEnded) for one in changes):

@@ -14,7 +14,7 @@ from msgspec import to_builtins
 from rtactors.loopback.faults import Alter, Close, Cut, Drop, Faults, Json, Late, Rule
 from rtactors.loopback.log import Log
 from rtactors.providers.openai import wire
-from rtactors.transports.base import Socket
+from rtactors.transports.base import Socket, SocketClosed
 
 ROOM = 64
 """Events that may wait before the generation of audio does."""
@@ -36,13 +36,15 @@ class Outbox:
         self._late: dict[Rule, deque[tuple[float, Json]]] = {}
         self._changed = anyio.Event()
         self._event_number = 0
+        self._closed = False
 
     def put(self, event: wire.FromServer | Json) -> None:
         if isinstance(event, wire.FromServer):
             self._event_number += 1
             event.event_id = f"event_{self._event_number:06}"
-        self._waiting.append(event)
-        self._notify()
+        if not self._closed:
+            self._waiting.append(event)
+            self._notify()
 
     async def room(self, most: int = ROOM) -> None:
         """Until no more than so many events are waiting."""
@@ -50,16 +52,21 @@ class Outbox:
             await self._changed.wait()
 
     async def run(self) -> None:
-        """Writes until the socket is closed. Raises SocketClosed."""
-        async with anyio.create_task_group() as tasks:
-            while True:
-                if self._ready:
-                    await self._send(self._ready.popleft())
-                elif self._waiting:
-                    await self._pass(self._waiting.popleft(), tasks)
-                    self._notify()
-                else:
-                    await self._changed.wait()
+        """Writes until the socket is closed; what is put in after that goes nowhere."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                while True:
+                    if self._ready:
+                        await self._send(self._ready.popleft())
+                    elif self._waiting:
+                        await self._pass(self._waiting.popleft(), tasks)
+                        self._notify()
+                    else:
+                        await self._changed.wait()
+        except* SocketClosed:
+            self._closed = True
+            self._waiting.clear()
+            self._notify()
 
     def _notify(self) -> None:
         self._changed.set()

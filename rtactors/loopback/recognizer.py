@@ -100,6 +100,8 @@ class Pocketsphinx:
         if process is None or process.stdin is None or process.stdout is None:
             raise RecognitionFailed("the recogniser has not been started: enter it first")
         audio = resample(pcm, RATE, LISTENING_RATE)
+        if not audio:
+            return ""
         answer = b""
         # a request that was begun must be ended, or the next would read the answer to this one
         async with self._one_at_a_time:

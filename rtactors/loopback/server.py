@@ -29,6 +29,7 @@ from rtactors.loopback.outbox import ServerSocket
 from rtactors.loopback.recognizer import Recognizer
 from rtactors.loopback.script import Script, Timing, story
 from rtactors.loopback.session import Session, Setup
+from rtactors.loopback.vad import Loudness, Vad
 from rtactors.loopback.voice import EspeakVoice, ToneVoice, Voice
 from rtactors.loopback.websocket import ServerWebsocket, serve_websockets
 from rtactors.providers.base import Endpoint
@@ -45,6 +46,8 @@ class Options(TypedDict, total=False):
 
     voice: Voice
     """How it sounds."""
+    vad: Vad
+    """How it finds speech (`Loudness`)."""
     recognizer: Recognizer
     """Who tells what the user said; without one nobody knows."""
     timing: Timing
@@ -68,6 +71,7 @@ class _Host:
         self._setup = Setup(
             script=script,
             voice=options.get("voice") or voice(),
+            vad=options.get("vad", Loudness),
             recognizer=options.get("recognizer"),
             timing=options.get("timing") or Timing(),
             faults=options.get("faults") or Faults(),

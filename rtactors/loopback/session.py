@@ -7,12 +7,13 @@ arrival, in the order of arrival.
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import assert_never
 
 import anyio
 import msgspec
 from anyio.abc import TaskGroup
-from anyio.streams.memory import MemoryObjectReceiveStream
+from anyio.streams.memory import MemoryObjectSendStream
 from msgspec import UNSET, Struct
 
 from rtactors.loopback.conversation import RATE, Conversation, Entry, Part, Rejected, Snapshot
@@ -26,7 +27,7 @@ from rtactors.loopback.outbox import Outbox, ServerSocket
 from rtactors.loopback.recognizer import RecognitionFailed, Recognizer
 from rtactors.loopback.script import Reply, Script, Timing, Turn
 from rtactors.loopback.settings import Settings, check_modalities
-from rtactors.loopback.vad import SpeechBegan
+from rtactors.loopback.vad import SpeechBegan, Vad
 from rtactors.loopback.voice import Voice
 from rtactors.providers.base import Frame
 from rtactors.providers.openai import wire
@@ -45,6 +46,7 @@ class Setup(Struct, frozen=True, kw_only=True):
 
     script: Script
     voice: Voice
+    vad: Vad
     recognizer: Recognizer | None
     timing: Timing
     faults: Faults
@@ -72,7 +74,7 @@ class Session:
             new_id=self._new_item_id,
         )
         self._settings = Settings(model)
-        self._input = InputBuffer(self._settings.turn_detection)
+        self._input = InputBuffer(self._settings.turn_detection, setup.vad)
         self._speech = ("", 0)  # the item that the user's speech will become, and where it began
         self._active: Generation | None = None
         self._out_of_band: list[Generation] = []
@@ -99,28 +101,28 @@ class Session:
     # -------------------------------------------------------------------------------------------------- the machine
 
     async def run(self) -> None:
-        """Until the socket is closed, by whichever side."""
-        send, receive = anyio.create_memory_object_stream[tuple[float, Frame]](INBOX)
+        """Until the socket is closed, by whichever side, and all that had arrived before has taken effect."""
+        inbox, arrived = anyio.create_memory_object_stream[tuple[float, Frame]](INBOX)
         try:
-            with send, receive:
-                async with anyio.create_task_group() as self._tasks:
-                    self._outbox.put(wire.SessionCreated(session=self._settings.state(self.id, self._expires_at)))
-                    self._tasks.start_soon(self._outbox.run)
-                    self._tasks.start_soon(self._handle_in_turn, receive)
-                    while True:
-                        frame = await self._socket.receive()
-                        await send.send((anyio.current_time() + self._setup.timing.command_ms / 1000, frame))
-        except* SocketClosed:
-            pass
+            async with anyio.create_task_group() as self._tasks:
+                self._outbox.put(wire.SessionCreated(session=self._settings.state(self.id, self._expires_at)))
+                self._tasks.start_soon(self._outbox.run)
+                self._tasks.start_soon(self._read, inbox)
+                with arrived:
+                    async for due, frame in arrived:
+                        if due > anyio.current_time():
+                            await anyio.sleep_until(due)
+                        await self._outbox.room(ANSWERS)
+                        self._take(frame)
+                self._tasks.cancel_scope.cancel()
         finally:
             self.closed.set()
 
-    async def _handle_in_turn(self, frames: MemoryObjectReceiveStream[tuple[float, Frame]]) -> None:
-        async for due, frame in frames:
-            if due > anyio.current_time():
-                await anyio.sleep_until(due)
-            await self._outbox.room(ANSWERS)
-            self._take(frame)
+    async def _read(self, inbox: MemoryObjectSendStream[tuple[float, Frame]]) -> None:
+        with inbox, suppress(SocketClosed):
+            while True:
+                frame = await self._socket.receive()
+                await inbox.send((anyio.current_time() + self._setup.timing.command_ms / 1000, frame))
 
     def _take(self, frame: Frame) -> None:
         """One frame of the client: what is wrong with it is answered, and costs nothing but itself."""
@@ -155,7 +157,7 @@ class Session:
             case wire.InputAudioBufferAppend(audio=audio):
                 self._listen(audio)
             case wire.InputAudioBufferCommit():
-                self._commit(self._setup.new_id("item"), self._input.commit())
+                self._commit(self._new_item_id(), self._input.commit())
             case wire.InputAudioBufferClear():
                 self._input.clear()
                 put(wire.InputAudioBufferCleared())

@@ -104,7 +104,7 @@ _one_at_a_time = Lock()  # the library keeps one global state
 
 
 @lru_cache(maxsize=1)
-def _library() -> tuple[ctypes.CDLL, int]:
+def espeak() -> tuple[ctypes.CDLL, int]:
     """The library, made ready, and its sampling rate in Hz."""
     try:
         import espeakng_loader  # pyright: ignore[reportMissingTypeStubs] - it has none
@@ -120,7 +120,7 @@ def _library() -> tuple[ctypes.CDLL, int]:
 
 
 def _choose(voice: str, rate: int, pitch: int) -> tuple[ctypes.CDLL, int]:
-    library, source_rate = _library()
+    library, source_rate = espeak()
     if library.espeak_SetVoiceByName(voice.encode()) != _OK:
         raise ConfigurationError(f"eSpeak NG has no voice {voice!r}: try en-us, en or en-us+f3")
     library.espeak_SetParameter(_RATE, rate, 0)

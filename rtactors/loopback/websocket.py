@@ -5,7 +5,6 @@ import socket
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -106,8 +105,13 @@ async def serve_websockets(
         import trio
         from websockets.trio.server import serve as serve_trio  # noqa: PLC0415
 
-        listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(listener))]
-        server: Any = await tasks.start(partial(serve_trio, on_connection, listeners=listeners, **settings))
+        async def accept(*, task_status: Any) -> None:  # noqa: ANN401 - trio's, which has no type of anyio
+            listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(listener))]
+            # aclose() waits for ever if what it closes was cancelled before
+            with anyio.CancelScope(shield=True):
+                await serve_trio(on_connection, listeners=listeners, task_status=task_status, **settings)
+
+        server: Any = await tasks.start(accept)
         close = server.aclose
     else:
         from websockets.asyncio.server import serve as serve_asyncio  # noqa: PLC0415

@@ -102,9 +102,7 @@ REFUSED: list[tuple[Callable[[Conversation], object], str, str]] = [
 
 
 @pytest.mark.parametrize(("act", "code", "message"), REFUSED)
-def test_refused(
-    conversation: Conversation, act: Callable[[Conversation], object], code: str, message: str
-) -> None:
+def test_refused(conversation: Conversation, act: Callable[[Conversation], object], code: str, message: str) -> None:
     before = conversation.items
     with pytest.raises(Rejected) as refusal:
         act(conversation)
@@ -152,7 +150,7 @@ def test_truncating_keeps_the_audio_before_and_no_transcript(conversation: Conve
 
 def test_truncating_again_measures_what_is_left(conversation: Conversation) -> None:
     conversation.truncate("a1", 0, 1000)
-    with pytest.raises(Rejected, match="^Audio content of 1000ms is already shorter than 1001ms$"):
+    with pytest.raises(Rejected, match=r"^Audio content of 1000ms is already shorter than 1001ms$"):
         conversation.truncate("a1", 0, 1001)
     conversation.truncate("a1", 0, 500)
     assert conversation.items[1].audio_ms == 500

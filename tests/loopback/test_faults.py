@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from rtactors.loopback.faults import ALWAYS, Faults, close, cut, delay, drop, duplicate, edit, hold, ignore, inject
-from rtactors.loopback.script import Gate, Say, Timing, replies
+from rtactors.loopback.script import IMMEDIATE, Gate, Say, Timing, replies
 from rtactors.loopback.server import MemoryServer
 from rtactors.transports.base import SocketClosed
 from tests.loopback.client import Client, Json, connected, utterance
@@ -93,6 +93,19 @@ async def test_held_deltas_come_after_the_response_was_cancelled() -> None:
         assert len(client.audio(item_id)) == 2 * server.sessions[0].items[0].generated_frames
 
 
+async def test_behind_an_open_gate_all_is_in_order() -> None:
+    gate = Gate()
+    gate.open()
+    seen: list[list[str]] = []
+    for faults in (Faults(), Faults(hold("response.output_audio.delta", gate, times=ALWAYS))):
+        server = MemoryServer(replies(["One.", "Two."]), faults=faults, timing=IMMEDIATE)
+        async with server, connected(server) as client:
+            await client.send("response.create")
+            await client.until("response.done")
+            seen.append(client.types)
+    assert seen[0] == seen[1]
+
+
 async def test_generation_stops_at_a_gate_and_goes_on() -> None:
     gate = Gate()
     script = replies(Say(text="A long sentence.", gate=gate, gate_ms=333))
@@ -102,8 +115,10 @@ async def test_generation_stops_at_a_gate_and_goes_on() -> None:
         await anyio.sleep(600)
         assert server.sessions[0].items[0].generated_ms == 333
         gate.open()
+        opened = anyio.current_time()
         await client.until("response.done")
         assert server.sessions[0].items[0].generated_ms == 960
+        assert anyio.current_time() - opened == pytest.approx((960 - 333) / 1000 / 8)  # at the usual pace, no burst
 
 
 async def test_duplicates_and_strangers() -> None:

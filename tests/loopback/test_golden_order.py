@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 
@@ -29,33 +29,22 @@ class Play(NamedTuple):
     """Where the first response waits for what the client does in the middle of it."""
 
 
-def play_of(name: str) -> Play:
-    gate = Gate()
-    match name:
-        case "single_message_full":
-            return Play(replies("Hello and welcome."))
-        case "multi_message_full":
-            check = Reply(
-                outputs=(
-                    Say(text="Let me check.", phase="commentary"),
-                    Say(text="It is ten o'clock.", phase="final_answer"),
-                ),
-                batch_done=True,
-            )
-            return Play(replies(check, ["One moment.", "Still looking.", "Here it is."]))
-        case "function_call_then_reply":
-            return Play(replies(["Checking.", Call(name="get_weather", arguments='{"city":"Oslo"}')], "Four degrees."))
-        case "active_response_conflict":
-            return Play(replies(Say(text="One.", gate=gate, gate_ms=40), "One again."), gate)
-        case "delete_race_with_context_update":
-            return Play(replies(Say(text="Hm", gate=gate, gate_ms=20), "Yes?"), gate)
-        case "interrupted_before_first_audio":
-            return Play(replies(Say(text="Once upon", gate=gate), "Okay."), gate)
-        case "barge_in_second_message":
-            parts = Say(text="First part."), Say(text="Second part goes on."), Say(text="Third", gate=gate, gate_ms=40)
-            return Play(replies(Reply(outputs=parts, batch_done=True), "Sure, stopping."), gate)
-        case _:
-            raise AssertionError(name)
+def plays() -> dict[str, Play]:
+    conflict, deleted, early, spoken = Gate(), Gate(), Gate(), Gate()
+    batch = Say(text="Let me check.", phase="commentary"), Say(text="It is ten o'clock.", phase="final_answer")
+    parts = Say(text="First part."), Say(text="Second part goes on."), Say(text="Third", gate=spoken, gate_ms=40)
+    weather = Call(name="get_weather", arguments='{"city":"Oslo"}')
+    return {
+        "single_message_full": Play(replies("Hello and welcome.")),
+        "multi_message_full": Play(
+            replies(Reply(outputs=batch, batch_done=True), ["One moment.", "Still looking.", "Here it is."])
+        ),
+        "function_call_then_reply": Play(replies(["Checking.", weather], "Four degrees.")),
+        "active_response_conflict": Play(replies(Say(text="One.", gate=conflict, gate_ms=40), "One again."), conflict),
+        "delete_race_with_context_update": Play(replies(Say(text="Hm", gate=deleted, gate_ms=20), "Yes?"), deleted),
+        "interrupted_before_first_audio": Play(replies(Say(text="Once upon", gate=early), "Okay."), early),
+        "barge_in_second_message": Play(replies(Reply(outputs=parts, batch_done=True), "Sure, stopping."), spoken),
+    }
 
 
 def floats(event: Json) -> bool:
@@ -72,14 +61,19 @@ def order(events: list[Json]) -> list[str]:
     return [kind for kind, _ in groupby(types)]
 
 
+def is_fixed(event: Json) -> bool:
+    """Whether the order of these events is fixed one by one."""
+    return not (floats(event) or is_delta(event))
+
+
 def ids(value: Any, key: str = "") -> Iterator[str]:
     """All ids in an event but its own, in order."""
     if isinstance(value, dict):
-        for inner in sorted(value):
-            yield from ids(value[inner], inner)
+        for inner, part in sorted(cast("Json", value).items()):
+            yield from ids(part, inner)
     elif isinstance(value, list):
-        for element in value:
-            yield from ids(element, key)
+        for part in cast("list[Any]", value):
+            yield from ids(part, key)
     elif isinstance(value, str) and key in {"id", "item_id", "response_id", "call_id", "previous_item_id"}:
         yield value
 
@@ -94,7 +88,7 @@ def renamed(event: Json, names: dict[str, str]) -> Json:
 
 def essence(event: Json) -> Json:
     """What a trace and the server must agree on, beside the order."""
-    subject = event.get("item") or event.get("response") or {}
+    subject: Json = event.get("item") or event.get("response") or {}
     return {
         "type": event["type"],
         "item_id": event.get("item_id"),
@@ -106,56 +100,47 @@ def essence(event: Json) -> Json:
     }
 
 
+async def be_heard(client: Client, event_type: str, gate: Gate | None) -> None:
+    """The user makes the server say this, if it is about speech."""
+    if event_type == "input_audio_buffer.speech_started":
+        if gate and client.find("response.created"):
+            await gate.reached.wait()
+        await client.speak(tone(300))
+    elif event_type == "input_audio_buffer.speech_stopped":
+        await client.speak(silence(700))
+
+
 async def perform(client: Client, trace: list[Json], gate: Gate | None) -> dict[str, str]:
     """Do what the client and the user do, each when the server has said as much as in the trace. Gives the names."""
     names: dict[str, str] = {}  # the trace's ids, and the server's
     seen = 0
     for line in trace:
         event = line["event"]
-        if line["dir"] == "c":
-            if event["type"] != "input_audio_buffer.append":
-                if gate and event["event_id"] == "rc_2":
-                    await gate.reached.wait()
-                await client.socket.send(json.dumps(renamed(event, names)))
-            continue
-        if floats(event) or is_delta(event):
-            continue
-        if event["type"] == "input_audio_buffer.speech_started":
-            if gate and client.find("response.created"):
+        if line["dir"] == "s" and is_fixed(event):
+            await be_heard(client, event["type"], gate)
+            while len(said := [one for one in client.events if is_fixed(one)]) <= seen:
+                await client.receive()
+            names.update(zip(ids(event), ids(said[seen]), strict=False))
+            seen += 1
+        elif line["dir"] == "c" and event["type"] != "input_audio_buffer.append":
+            if gate and event["event_id"] == "rc_2":
                 await gate.reached.wait()
-            await client.speak(tone(300))
-        elif event["type"] == "input_audio_buffer.speech_stopped":
-            await client.speak(silence(700))
-        while len(said := [one for one in client.events if not (floats(one) or is_delta(one))]) <= seen:
-            await client.receive()
-        names.update(zip(ids(event), ids(said[seen]), strict=False))
-        seen += 1
+            await client.socket.send(json.dumps(renamed(event, names)))
         if gate and event["type"] == "error":
             gate.open()
     return names
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "single_message_full",
-        "multi_message_full",
-        "function_call_then_reply",
-        "active_response_conflict",
-        "delete_race_with_context_update",
-        "interrupted_before_first_audio",
-        "barge_in_second_message",
-    ],
-)
+@pytest.mark.parametrize("name", plays())
 async def test_the_server_answers_as_in_the_trace(name: str) -> None:
     trace = [json.loads(line) for line in (GOLDEN / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
     expected = [line["event"] for line in trace if line["dir"] == "s"]
     transcripts = [event["transcript"] for event in expected if "transcription.completed" in event["type"]]
-    script, gate = play_of(name)
+    script, gate = plays()[name]
     server = MemoryServer(script, voice=ToneVoice(ms_per_char=10), recognizer=Scripted(*transcripts or ["-"]))
     async with server, connected(server, model="gpt-realtime-2") as client:
         names = await perform(client, trace, gate)
         assert order(client.events) == order(expected)
-        ours = [essence(event) for event in client.events if not (floats(event) or is_delta(event))]
-        theirs = [essence(renamed(event, names)) for event in expected if not (floats(event) or is_delta(event))]
+        ours = [essence(event) for event in client.events if is_fixed(event)]
+        theirs = [essence(renamed(event, names)) for event in expected if is_fixed(event)]
         assert ours[2:] == theirs[2:]  # behind the settings

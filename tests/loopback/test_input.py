@@ -25,7 +25,22 @@ def test_two_turns_in_one_append() -> None:
     assert buffer.take(1500, 2500) == (one + one)[1500 * 48 : 2500 * 48]
 
 
-@pytest.mark.parametrize(("bytes_in", "told"), [(0, "0.00"), (47, "0.98"), (4799, "99.98")])
+@pytest.mark.parametrize("size", [1, 7, 999, 4801])
+def test_frames_may_be_cut_in_half(size: int) -> None:
+    buffer = InputBuffer(TurnDetection())
+    pcm = silence(500) + tone(200) + silence(600)
+    for _ in range(2):
+        changes = [change for start in range(0, len(pcm), size) for change in buffer.append(pcm[start : start + size])]
+        began, ended = changes
+        assert isinstance(began, SpeechBegan)
+        assert isinstance(ended, SpeechEnded)
+        assert tone(200) in buffer.take(began.start_ms, ended.end_ms)
+        buffer.append(b"\1")
+        buffer.clear()
+        buffer.append(b"\0")
+
+
+@pytest.mark.parametrize(("bytes_in", "told"), [(0, "0.00"), (46, "0.96"), (4798, "99.96")])
 def test_too_little_to_commit(bytes_in: int, told: str) -> None:
     buffer = InputBuffer(None)
     buffer.append(bytes(bytes_in))

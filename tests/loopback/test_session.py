@@ -523,6 +523,18 @@ async def test_an_item_is_created_retrieved_and_deleted() -> None:
         assert [item.text for item in server.sessions[0].items] == ["Second."]
 
 
+async def test_an_id_that_a_client_brought_is_not_given_again() -> None:
+    async with MemoryServer(replies(["One.", "Two."])) as server, connected(server) as client:
+        ours = [f"item_{number:06}" for number in range(2, 5)]
+        for item_id in ours:
+            await client.send("conversation.item.create", item={"id": item_id, "type": "message", "role": "user"})
+        await client.send("response.create")
+        await client.until("response.done")
+        items = server.sessions[0].items
+        assert len({item.id for item in items}) == 5
+        assert [item.text for item in items] == ["", "", "", "One.", "Two."]
+
+
 async def test_retrieved_items_bring_their_audio() -> None:
     async with MemoryServer(replies("Hello.")) as server, connected(server) as client:
         await client.send("response.create")
@@ -594,7 +606,7 @@ async def test_commands_are_answered_in_their_order() -> None:
     [
         ("{", "invalid_json", "The event could not be read as JSON: Input data was truncated", None),
         ("", "invalid_json", "The event could not be read as JSON: Input data was truncated", None),
-        ("{\"x\": " + "[" * 5000, "invalid_json", "The event could not be read as JSON", None),
+        ('{"x": ' + "[" * 5000, "invalid_json", "The event could not be read as JSON", None),
         (b"{}", "invalid_event", "Events are text frames: this one of 2 bytes is binary.", None),
         ("{}", "missing_required_parameter", "Missing required parameter: 'type'.", None),
         ('{"type": "dance", "event_id": "e1"}', "invalid_value", "Invalid event: Invalid value 'dance'", "e1"),
@@ -660,6 +672,17 @@ async def test_a_session_ends_with_its_socket_and_stays_readable() -> None:
             item_id = (await client.until("conversation.item.done"))["item"]["id"]
         assert item_id not in [item.id for item in session.items]
         assert len(server.sessions) == 2
+
+
+async def test_what_arrived_before_the_end_has_taken_effect() -> None:
+    async with MemoryServer(replies("Hello there."), timing=Timing(command_ms=500)) as server:
+        async with connected(server) as client:
+            await client.send("response.create")
+            done = await client.until("response.done")
+            item_id = done["response"]["output"][0]["id"]
+            await client.send("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=100)
+        await server.sessions[0].closed.wait()
+        assert server.sessions[0].items[0].audio_ms == 100
 
 
 async def test_a_server_that_runs_long_keeps_nothing_of_what_ended() -> None:

@@ -12,7 +12,7 @@ from rtactors.providers.openai import wire
 
 
 def patch(settings: Settings, session: dict[str, Any], *, has_spoken: bool = False) -> None:
-    given = msgspec.convert({"type": "realtime", **session}, wire.Session)  # pyright: ignore[reportArgumentType] - a union is a type
+    given = msgspec.convert({"type": "realtime", **session}, wire.Session)
     settings.patch(given, has_spoken=has_spoken)
 
 

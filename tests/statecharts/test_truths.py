@@ -94,7 +94,7 @@ def test_the_record_of_a_message_is_what_was_heard(
         for chat in step.effects:
             if isinstance(chat, message.ChatMessage):
                 assert chat.heard_ms <= chat.generated_ms
-                assert chat.heard_text == (event.heard_text if step.target == "partial" else event.generated_text)
+                assert chat.heard_text == event.heard_text
                 assert chat.generated_text == event.generated_text
                 assert (chat.started_at, chat.stopped_at) == (event.started_at, event.stopped_at)
                 assert chat.confirmed == event.confirmed

@@ -1,0 +1,265 @@
+"""A whole conversation in a test: a session, the embedded provider and a sink, judged when it is over.
+
+    async with conversation(replies(["First.", "Second."])) as talk:
+        reply = await talk.ask("Tell me.")
+        await talk.sink.play(300)      # so much is heard
+        await talk.speak()             # the user speaks over it
+        await talk.session.quiet()
+        assert talk.held("assistant") == [...]
+
+In memory it runs in virtual time (`rtactors.testing.clock`); with `sockets=True` the same goes over real websockets. At
+its end the session is closed and `check_invariants` is called, so that a test of anything is a test of all that must
+always hold.
+"""
+
+import math
+from array import array
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any, TypeVar, Unpack
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from rtactors.errors import SessionClosed, SinkLost
+from rtactors.history import HistoryItem
+from rtactors.loopback.conversation import BYTES_PER_MS, Snapshot
+from rtactors.loopback.conversation import RATE as SERVER_RATE
+from rtactors.loopback.log import Log
+from rtactors.loopback.script import IMMEDIATE, Script, story
+from rtactors.loopback.server import MemoryServer, Options, Server
+from rtactors.loopback.session import Session as ServerSession
+from rtactors.loopback.voice import ToneVoice
+from rtactors.providers import OpenAIRealtime
+from rtactors.reply import Reply
+from rtactors.session import Session
+from rtactors.session_events import SessionEvent, Transition
+from rtactors.sinks.base import Report, Sink
+from rtactors.testing.ears import Ears
+from rtactors.testing.invariants import Connection, Evidence, check_invariants
+from rtactors.testing.stepped_sink import SteppedSink
+from rtactors.timing import Bounds, Deadlines
+
+EventT = TypeVar("EventT")
+
+MS_PER_CHARACTER = 60
+"""How fast the server speaks here: the same for each character, so that a text's length says how long it sounds."""
+ALL_EVENTS = 1 << 20
+"""Session events that are kept for the end: all of them."""
+
+
+class Conversation:
+    """What a test holds of it."""
+
+    def __init__(self, session: Session, server: MemoryServer | Server, ears: Ears, sink: Sink) -> None:
+        self.session = session
+        self.server = server
+        self.ears = ears
+        self.replies: list[Reply] = []
+        """All that were asked for, here or by the test."""
+        self.removed: set[str] = set()
+        """Ids of items that the test took out of the history."""
+        self.events: list[SessionEvent] = []
+        """The session's, as far as `until` has read them; all of them, once it is over."""
+        self.virtual = isinstance(server, MemoryServer)
+        """False if time is real."""
+        self._sink = sink
+        self._news = session.events()
+
+    # -- the two sides of the wire
+
+    @property
+    def sink(self) -> SteppedSink:
+        """The device, if the test was given none of its own."""
+        assert isinstance(self._sink, SteppedSink)
+        return self._sink
+
+    @property
+    def wire(self) -> ServerSession:
+        """The server's side of the newest connection."""
+        return self.server.sessions[-1]
+
+    @property
+    def log(self) -> Log:
+        return self.wire.log
+
+    def items(self, role: str | None = None) -> list[Snapshot]:
+        """What the server holds, in order; all of it, or what is of one role."""
+        return [item for item in self.wire.items if role in {None, item.role}]
+
+    def held(self) -> list[tuple[str, int]]:
+        """Of the model's messages: which the server holds, and how many ms of each."""
+        return [(item.id, item.audio_ms) for item in self.items("assistant")]
+
+    def said(self) -> list[HistoryItem]:
+        """The model's messages in the chat history."""
+        return [item for item in self.session.history if item.role == "assistant"]
+
+    def heard(self) -> list[tuple[str, int]]:
+        """Which messages were heard, and how many ms of each, in the order heard."""
+        rate = self.ears.rate
+        return [(segment.message_id, segment.heard_ms(rate)) for segment in self.ears.heard if segment.heard_ms(rate)]
+
+    def sent(self, event_type: str) -> list[Any]:
+        """What the client sent of one type, as it stands on the wire."""
+        return [record.json for record in self.log.received if record.type == event_type]
+
+    # -- the app
+
+    async def ask(self, text: str = "Tell me a story.") -> Reply:
+        reply = await self.session.ask(text)
+        self.replies.append(reply)
+        return reply
+
+    async def generate_reply(self) -> Reply:
+        reply = await self.session.generate_reply()
+        self.replies.append(reply)
+        return reply
+
+    # -- the user
+
+    async def speak(self, ms: int = 200) -> None:
+        """The user speaks, all at once and loud enough to be heard; goes on until `fall_silent`."""
+        begun = len(self.log.find("input_audio_buffer.speech_started"))
+        await self.session.send_audio(speech(ms))
+        await self.log.wait("input_audio_buffer.speech_started", begun + 1)
+
+    async def fall_silent(self, ms: int = 600) -> None:
+        """The user's turn is over."""
+        ended = len(self.log.find("input_audio_buffer.speech_stopped"))
+        await self.session.send_audio(bytes(ms * BYTES_PER_MS))
+        await self.log.wait("input_audio_buffer.speech_stopped", ended + 1)
+
+    # -- what is waited for
+
+    async def reaches(self, chart: str, state: str) -> Transition:
+        """Until something has come into a state of its chart, such as `"response", "finishing"`."""
+        return await self._first(
+            lambda event: isinstance(event, Transition) and (event.chart, event.after) == (chart, state),
+            f"no {chart} came to be {state}",
+        )
+
+    async def tells(self, what: type[EventT], count: int = 1) -> EventT:
+        """Until the session has told so many events of this type; gives the last of them."""
+        seen = 0
+
+        def is_it(event: SessionEvent) -> bool:
+            nonlocal seen
+            seen += isinstance(event, what)
+            return seen == count
+
+        return await self._first(is_it, f"there were fewer than {count} {what.__name__}")
+
+    async def _first(self, is_it: Callable[[SessionEvent], bool], otherwise: str) -> Any:  # noqa: ANN401 - its callers know
+        for event in self.events:
+            if is_it(event):
+                return event
+        async for event in self._news:
+            self.events.append(event)
+            if is_it(event):
+                return event
+        raise AssertionError(f"the session is over, and {otherwise}")
+
+    async def time_passes(self, seconds: float) -> None:
+        """If time is virtual. Real time passes by itself, and no test should wait for it."""
+        if self.virtual:
+            await anyio.sleep(seconds)
+
+    async def over(self) -> None:
+        """Read what is left of the session's events, once it is over."""
+        self.events += [event async for event in self._news]
+
+    def evidence(self, **more: Any) -> Evidence:  # noqa: ANN401 - fields of Evidence
+        """What is known of it at this moment; `more` replaces what is given here."""
+        connections = tuple(Connection(items=wire.items, log=tuple(wire.log.records)) for wire in self.server.sessions)
+        fields: dict[str, Any] = {
+            "segments": tuple(self.ears.segments),
+            "connections": connections,
+            "history": tuple(self.session.history),
+            "events": tuple(self.events),
+            "replies": tuple(self.replies),
+            "removed": frozenset(self.removed),
+            "rate": self.ears.rate,
+            "ms_per_character": MS_PER_CHARACTER,
+        }
+        return Evidence(**fields | more)
+
+
+@asynccontextmanager
+async def conversation(
+    script: Script = story,
+    *,
+    sockets: bool = False,
+    sink: Sink | None = None,
+    loses: Callable[[Report], bool] = lambda _report: False,
+    slack_frames: int = 0,
+    provider: dict[str, Any] | None = None,
+    deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
+    bounds: Bounds = Bounds(events=ALL_EVENTS),  # noqa: B008 - immutable
+    **options: Unpack[Options],
+) -> AsyncGenerator[Conversation]:
+    """Begin one with a server that follows `script`, at once if no `timing` is given; `options` are the server's.
+
+    `provider` are arguments of `OpenAIRealtime`. `sink` plays (a `SteppedSink` if none is given, so that nothing is
+    heard until the test says so), `loses` are its reports that get lost, `slack_frames` is how coarsely it counts.
+    Raises InvariantBroken at its end, and SessionClosed or SinkLost if the session ended on its own.
+    """
+    before = {task.id for task in anyio.get_running_tasks()}
+    options = {"voice": ToneVoice(MS_PER_CHARACTER), "timing": IMMEDIATE, **options}
+    device = sink or SteppedSink()
+    ears = Ears(device, loses=loses)
+    ended: SessionClosed | SinkLost | None = None
+    async with Server(script, **options) if sockets else MemoryServer(script, **options) as server:
+        url = server.url if isinstance(server, Server) else "ws://memory/v1"
+        session = Session(
+            OpenAIRealtime(**{"api_key": "", "websocket_base_url": url, **(provider or {})}),
+            sink=ears,
+            connect=server.connect if isinstance(server, MemoryServer) else None,
+            deadlines=deadlines,
+            bounds=bounds,
+        )
+        talk = Conversation(session, server, ears, device)
+        try:
+            async with session:
+                yield talk
+        except (SessionClosed, SinkLost) as error:
+            ended = error
+        for wire in server.sessions:
+            await wire.closed.wait()
+        await talk.over()
+    evidence = talk.evidence(
+        acknowledge=deadlines.acknowledge,
+        round_trip=2.0 if sockets else 0.05,
+        slack_frames=slack_frames,
+        left_over=await _left_over(before),
+    )
+    if isinstance(ended, SessionClosed):
+        evidence = _cut_off(evidence)
+    check_invariants(evidence)
+    if ended:
+        raise ended
+
+
+def _cut_off(evidence: Evidence) -> Evidence:
+    from msgspec.structs import replace
+
+    *others, last = evidence.connections
+    return replace(evidence, connections=(*others, replace(last, open=False)))
+
+
+async def _left_over(before: set[int]) -> tuple[str, ...]:
+    """Names of tasks that were begun since and still run; what is ending gets a few turns to do so."""
+    left: list[anyio.TaskInfo] = []
+    for _ in range(20):
+        left = [task for task in anyio.get_running_tasks() if task.id not in before]
+        if not left:
+            break
+        await checkpoint()
+    return tuple(task.name or "a task" for task in left)
+
+
+@cache
+def speech(ms: int) -> bytes:
+    """PCM16 that any voice detection takes for a voice."""
+    return array("h", (int(12_000 * math.sin(i * 0.1)) for i in range(ms * SERVER_RATE // 1000))).tobytes()

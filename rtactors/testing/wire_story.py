@@ -1,0 +1,269 @@
+"""What happened on one connection, read from the server's log and from nothing else.
+
+It knows the wire (OpenAI Realtime, as the embedded provider speaks it) and no code of the client's side.
+"""
+
+from base64 import b64decode
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec import Struct, field
+
+from rtactors.events import BYTES_PER_FRAME
+from rtactors.loopback.faults import Json
+from rtactors.loopback.log import Record
+
+
+class Operation(Struct, kw_only=True):
+    """Something that the client asked for about an item, as it arrived."""
+
+    event_id: str
+    item_id: str
+    at: float
+    audio_end_ms: int = 0
+    call_id: str = ""
+    generated: int = 0
+    """Bytes of the item's audio that had been sent by then."""
+    known: bool = False
+    """True if the client had been told of the item, and that it was there."""
+    while_deleting: bool = False
+    answered_at: float | None = None
+    limit_ms: int | None = None
+    """Where the audio ends, if the cut was refused for that."""
+    refused: bool = False
+
+
+class WireMessage(Struct, kw_only=True):
+    """One message of the model, as the server sent it."""
+
+    id: str
+    response_id: str
+    audio: bytearray = field(default_factory=bytearray)
+    """PCM16, all deltas."""
+    pieces: list[tuple[float, str]] = field(default_factory=list[tuple[float, str]])
+    """When which piece of its text was sent."""
+    whole_text: str | None = None
+    """As told at its end."""
+    shown: bool = False
+    """True if it has text that is not spoken."""
+    added_at: float | None = None
+    """When the client was told that the conversation holds it."""
+    done_at: float | None = None
+    status: str = "in_progress"
+    truncates: list[Operation] = field(default_factory=list[Operation])
+
+    @property
+    def text(self) -> str:
+        pieces = "".join(text for _, text in self.pieces)
+        return max(pieces, self.whole_text or "", key=len)
+
+    @property
+    def frames(self) -> int:
+        return len(self.audio) // BYTES_PER_FRAME
+
+    @property
+    def limits_ms(self) -> set[int]:
+        """Lengths that the server named when it refused a cut."""
+        return {cut.limit_ms for cut in self.truncates if cut.limit_ms is not None}
+
+    def text_until(self, at: float) -> str:
+        """What had been sent of its text."""
+        return "".join(text for then, text in self.pieces if then <= at)
+
+    def completed_by(self, at: float | None) -> bool:
+        """Whether the server had sent all of it by then (None: at the end)."""
+        return self.status == "completed" and self.done_at is not None and (at is None or self.done_at <= at)
+
+
+class WireResponse(Struct, kw_only=True):
+    """One response, as the server sent it."""
+
+    id: str
+    created_at: float
+    done_at: float | None = None
+    status: str = "in_progress"
+    out_of_band: bool = False
+    metadata: set[str] = field(default_factory=set[str])
+    """The values of its metadata: one of them names the request that it answers."""
+    asked_meanwhile: list[float] = field(default_factory=list[float])
+    """When another one was asked for although this one was active."""
+
+
+class WireStory:
+    """The log of one connection, by what it is about."""
+
+    def __init__(self, log: Iterable[Record]) -> None:
+        self.messages: dict[str, WireMessage] = {}
+        self.responses: dict[str, WireResponse] = {}
+        self.calls: dict[str, bool] = {}
+        """Function calls that were announced: whether they were completed, in a response that was too."""
+        self.begun_calls: dict[str, bool] = {}
+        """The same, but also in responses that were not."""
+        self.requests: set[str] = set()
+        """Event ids of the default responses that were asked for."""
+        self.refused: set[str] = set()
+        """Event ids of what was answered by an error."""
+        self.truncates: list[Operation] = []
+        self.deletes: dict[str, list[Operation]] = {}
+        self.creates: list[Operation] = []
+        self._operations: dict[str, Operation] = {}
+        self._held: set[str] = set()  # as the client was told
+        self._of_calls: dict[str, str] = {}  # response ids
+        readers: dict[str, Callable[[Record], None]] = {
+            "response.created": self._on_response,
+            "response.done": self._on_response,
+            "response.output_item.added": self._on_output_item,
+            "response.output_item.done": self._on_output_item,
+            "response.output_audio.delta": self._on_audio,
+            "response.output_audio_transcript.delta": self._on_text,
+            "response.output_text.delta": self._on_text,
+            "response.output_audio_transcript.done": self._on_text_done,
+            "response.output_text.done": self._on_text_done,
+            "conversation.item.added": self._on_held,
+            "conversation.item.done": self._on_held,
+            "conversation.item.truncated": self._on_truncated,
+            "conversation.item.deleted": self._on_deleted,
+            "conversation.item.create": self._on_create,
+            "conversation.item.truncate": self._on_truncate,
+            "conversation.item.delete": self._on_delete,
+            "response.create": self._on_request,
+            "error": self._on_error,
+        }
+        for record in log:
+            if reader := readers.get(record.type):
+                reader(record)
+        for call_id, response_id in self._of_calls.items():
+            response = self.responses.get(response_id)
+            self.calls[call_id] = self.begun_calls[call_id] and response is not None and response.status == "completed"
+
+    def left_unanswered_or_refused(self, item_id: str) -> bool:
+        """Whether the last thing that was asked for about an item did not come to be."""
+        about = [operation for operation in self._operations.values() if operation.item_id == item_id]
+        return bool(about) and (about[-1].refused or about[-1].answered_at is None)
+
+    # -- what the server sent
+
+    def _on_response(self, record: Record) -> None:
+        given = record.json["response"]
+        response = self.responses.get(given["id"])
+        if response is None:
+            response = self.responses[given["id"]] = WireResponse(id=given["id"], created_at=record.at)
+        response.out_of_band = given.get("conversation_id", "") is None
+        response.metadata.update((given.get("metadata") or {}).values())
+        if record.type == "response.done" and response.done_at is None:
+            response.done_at = record.at
+            response.status = given.get("status") or "completed"
+
+    def _on_output_item(self, record: Record) -> None:
+        event = record.json
+        item, done = event["item"], record.type == "response.output_item.done"
+        if item["type"] == "function_call":
+            self._of_calls[item["call_id"]] = event["response_id"]
+            completed = done and item.get("status") == "completed"
+            self.begun_calls[item["call_id"]] = self.begun_calls.get(item["call_id"], False) or completed
+        elif item["type"] == "message" and (message := self._message(event["response_id"], item["id"])) and done:
+            message.status, message.done_at = item.get("status") or "completed", record.at
+
+    def _on_audio(self, record: Record) -> None:
+        if isinstance(record.event, dict):
+            event = record.json
+            response_id, item_id, audio = event["response_id"], event["item_id"], b64decode(event["delta"])
+        else:
+            response_id, item_id, audio = record.event.response_id, record.event.item_id, record.event.delta
+        if message := self._message(response_id, item_id):
+            message.audio += audio
+
+    def _on_text(self, record: Record) -> None:
+        event = record.json
+        if message := self._message(event["response_id"], event["item_id"]):
+            message.pieces.append((record.at, event["delta"]))
+            message.shown = message.shown or record.type == "response.output_text.delta"
+
+    def _on_text_done(self, record: Record) -> None:
+        event = record.json
+        if message := self._message(event["response_id"], event["item_id"]):
+            message.whole_text = event.get("transcript") or event.get("text") or ""
+
+    def _message(self, response_id: str, item_id: str) -> WireMessage | None:
+        response = self.responses.get(response_id)
+        if response and response.out_of_band:
+            return None
+        if item_id not in self.messages:
+            self.messages[item_id] = WireMessage(id=item_id, response_id=response_id)
+        return self.messages[item_id]
+
+    def _on_held(self, record: Record) -> None:
+        item_id = record.json["item"]["id"]
+        if item_id not in self.deletes:
+            self._held.add(item_id)
+        if (message := self.messages.get(item_id)) and message.added_at is None:
+            message.added_at = record.at
+        for create in self.creates:
+            if create.item_id == item_id and create.answered_at is None:
+                create.answered_at = record.at
+
+    def _on_truncated(self, record: Record) -> None:
+        self._answer(self.truncates, record)
+
+    def _on_deleted(self, record: Record) -> None:
+        item_id = record.json["item_id"]
+        self._held.discard(item_id)
+        self._answer(self.deletes.get(item_id, []), record)
+
+    def _answer(self, operations: list[Operation], record: Record) -> None:
+        item_id = record.json["item_id"]
+        for operation in operations:
+            if operation.item_id == item_id and operation.answered_at is None:
+                operation.answered_at = record.at
+                return
+
+    def _on_error(self, record: Record) -> None:
+        error = record.json["error"]
+        event_id = error.get("event_id") or ""
+        self.refused.add(event_id)
+        if operation := self._operations.get(event_id):
+            operation.answered_at, operation.refused = record.at, True
+            words = str(error.get("message", "")).split()
+            named = [int(word.removesuffix("ms")) for word in words if word[:-2].isdigit() and word.endswith("ms")]
+            if "shorter" in words and named:
+                operation.limit_ms = named[0]
+
+    # -- what the client asked for
+
+    def _on_create(self, record: Record) -> None:
+        event = record.json
+        item = event["item"]
+        deletes = self.deletes.get(item.get("id", ""), [])
+        operation = self._operation(event, item.get("id", ""), record.at)
+        operation.call_id = item.get("call_id") or "" if item["type"] == "function_call_output" else ""
+        operation.while_deleting = any(delete.answered_at is None for delete in deletes)
+        self.creates.append(operation)
+
+    def _on_truncate(self, record: Record) -> None:
+        event = record.json
+        operation = self._operation(event, event["item_id"], record.at)
+        operation.audio_end_ms = event["audio_end_ms"]
+        self.truncates.append(operation)
+        if message := self.messages.get(operation.item_id):
+            operation.generated = len(message.audio)
+            message.truncates.append(operation)
+
+    def _on_delete(self, record: Record) -> None:
+        event = record.json
+        operation = self._operation(event, event["item_id"], record.at)
+        self.deletes.setdefault(operation.item_id, []).append(operation)
+
+    def _operation(self, event: Json, item_id: str, at: float) -> Operation:
+        event_id: Any = event.get("event_id") or f"unnamed {len(self._operations)}"
+        operation = Operation(event_id=event_id, item_id=item_id, at=at, known=item_id in self._held)
+        self._operations[event_id] = operation
+        return operation
+
+    def _on_request(self, record: Record) -> None:
+        event = record.json
+        if (event.get("response") or {}).get("conversation") == "none":
+            return
+        self.requests.add(event.get("event_id") or "")
+        for response in self.responses.values():
+            if response.done_at is None and not response.out_of_band:
+                response.asked_meanwhile.append(record.at)
