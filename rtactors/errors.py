@@ -28,3 +28,7 @@ class ReplyFailed(RtactorsError):
 
 class SinkLost(RtactorsError):
     """The audio device is gone."""
+
+
+class MicrophoneLost(RtactorsError):
+    """The audio input device is gone."""

@@ -27,6 +27,7 @@ FLOORS = {
     "contracts": [
         "rtactors.ledger",
         "rtactors.mail",
+        "rtactors.microphone",
         "rtactors.providers",
         "rtactors.ring",
         "rtactors.sinks",
@@ -41,6 +42,7 @@ FLOORS = {
         "rtactors.events",
         "rtactors.heard_text",
         "rtactors.history",
+        "rtactors.portaudio",
         "rtactors.reply",
         "rtactors.session_events",
         "rtactors.timing",

@@ -2,4 +2,5 @@
 
 from rtactors.sinks.memory import MemorySink as MemorySink
 from rtactors.sinks.paced import PacedSink as PacedSink
+from rtactors.sinks.speaker import Speaker as Speaker
 from rtactors.sinks.wav import WavSink as WavSink

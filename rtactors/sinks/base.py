@@ -54,7 +54,7 @@ class Finished(Struct, frozen=True, tag=True, gc=False):
 
 
 class Lost(Struct, frozen=True, tag=True, gc=False):
-    """The device is gone; nothing more will be played."""
+    """The device is gone; nothing more will be played or reported. The last position reported is the last confirmed."""
 
     reason: str
 

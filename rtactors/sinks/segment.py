@@ -15,7 +15,7 @@ from collections.abc import Callable
 import anyio
 
 from rtactors.events import BYTES_PER_FRAME
-from rtactors.sinks.base import Finished, Paused, Progress, Report, Resumed, Started, Starved
+from rtactors.sinks.base import Finished, Lost, Paused, Progress, Report, Resumed, Started, Starved
 
 
 class Segment:
@@ -90,9 +90,12 @@ class SegmentSink(ABC):
         self._reports: deque[Report] = deque()
         self._wake = anyio.Event()
         self._running = False
+        self._lost = False
 
     def begin(self, message_id: str) -> None:
         self._look()  # the one before may have ended just now
+        if self._lost:
+            return
         if self._segment:
             raise RuntimeError(
                 f"message {message_id!r} can't begin: {self._segment.message_id!r} is still open;"
@@ -159,8 +162,8 @@ class SegmentSink(ABC):
         if self._running and segment and segment.stop is None and segment.heard < segment.written:
             self._go(segment)
 
-    def _advance(self, segment: Segment, heard: int, since: float, until: float) -> None:
-        segment.advance(heard, since, until)
+    def _advance(self, segment: Segment, heard: int, since: float, until: float, *, confirmed: bool = True) -> None:
+        segment.advance(heard, since, until, confirmed=confirmed)
         if segment.over:
             self._segment = None
 
@@ -170,8 +173,17 @@ class SegmentSink(ABC):
             self._advance(segment, segment.heard, now, now)
 
     def _post(self, report: Report) -> None:
-        self._reports.append(report)
-        self._wake.set()
+        if not self._lost:
+            self._reports.append(report)
+            self._wake.set()
+
+    def _lose(self, reason: str) -> None:
+        """The device is gone: tell the last position that it confirmed, and then nothing any more."""
+        if self._segment and self._segment.heard:
+            self._post(Progress(self._segment.message_id, self._segment.heard))
+        self._post(Lost(reason))
+        self._lost = True
+        self._segment = None
 
     # ------------------------------------------------------------------------------------------------- the device
 

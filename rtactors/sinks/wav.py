@@ -12,7 +12,7 @@ import anyio
 
 from rtactors.errors import ConfigurationError
 from rtactors.events import BYTES_PER_FRAME
-from rtactors.sinks.base import Lost, Report
+from rtactors.sinks.base import Report
 from rtactors.sinks.paced import PacedSink
 
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
@@ -66,7 +66,7 @@ class WavSink(PacedSink):
             self._file.write(self._header())
         except OSError as error:
             self._file = None
-            self._post(Lost(f"can't go on recording to {self.path} ({error.strerror})"))
+            self._lose(f"can't go on recording to {self.path} ({error.strerror})")
 
     def _end(self) -> int:
         return _HEADER.size + self._frames * BYTES_PER_FRAME

@@ -114,4 +114,4 @@ async def test_a_full_disk_is_reported_as_lost_and_nothing_hangs() -> None:
     sink.finish("m")
     with anyio.move_on_after(1):
         await sink.run(reports.append)
-    assert Lost("can't go on recording to /dev/full (No space left on device)") in reports
+    assert reports[-1] == Lost("can't go on recording to /dev/full (No space left on device)")
