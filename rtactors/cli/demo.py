@@ -19,7 +19,7 @@ from rtactors.cli import embedded
 from rtactors.cli.evidence import Evidence
 from rtactors.cli.jsonlines import JsonLines
 from rtactors.cli.live import Live, show_report
-from rtactors.cli.microphone import Microphone
+from rtactors.cli.person import Person
 from rtactors.cli.report import Report
 from rtactors.cli.seen import Seen, SeenMessage, Witness, watch
 from rtactors.cli.terminal import Terminal
@@ -76,7 +76,7 @@ async def _run(recording: Path, terminal: Terminal | None) -> Report:
         provider = OpenAIRealtime(api_key=key, websocket_base_url=server.url)
         seen = Seen()
         session = Session(provider, sink=Witness(WavSink(recording, provider.capabilities.output_rate), seen))
-        microphone = Microphone(session)
+        person = Person(session)
         show = JsonLines(sys.stdout).event
         connected_at = anyio.current_time()
         async with anyio.create_task_group() as showing:
@@ -86,7 +86,7 @@ async def _run(recording: Path, terminal: Terminal | None) -> Report:
                 showing.start_soon(live.run)
             async with anyio.create_task_group() as watching:
                 watching.start_soon(watch, session, seen, show)
-                await _converse(session, microphone, seen)
+                await _converse(session, person, seen)
             showing.cancel_scope.cancel()
         return Evidence(
             voice="espeak" if embedded.has_speech() else "tone",
@@ -96,23 +96,23 @@ async def _run(recording: Path, terminal: Terminal | None) -> Report:
             server=server.sessions[0],
             history=session.history,
             recording=_read(recording),
-            utterances=microphone.utterances,
+            utterances=person.utterances,
             plan=PLAN,
         ).report()
 
 
-async def _converse(session: Session, microphone: Microphone, seen: Seen) -> None:
+async def _converse(session: Session, person: Person, seen: Seen) -> None:
     """What the person does. Raises RtactorsError if it comes to nothing."""
     voice: Voice = EspeakVoice("en-us+f2", pitch=60) if embedded.has_speech() else ToneVoice()
     try:
         with anyio.fail_after(LONGEST_S):
             async with session, anyio.create_task_group() as tasks:
-                tasks.start_soon(microphone.run)
+                tasks.start_soon(person.run)
                 await anyio.sleep(PAUSE_S)
-                await microphone.say(QUESTION, (await voice.speak(QUESTION)).pcm)
+                await person.say(QUESTION, (await voice.speak(QUESTION)).pcm)
                 await seen.until(_second_is_heard)
                 await anyio.sleep(PATIENCE_S)
-                await microphone.say(INTERRUPTION, (await voice.speak(INTERRUPTION)).pcm)
+                await person.say(INTERRUPTION, (await voice.speak(INTERRUPTION)).pcm)
                 await seen.until(_all_are_over)
                 await session.quiet()
                 tasks.cancel_scope.cancel()

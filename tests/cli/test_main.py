@@ -50,8 +50,14 @@ def test_help_of_a_command_shows_examples(command: str) -> None:
         (["serve", "--port", "many"], r"argument --port: 'many' is no port, .*; see rtactors serve --help"),
         (["serve", "--port", "70000"], r"argument --port: '70000' is no port, .*; see .*"),
         (["serve", "--host", "0.0.0.0"], r"0\.0\.0\.0 can be reached by others: .* \(its api_key is --token\)"),
-        (["talk", "--provider", "openai"], r"there is no OpenAI API key: set the environment variable .*"),
-        (["talk", "--provider", "loopback", "--url", "ws://x"], r"--provider loopback starts a server of its own: .*"),
+        (
+            ["talk", "--no-audio", "--provider", "openai"],
+            r"there is no OpenAI API key: set the environment variable .*",
+        ),
+        (
+            ["talk", "--no-audio", "--provider", "loopback", "--url", "ws://x"],
+            r"--provider loopback starts a server of its own: .*",
+        ),
         (["talk", "--url", "example.com"], r"--url: websocket_base_url must begin with .*"),
         (["talk", "--url", "ws://"], r"--url: websocket_base_url names no host: .*"),
     ],
@@ -70,7 +76,7 @@ def test_a_port_in_use_is_said() -> None:
     assert result == (
         2,
         "",
-        f"rtactors: cannot serve on 127.0.0.1 port {port}: Address already in use; choose another port, or 0 for any\n",
+        f"rtactors: cannot serve on 127.0.0.1 port {port} (Address already in use): choose another port, or 0\n",
     )
 
 
@@ -78,7 +84,7 @@ def test_a_port_in_use_is_said() -> None:
 def test_a_refused_connection_is_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    result = rtactors("talk", "--url", f"ws://127.0.0.1:{port}/v1")
+    result = rtactors("talk", "--no-audio", "--url", f"ws://127.0.0.1:{port}/v1")
     assert (result.code, result.out) == (1, "")
     assert re.fullmatch(
         rf"rtactors: nothing answers at ws://127.0.0.1:{port}/v1/realtime \(Connection refused\): .*\n", result.err

@@ -2,11 +2,12 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Generator
 
 import pytest
 
-from tests.cli.command import rtactors, running
+from tests.cli.command import rtactors, running, without
 
 pytestmark = pytest.mark.sockets
 
@@ -40,7 +41,7 @@ def test_each_line_is_a_message_and_an_empty_one_interrupts() -> None:
 
 def test_what_was_asked_for_is_waited_for_when_stdin_ends(url: str) -> None:
     """With an empty story behind it, this is the shortest way through a whole reply."""
-    with running("talk", "--url", url, OPENAI_API_KEY="secret") as talk:
+    with running("talk", "--no-audio", "--url", url, OPENAI_API_KEY="secret") as talk:
         talk.type("Tell me a story.\n")
         talk.until("model    Ada")
         talk.type("/interrupt\nWhat happened?")  # the last line has no end
@@ -50,7 +51,7 @@ def test_what_was_asked_for_is_waited_for_when_stdin_ends(url: str) -> None:
 
 
 def test_quit_ends_at_once() -> None:
-    with running("talk") as talk:
+    with running("talk", "--no-audio") as talk:
         talk.type("Tell me a story.\n")
         talk.until("model    Ada")
         talk.type("/quit\n")
@@ -61,7 +62,7 @@ def test_quit_ends_at_once() -> None:
 
 
 def test_ctrl_c_ends_it_with_the_record_of_what_was_heard() -> None:
-    with running("talk") as talk:
+    with running("talk", "--no-audio") as talk:
         talk.type("Tell me a story.\n")
         talk.until("model    Ada")
         talk.interrupt()
@@ -73,11 +74,11 @@ def test_ctrl_c_ends_it_with_the_record_of_what_was_heard() -> None:
 
 
 def test_nothing_said_is_a_conversation_too(url: str) -> None:
-    assert rtactors("talk", "--url", url, OPENAI_API_KEY="secret") == (0, "\nas heard:\n", "")
+    assert rtactors("talk", "--no-audio", "--url", url, OPENAI_API_KEY="secret") == (0, "\nas heard:\n", "")
 
 
 def test_for_programs(url: str) -> None:
-    with running("talk", "--json", "--url", url, OPENAI_API_KEY="secret") as talk:
+    with running("talk", "--no-audio", "--json", "--url", url, OPENAI_API_KEY="secret") as talk:
         talk.type("/dance\nTell me a story.\n")
         talk.until('"after":"playing"')
         talk.type("\n")
@@ -96,7 +97,7 @@ def test_for_programs(url: str) -> None:
 
 @pytest.mark.parametrize("key", ["", "wrong"])
 def test_a_wrong_key_is_said_in_one_line_and_not_repeated(url: str, key: str) -> None:
-    result = rtactors("talk", "--url", url, OPENAI_API_KEY=key)
+    result = rtactors("talk", "--no-audio", "--url", url, OPENAI_API_KEY=key)
     assert (result.code, result.out) == (1, "")
     assert re.fullmatch(
         r"rtactors: ws://127.0.0.1:\d+/v1/realtime refused the connection with HTTP 401 .*: check the API key\n",
@@ -108,7 +109,7 @@ def test_a_wrong_key_is_said_in_one_line_and_not_repeated(url: str, key: str) ->
 def test_a_server_that_goes_away_is_said_and_what_was_heard_stays() -> None:
     with running("serve", "--port", "0") as server:
         url = re.findall(r"ws://\S+", server.until("\n"))[0]
-        with running("talk", "--url", url) as talk:
+        with running("talk", "--no-audio", "--url", url) as talk:
             talk.type("Tell me a story.\n")
             talk.until("model    Ada")
             server.interrupt()
@@ -117,3 +118,15 @@ def test_a_server_that_goes_away_is_said_and_what_was_heard_stays() -> None:
     assert result.code == 1
     assert "you      Tell me a story.\nmodel    Ada" in result.out.removeprefix(out)
     assert re.fullmatch(r"rtactors: the connection was closed .*\n", result.err)
+
+
+def test_without_devices_it_is_by_keyboard() -> None:
+    process = subprocess.run(
+        [*without("sounddevice"), "talk"], input="", capture_output=True, text=True, check=False, timeout=30
+    )
+    assert (process.returncode, process.stdout) == (0, "\nas heard:\n")
+    line = (
+        'rtactors: the extra for audio devices is not installed: pip install "rtactors[audio]" '
+        "(--no-audio: by keyboard alone)\n"
+    )
+    assert process.stderr == line
