@@ -34,7 +34,7 @@ LEFT, RIGHT = 112, 768
 COLUMNS = (("heard", 838), ("server", 910), ("history", 982))
 TOP = 88
 TEXT_LINE = 17
-LETTER = 6.2
+LETTER = 6.4
 """How wide a letter is at most, on average: fonts differ."""
 STEPS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 """Seconds between two marks of the axis."""
