@@ -26,6 +26,7 @@ asyncio keeps its usual order (first come, first served) and trio draws its own,
 """
 
 import asyncio
+import math
 import random
 import selectors
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -168,7 +169,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 if not waiter.done():
                     waiter.set_result(None)
             return
-        if not self._scheduled:
+        if not self._scheduled or self._scheduled[0].when() == math.inf:  # which is how to sleep for ever
             waiting = ((task.get_name(), task.get_coro()) for task in asyncio.all_tasks(self))
             raise Deadlock(_explain(waiting))
         self._now = max(self._now, self._scheduled[0].when())

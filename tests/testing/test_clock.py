@@ -67,6 +67,10 @@ async def forever() -> None:
     await anyio.Event().wait()
 
 
+async def forever_asleep() -> None:
+    await anyio.sleep_forever()
+
+
 async def forever_among_others() -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(forever, name="the one that waits")
@@ -86,6 +90,7 @@ async def forever_without_mercy() -> None:
     ("program", "named"),
     [
         (forever, "forever"),
+        (forever_asleep, "forever_asleep"),
         (forever_among_others, "the one that waits in forever"),
         (forever_without_mercy, "forever"),
     ],
