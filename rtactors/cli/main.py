@@ -16,7 +16,7 @@ from rtactors import ConfigurationError, RtactorsError, __version__
 
 OK, FAILED, USAGE, STOPPED = 0, 1, 2, 130
 
-LAST_PORT = 65535
+PORT, LAST_PORT = 8765, 65535
 FORMATS = ("mermaid", "svg", "scxml", "xstate")
 
 
@@ -143,7 +143,7 @@ def _add_serve(commands: Any) -> None:  # noqa: ANN401 - see _add
         "  rtactors serve --host 0.0.0.0 --token secret --log",
     )
     parser.add_argument("--host", default="127.0.0.1", help="(%(default)s); one that others can reach needs --token")
-    parser.add_argument("--port", type=_port, default=8765, help="(%(default)s); 0 is any that is free")
+    parser.add_argument("--port", type=_port, default=PORT, help="(%(default)s); 0 is any that is free")
     parser.add_argument("--token", help="the API key that clients must know")
     parser.add_argument("--voice", help="of eSpeak NG, such as en-us, en or en-us+f3; or `tone`")
     parser.add_argument("--log", action="store_true", help="print every event")

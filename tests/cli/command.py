@@ -1,6 +1,7 @@
 """Runs the command `rtactors` as people do: as a process of its own, in which every warning is an error."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -71,3 +72,14 @@ def without(*modules: str) -> list[str]:
     """The command in a Python that lacks some packages."""
     blocked = f"sys.modules.update(dict.fromkeys({modules!r}))"
     return [sys.executable, "-c", f"import sys; {blocked}; from rtactors.cli.main import main; sys.exit(main())"]
+
+
+def screen(output: str) -> list[str]:
+    """The lines that a terminal shows in the end, without the empty ones and the colours."""
+    lines: list[str] = []
+    for part in re.split(r"(\x1b\[\d+F\x1b\[J)|\r?\n", output):
+        if up := re.match(r"\x1b\[(\d+)F", part or ""):
+            del lines[-int(up[1]) :]
+        elif line := re.sub(r"\x1b\[[?\d;]+[a-z]", "", part or ""):
+            lines.append(line)
+    return lines

@@ -1,12 +1,16 @@
 """One demo in each of its ways, run once for all tests that look at what it leaves behind."""
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from tests.cli.command import COMMAND, without
+
+IN_TERMINAL = str(Path(__file__).with_name("in_terminal.py"))
 
 
 class Demo(NamedTuple):
@@ -18,10 +22,11 @@ class Demo(NamedTuple):
 
 @pytest.fixture(scope="session")
 def demos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Demo]:
-    """At the same time, since each takes as long as its conversation: for people, for programs, without the voice."""
+    """At the same time, since each takes as long as its conversation."""
     folder = tmp_path_factory.mktemp("demos")
     commands = {
         "plain": [*COMMAND, "demo", "--output", "out"],
+        "terminal": [sys.executable, IN_TERMINAL, *COMMAND, "demo", "--output", "out"],
         "json": [*COMMAND, "demo", "--json", "--output", "out"],
         "voiceless": [*without("espeakng_loader", "pocketsphinx"), "demo"],
     }
@@ -30,7 +35,13 @@ def demos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Demo]:
         for name, command in commands.items():
             (folder / name).mkdir()
             running[name] = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder / name
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                cwd=folder / name,
+                env=os.environ | {"COLUMNS": "80", "TERM": "xterm"},
             )
         ended = {name: process.communicate(timeout=50) for name, process in running.items()}
     finally:

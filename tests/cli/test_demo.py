@@ -12,12 +12,12 @@ import pytest
 
 from rtactors.cli.demo import INTERRUPTION, QUESTION
 from rtactors.cli.report import Report
-from tests.cli.command import rtactors, running
+from tests.cli.command import rtactors, running, screen
 from tests.cli.conftest import Demo
 
 pytestmark = pytest.mark.sockets
 
-WAYS = ("plain", "json", "voiceless")
+WAYS = ("plain", "terminal", "json", "voiceless")
 SCHEMA = Path(__file__).parents[2] / "docs" / "demo-report.schema.json"
 
 
@@ -116,6 +116,28 @@ def test_people_are_told_message_by_message(demos: dict[str, Demo]) -> None:
     assert "The record equals what was heard: 4 messages" in out
     assert "\x1b" not in out  # no terminal, no codes
     assert demos["plain"].err == ""
+
+
+def test_on_a_terminal_the_messages_move_with_the_sound(demos: dict[str, Demo]) -> None:
+    out = demos["terminal"].out
+    assert len(set(re.findall(r"1 ▶ playing.*?([\d.]+) of", out))) > 10
+    shown = screen(out)
+    assert all(len(line) < 80 for line in shown if re.match(r" \d ", line))
+    for message, sign in zip(report(demos["terminal"]).messages, "●◐✕●", strict=True):
+        [row] = [line for line in shown if line.startswith(f" {message.number} {sign} {message.state}")]
+        assert f"{message.heard_ms / 1000:.3f} of" in row
+        assert message.text[:20] in row
+    assert [line.split("s  ")[1] for line in shown if re.match(r" +[\d.]+ s  ", line)] == [
+        "the user speaks",
+        "the user said: tell me a story"
+        if report(demos["terminal"]).voice == "espeak"
+        else f"the user said: {QUESTION}",
+        "the user speaks",
+        "the user said: wait who is ada"
+        if report(demos["terminal"]).voice == "espeak"
+        else f"the user said: {INTERRUPTION}",
+    ]
+    assert shown[-2].startswith("The record equals what was heard")
 
 
 def test_programs_get_json_lines_and_the_report_last(demos: dict[str, Demo]) -> None:

@@ -1,29 +1,23 @@
 """The terminal: a block that is drawn in place if it is one, plain lines if it is not."""
 
 import os
-import re
 from io import StringIO
 
 import pytest
 
 from rtactors.cli.terminal import Terminal
+from tests.cli.command import screen
 
 
 class Tty(StringIO):
-    """What a terminal of 40 columns shows is `screen`."""
+    """A terminal."""
 
     def isatty(self) -> bool:
         return True
 
     @property
     def screen(self) -> list[str]:
-        lines: list[str] = []
-        for part in re.split(r"(\x1b\[\d+F\x1b\[J)|\n", self.getvalue()):
-            if up := re.match(r"\x1b\[(\d+)F", part or ""):
-                del lines[-int(up[1]) :]
-            elif line := re.sub(r"\x1b\[[?\d]+[a-z]", "", part or ""):
-                lines.append(line)
-        return lines
+        return screen(self.getvalue())
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 import re
 from itertools import combinations
+from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
@@ -13,6 +14,7 @@ from rtactors.cli.report import Effect, Message, Report, Turn
 from rtactors.cli.timeline import LETTER, PALETTE, WIDTH, draw_timeline
 from tests.cli.conftest import Demo
 
+DOCS = Path(__file__).parents[2] / "docs"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -89,6 +91,11 @@ def texts(svg: str) -> list[Box]:
         left = x - {"start": 0, "middle": width / 2, "end": width}[element.get("text-anchor", "start")]
         found.append(Box(text, left, left + width, y - 9 * size, y + 2))
     return found
+
+
+def test_that_of_the_readme_is_drawn_from_the_report_beside_it() -> None:
+    run = msgspec.json.decode((DOCS / "demo-report.json").read_bytes(), type=Report)
+    assert (DOCS / "demo-timeline.svg").read_text(encoding="utf-8") == draw_timeline(run), "copy both from demo-output"
 
 
 @pytest.mark.sockets
