@@ -126,7 +126,9 @@ async def _provider(settings: Settings) -> AsyncGenerator[OpenAIRealtime]:
         key = secrets.token_urlsafe()
         voice, ears = embedded.voice_named(settings.voice), embedded.recognizer()
         async with Server(api_key=key, voice=voice, recognizer=ears, keep=False) as server:
-            yield OpenAIRealtime(settings.model, api_key=key, websocket_base_url=server.url)
+            yield OpenAIRealtime(
+                settings.model, api_key=key, websocket_base_url=server.url, instructions=settings.instructions
+            )
         return
     provider = OpenAIRealtime(
         settings.model,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-COMMAND = [sys.executable, "-X", "dev", "-W", "error", "-m", "rtactors.cli"]
+COMMAND = [sys.executable, "-W", "error", "-m", "rtactors.cli"]
 LONGEST_S = 50
 
 

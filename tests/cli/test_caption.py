@@ -120,6 +120,12 @@ def test_a_caption_that_ran_ahead_is_put_right(talk: Talk) -> None:
     assert talk.shown == "model    One two\n         (as heard: One)\nmodel    — (stopped: 0.6 of 1.2 s heard)\n"
 
 
+def test_a_text_cannot_steer_the_terminal(talk: Talk) -> None:
+    talk.announce("m", "One\ntwo \x1b[2J three.")
+    talk.play("m", 10 * MS)
+    assert talk.shown == "model    One two  [2J three."
+
+
 def test_the_history(talk: Talk) -> None:
     talk.captions.history(
         [

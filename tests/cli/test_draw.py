@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rtactors.cli.main import FORMATS, main
+from rtactors.cli.arguments import FORMATS
+from rtactors.cli.main import main
 from statecharts.catalog import CHARTS
 from statecharts.drawing import FORMATS as ALL_FORMATS
 from statecharts.drawing import draw

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rtactors.cli.main import PORT
+from rtactors.cli.arguments import PORT
 from tests.cli.command import running
 
 ROOT = Path(__file__).parents[2]

@@ -73,6 +73,12 @@ def test_a_row_is_cut_and_a_line_is_not() -> None:
     assert tty.screen == ["x" * 39, "x" * 50]
 
 
+def test_what_it_is_given_cannot_steer_it() -> None:
+    tty = Tty()
+    Terminal(tty).draw([[("one\ntwo\x1b[2Jthree\x9b4m", "good")]])
+    assert tty.screen == ["one two [2Jthree 4m"]
+
+
 def test_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     tty = Tty()

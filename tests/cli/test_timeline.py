@@ -143,6 +143,8 @@ def test_a_record_that_differs_is_marked() -> None:
 
 def test_markup_in_a_text_is_text() -> None:
     hostile = '<script>alert("&")</script>'
+    steering = "\x1b[2J\x00Hm."
+    assert " [2J Hm." in draw_timeline(report(turns=(turn(steering, 0),)))
     svg = draw_timeline(report(message(1, text=hostile, heard_text=hostile), turns=(turn(hostile, 0),)))
     assert [box.text for box in texts(svg)].count(hostile) == 1
     assert not list(ET.fromstring(svg).iter(f"{SVG}script"))
