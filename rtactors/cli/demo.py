@@ -24,6 +24,7 @@ from rtactors.cli.report import Report
 from rtactors.cli.seen import Seen, SeenMessage, Witness, watch
 from rtactors.cli.terminal import Terminal
 from rtactors.cli.timeline import draw_timeline
+from rtactors.loopback.faults import Faults
 from rtactors.loopback.server import Server
 from rtactors.loopback.voice import EspeakVoice, ToneVoice, Voice
 from rtactors.providers import OpenAIRealtime
@@ -41,14 +42,17 @@ PLAN = ("full", "partial", "skipped", "full")
 """What becomes of the messages, if all goes as it should."""
 
 
-def demo(output: Path, *, as_json: bool) -> int:
-    """Run it; the files are in `output`. Returns the exit code: 0 if the record equals what was heard."""
+def demo(output: Path, *, as_json: bool, faults: Faults | None = None) -> int:
+    """Run it; the files are in `output`. Returns the exit code: 0 if the record equals what was heard.
+
+    `faults` are what the server does wrong, to see that it is found.
+    """
     recording, data, picture = files = [output / name for name in ("heard.wav", "report.json", "timeline.svg")]
     _prepare(output, files)
     terminal = Terminal(sys.stdout)
     if not embedded.has_speech():
         print(f"rtactors: {embedded.MISSING}", file=sys.stderr)
-    report = anyio.run(_run, recording, None if as_json else terminal)
+    report = anyio.run(_run, recording, None if as_json else terminal, faults or Faults())
     data.write_bytes(json.format(json.encode(report)) + b"\n")
     picture.write_text(draw_timeline(report), encoding="utf-8")
     if as_json:
@@ -69,10 +73,11 @@ def _prepare(output: Path, files: list[Path]) -> None:
         raise ConfigurationError(what) from None
 
 
-async def _run(recording: Path, terminal: Terminal | None) -> Report:
+async def _run(recording: Path, terminal: Terminal | None, faults: Faults) -> Report:
     key = secrets.token_urlsafe()
     ears = embedded.recognizer(QUESTION, INTERRUPTION)
-    async with Server(voice=embedded.voice_named(None), recognizer=ears, api_key=key) as server:
+    voice = embedded.voice_named(None)
+    async with Server(voice=voice, recognizer=ears, faults=faults, api_key=key) as server:
         provider = OpenAIRealtime(api_key=key, websocket_base_url=server.url)
         seen = Seen()
         session = Session(provider, sink=Witness(WavSink(recording, provider.capabilities.output_rate), seen))

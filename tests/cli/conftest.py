@@ -12,6 +12,15 @@ from tests.cli.command import COMMAND, without
 
 IN_TERMINAL = str(Path(__file__).with_name("in_terminal.py"))
 
+DEAF = """
+import sys
+from pathlib import Path
+from rtactors.cli.demo import demo
+from rtactors.loopback.faults import ALWAYS, Faults, ignore
+sys.exit(demo(Path("out"), as_json=False, faults=Faults(ignore("conversation.item.truncate", times=ALWAYS))))
+"""
+"""With a server that doesn't cut."""
+
 
 class Demo(NamedTuple):
     code: int
@@ -28,6 +37,7 @@ def demos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Demo]:
         "plain": [*COMMAND, "demo", "--output", "out"],
         "terminal": [sys.executable, IN_TERMINAL, *COMMAND, "demo", "--output", "out"],
         "json": [*COMMAND, "demo", "--json", "--output", "out"],
+        "deaf": [sys.executable, "-c", DEAF],
         "voiceless": [*without("espeakng_loader", "pocketsphinx"), "demo"],
     }
     running: dict[str, subprocess.Popen[str]] = {}

@@ -140,6 +140,19 @@ def test_on_a_terminal_the_messages_move_with_the_sound(demos: dict[str, Demo]) 
     assert shown[-2].startswith("The record equals what was heard")
 
 
+def test_a_record_that_is_not_what_was_heard_fails(demos: dict[str, Demo]) -> None:
+    demo = demos["deaf"]
+    found = report(demo)
+    partial = found.messages[1]
+    difference = f"the server keeps {partial.generated_ms} ms of message 2, but {partial.heard_ms} ms were heard"
+    assert found.differences == [difference]
+    assert f"differs: {difference}\n" in demo.out
+    assert f"problem: {found.problems[0]}\n" in demo.out  # nothing came back from the server
+    assert "The record differs from what was heard.\n" in demo.out
+    assert (demo.code, demo.err) == (1, "")
+    assert "the record differs in 1 point." in (demo.output / "timeline.svg").read_text(encoding="utf-8")
+
+
 def test_programs_get_json_lines_and_the_report_last(demos: dict[str, Demo]) -> None:
     lines = [json.loads(line) for line in demos["json"].out.splitlines()]
     assert {"Transition", "MessageAnnounced", "MessageText", "UserStartedSpeaking", "UserSaid", "Said"} <= {
