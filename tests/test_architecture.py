@@ -84,7 +84,7 @@ OWNERS: dict[str, set[str]] = {
 }
 
 # Loaded inside the functions that need them, so that `import rtactors` is quick and extras stay optional.
-LATE = {"espeakng_loader", "numpy", "pocketsphinx", "rich", "sounddevice", "trio", "uvloop"}
+LATE = {"espeakng_loader", "numpy", "pocketsphinx", "sounddevice", "trio", "uvloop"}
 
 # All that statecharts may import: what does no I/O, knows no clock and rolls no dice. (Its command writes the docs.)
 PURE = {
