@@ -6,7 +6,7 @@ from rtactors import ReplyFailed, events
 from rtactors.loopback.faults import ALWAYS, Faults, hold, ignore
 from rtactors.loopback.script import IMMEDIATE, Call, Gate, Reply, Say, Timing, replies
 from rtactors.session_events import ToolCalled, UserSaid
-from rtactors.timing import Deadlines
+from rtactors.limits import Deadlines
 from tests.scenarios.conftest import Begin
 from tests.scenarios.test_interruption import FIRST, SECOND, THIRD, length
 
