@@ -109,8 +109,8 @@ class Session(AsyncContextManagerMixin):
         await self._tell(request)
         return Reply(request.reply)
 
-    async def answer(self, call_id: str, output: str) -> None:
-        """The output of a function call (see `ToolCalled`). It is sent once; ask for a reply when all are in."""
+    async def answer_call(self, call_id: str, output: str) -> None:
+        """The output of a function call (see `FunctionCalled`). It is sent once; ask for a reply when all are in."""
         await self._tell(mail.AnswerCall(call_id, output))
 
     # -- the user's voice

@@ -18,7 +18,7 @@ from rtactors.operations import operation_id
 from rtactors.reminders import Reminder
 from rtactors.reply import ReplyRecord
 from rtactors.ring import Ring, Surroundings
-from rtactors.session_events import Problem, Said, ToolCalled, UserSaid
+from rtactors.session_events import AgentSaid, FunctionCalled, Problem, UserSaid
 from statecharts import item as chart
 from statecharts.item import ITEM, ItemEvent
 from statecharts.message import ChatMessage, Delete, Truncate
@@ -190,7 +190,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         entry.spoken = spoken
         if reply := self._replies.get(entry.response_id or ""):
             reply.said.append(entry.project)
-        self.publish(Said(entry.project()))
+        self.publish(AgentSaid(entry.project()))
 
     # -- what the app wants
 
@@ -206,7 +206,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
     def _on_call(self, item: Item) -> None:
         self._know(item).item = item
         self._calls[item.call_id] = item.id
-        self.publish(ToolCalled(item.call_id, item.name, item.arguments))
+        self.publish(FunctionCalled(item.call_id, item.name, item.arguments))
 
     def _on_answer(self, answer: mail.AnswerCall) -> None:
         call_item = self._calls.pop(answer.call_id, None)

@@ -6,7 +6,7 @@ from rtactors.cli.seen import Seen
 from rtactors.cli.terminal import plain
 from rtactors.heard_text import heard_text
 from rtactors.history import HistoryItem
-from rtactors.session_events import Problem, Said, SessionEvent, ToolCalled, Transition, UserSaid
+from rtactors.session_events import AgentSaid, FunctionCalled, Problem, SessionEvent, Transition, UserSaid
 
 NAMES = {"user": "you", "assistant": "model", "system": "system", None: "tool"}
 MARGIN = 9
@@ -26,7 +26,7 @@ class Captions:
     def event(self, event: SessionEvent) -> None:
         """After `seen` has taken it in."""
         match event:
-            case Said():
+            case AgentSaid():
                 self._end(event.message)
             case Transition(chart="message", after="skipped"):
                 self._unheard.append(self._seen.messages[event.id].text)
@@ -36,7 +36,7 @@ class Captions:
                 self.line("you", event.text or "(not understood)")
             case Problem():
                 self.line("problem", event.message)
-            case ToolCalled():
+            case FunctionCalled():
                 self.line("tool", f"{event.name}({event.arguments}) was called; there are no tools here")
             case _:
                 pass

@@ -35,13 +35,13 @@ from rtactors.loopback.conversation import Snapshot
 from rtactors.loopback.log import Record
 from rtactors.reply import Reply
 from rtactors.session_events import (
+    AgentSaid,
     AgentStartedSpeaking,
     AgentStoppedSpeaking,
     Dropped,
+    FunctionCalled,
     Problem,
-    Said,
     SessionEvent,
-    ToolCalled,
     Transition,
 )
 from rtactors.testing.ears import Segment
@@ -266,7 +266,7 @@ def each_message_ends_once(facts: Facts) -> Iterator[str]:
             yield f"{message.id} ended {len(ended)} times ({', '.join(ended) or 'never'}), not once"
             continue
         yield from _its_end(facts, message, ended[0], chats.get(message.id, []))
-    said = [event.message.id for event in facts.evidence.events if isinstance(event, Said)]
+    said = [event.message.id for event in facts.evidence.events if isinstance(event, AgentSaid)]
     played = [segment.message_id for segment in facts.evidence.segments]
     in_both = [message_id for message_id in said if message_id in played]
     if in_both != [message_id for message_id in played if message_id in said]:
@@ -420,7 +420,7 @@ def no_reply_is_lost(facts: Facts) -> Iterator[str]:
 
 
 def calls_run_once(facts: Facts) -> Iterator[str]:
-    calls = [event.call_id for event in facts.evidence.events if isinstance(event, ToolCalled)]
+    calls = [event.call_id for event in facts.evidence.events if isinstance(event, FunctionCalled)]
     complete = {call_id: whole for story in facts.stories for call_id, whole in story.calls.items()}
     for call_id in sorted({*calls}):
         if calls.count(call_id) > 1:

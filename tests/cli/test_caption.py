@@ -8,12 +8,12 @@ from rtactors.cli.caption import Captions
 from rtactors.cli.seen import Seen
 from rtactors.history import HistoryItem
 from rtactors.session_events import (
+    AgentSaid,
+    FunctionCalled,
     MessageAnnounced,
     MessageText,
     Problem,
-    Said,
     SessionEvent,
-    ToolCalled,
     Transition,
     UserSaid,
 )
@@ -50,7 +50,7 @@ class Talk:
         item = HistoryItem(
             id=message, role="assistant", heard_text=heard, interrupted=interrupted, heard_ms=ms, generated_ms=MS
         )
-        self.tell(Said(item))
+        self.tell(AgentSaid(item))
 
     def skip(self, message: str) -> None:
         moved = Transition(chart="message", id=message, before="pending", event=None, after="skipped", effects=(), at=0)
@@ -105,7 +105,7 @@ def test_what_was_not_heard_is_told_after_what_was(talk: Talk) -> None:
 def test_another_line_comes_between(talk: Talk) -> None:
     talk.announce("m")
     talk.play("m", MS // 2)
-    talk.tell(UserSaid("u", "Hm?", 0), Problem(kind="other", message="It hurts."), ToolCalled("c", "look", "{}"))
+    talk.tell(UserSaid("u", "Hm?", 0), Problem(kind="other", message="It hurts."), FunctionCalled("c", "look", "{}"))
     talk.say("m", TEXT)
     assert talk.shown == (
         "model    One two\nyou      Hm?\nproblem  It hurts.\n"

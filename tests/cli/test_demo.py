@@ -155,7 +155,7 @@ def test_a_record_that_is_not_what_was_heard_fails(demos: dict[str, Demo]) -> No
 
 def test_programs_get_json_lines_and_the_report_last(demos: dict[str, Demo]) -> None:
     lines = [json.loads(line) for line in demos["json"].out.splitlines()]
-    assert {"Transition", "MessageAnnounced", "MessageText", "UserStartedSpeaking", "UserSaid", "Said"} <= {
+    assert {"Transition", "MessageAnnounced", "MessageText", "UserStartedSpeaking", "UserSaid", "AgentSaid"} <= {
         line["type"] for line in lines
     }
     assert lines[-1] == json.loads((demos["json"].output / "report.json").read_text())

@@ -85,7 +85,7 @@ def test_for_programs(url: str) -> None:
         result = talk.end()
     assert (result.code, result.err) == (0, "")
     lines = [json.loads(line) for line in result.out.splitlines()]
-    assert {"Problem", "ConnectionChanged", "MessageAnnounced", "MessageText", "Said"} <= {
+    assert {"Problem", "ConnectionChanged", "MessageAnnounced", "MessageText", "AgentSaid"} <= {
         line["type"] for line in lines
     }
     assert lines[-1]["type"] == "History"

@@ -3,10 +3,10 @@
 import pytest
 
 from rtactors import ReplyFailed, events
+from rtactors.limits import Deadlines
 from rtactors.loopback.faults import ALWAYS, Faults, hold, ignore
 from rtactors.loopback.script import IMMEDIATE, Call, Gate, Reply, Say, Timing, replies
-from rtactors.session_events import ToolCalled, UserSaid
-from rtactors.limits import Deadlines
+from rtactors.session_events import FunctionCalled, UserSaid
 from tests.scenarios.conftest import Begin
 from tests.scenarios.test_interruption import FIRST, SECOND, THIRD, length
 
@@ -59,7 +59,10 @@ async def test_d10_interruption_leaves_the_one_outside_alone(begin: Begin) -> No
         (message,) = talk.said()
         assert talk.held() == talk.heard() == [(message.id, 300)]
         assert [cancel["response_id"] for cancel in talk.sent("response.cancel")] == ["resp_000001"]
-        assert [done.json["response"]["status"] for done in talk.log.find("response.done")] == ["cancelled", "completed"]
+        assert [done.json["response"]["status"] for done in talk.log.find("response.done")] == [
+            "cancelled",
+            "completed",
+        ]
 
 
 async def test_d13_reply_given_up_while_another_is_active(begin: Begin) -> None:
@@ -108,7 +111,9 @@ async def test_d13_reply_given_up_begins_all_the_same(begin: Begin) -> None:
 async def test_d22_busy_server(begin: Begin, refused: str) -> None:
     """With a response that we don't know of: our request is refused, waits, and is sent again."""
     gate, late = Gate(), Gate()
-    script = replies(Reply(outputs=(Say(text=FIRST, gate=gate),), timing=SLOW_START), Reply(outputs=(Say(text=SECOND),)))
+    script = replies(
+        Reply(outputs=(Say(text=FIRST, gate=gate),), timing=SLOW_START), Reply(outputs=(Say(text=SECOND),))
+    )
     faults = Faults(hold("error", late, times=ALWAYS)) if refused != "at once" else Faults()
     async with begin(script, faults=faults) as talk:
         talk.sink.play_all()
@@ -134,9 +139,9 @@ async def test_d22_reply_after_a_function_call_waits(begin: Begin) -> None:
     async with begin(script) as talk:
         talk.sink.play_all()
         first = await talk.ask()
-        call = await talk.tells(ToolCalled)
+        call = await talk.tells(FunctionCalled)
         assert (call.name, call.arguments) == ("weather", '{"city": "Oslo"}')
-        await talk.session.answer(call.call_id, "rain")
+        await talk.session.answer_call(call.call_id, "rain")
         second = await talk.generate_reply()
         await talk.log.wait("conversation.item.create", 2)
         gate.open()
@@ -164,7 +169,7 @@ async def test_d14_call_that_was_cut_off_does_not_run(begin: Begin) -> None:
         await talk.session.quiet()
         (message,) = talk.said()
         assert talk.held() == talk.heard() == [(message.id, 500)]
-    assert not [event for event in talk.events if isinstance(event, ToolCalled)]
+    assert not [event for event in talk.events if isinstance(event, FunctionCalled)]
 
 
 async def test_e11_what_the_user_said_comes_late_and_twice(begin: Begin) -> None:
@@ -211,7 +216,9 @@ async def test_e12_nothing_comes(begin: Begin) -> None:
 
 async def test_e12_it_comes_late_and_leaves_nothing(begin: Begin) -> None:
     """Also if it collides with the next one."""
-    script = replies(Reply(outputs=(Say(text=FIRST),), timing=SLOW_START), Reply(outputs=(Say(text=SECOND),), timing=IMMEDIATE))
+    script = replies(
+        Reply(outputs=(Say(text=FIRST),), timing=SLOW_START), Reply(outputs=(Say(text=SECOND),), timing=IMMEDIATE)
+    )
     async with begin(script, deadlines=Deadlines(start=0.7)) as talk:
         talk.sink.play_all()
         late = await talk.ask()
