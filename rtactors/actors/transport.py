@@ -51,9 +51,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._life = CONNECTION.start("connection")
         self._connecting: anyio.CancelScope | None = None
         self._ready = False
-        self._messages: dict[
-            str, Inbox[mail.MessageMail] | None
-        ] = {}  # None: it has ended, what still comes is dropped
+        self._messages: dict[str, Inbox[mail.MessageMail] | None] = {}  # None: it has ended, what comes is dropped
         self._routes: dict[type, Callable[[Any], None]] = {
             events.AudioDelta: self._to_message,
             events.TextDelta: self._to_message,
