@@ -286,6 +286,9 @@ class Session(AsyncContextManagerMixin):
     def _check(self) -> None:
         if self._failure:
             raise SessionClosed(str(self._failure)) from self._failure
+        self._check_open()
+
+    def _check_open(self) -> None:
         if not self._open:
             raise SessionClosed("the session is not open: use it inside `async with`")
 
@@ -295,8 +298,7 @@ class Session(AsyncContextManagerMixin):
 
     async def _steer(self, message: mail.Steering) -> None:
         """As `_tell`, but also while a session that can't go on plays what it has."""
-        if not self._open:
-            self._check()
+        self._check_open()
         await self._send(message)
 
     async def _send(self, message: mail.ContextMail) -> None:

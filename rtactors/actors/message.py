@@ -11,7 +11,16 @@ import anyio
 
 from rtactors import mail
 from rtactors.actor import ReactiveActor
-from rtactors.events import BYTES_PER_FRAME, AudioDelta, AudioDone, ItemStatus, OutputDone, TextDelta, TextDone
+from rtactors.events import (
+    BYTES_PER_FRAME,
+    AudioDelta,
+    AudioDone,
+    ErrorKind,
+    ItemStatus,
+    OutputDone,
+    TextDelta,
+    TextDone,
+)
 from rtactors.heard_text import heard_text
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import MessageText, Problem
@@ -111,7 +120,9 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             self._ring.response.send(mail.AudioBegan(self.id))
             self._advance()
         if self._generated > self._bounds.message_bytes:
-            self._report(f"has more than {self._bounds.message_bytes} bytes of audio; what comes now is not played")
+            self._report(
+                "other", f"has more than {self._bounds.message_bytes} bytes of audio; what comes now is not played"
+            )
             self._on_audio_over()
 
     def _on_audio_dropped(self, size: int) -> None:
@@ -128,7 +139,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._audio_over = True
         if self._half_frame:
             self._half_frame = b""
-            self._report("ended in the middle of a frame; the odd byte was left out")
+            self._report("malformed", "ended in the middle of a frame; the odd byte was left out")
         self._advance()
 
     def _on_text_over(self) -> None:
@@ -286,5 +297,5 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
     def _ms(self, frames: int) -> int:
         return frames * 1000 // self._rate
 
-    def _report(self, what: str) -> None:
-        self.publish(Problem(kind="other", message=f"message {self.id} {what}", operation=self.id))
+    def _report(self, kind: ErrorKind, what: str) -> None:
+        self.publish(Problem(kind=kind, message=f"message {self.id} {what}", operation=self.id))

@@ -51,9 +51,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._life = CONNECTION.start("connection")
         self._connecting: anyio.CancelScope | None = None
         self._ready = False
-        self._messages: dict[
-            str, Inbox[mail.MessageMail] | None
-        ] = {}  # None: it has ended, what still comes is dropped
+        self._messages: dict[str, Inbox[mail.MessageMail] | None] = {}  # None: it has ended, what comes is dropped
         self._routes: dict[type, Callable[[Any], None]] = {
             events.AudioDelta: self._to_message,
             events.TextDelta: self._to_message,
@@ -148,8 +146,8 @@ class TransportActor(Actor[mail.TransportMail]):
             self._open_message(event)
 
     def _open_message(self, event: OutputStarted) -> Inbox[mail.MessageMail]:
-        for item_id, inbox in self._messages.items():
-            if inbox is not None and inbox.closed:
+        for item_id, open_inbox in self._messages.items():
+            if open_inbox is not None and open_inbox.closed:
                 self._messages[item_id] = None
         inbox: Inbox[mail.MessageMail] = Inbox(f"message {event.item.id}", self._bounds.inbox)
         self._messages[event.item.id] = inbox

@@ -91,8 +91,10 @@ class Outbox:
                 self._put_aside(rule, rule.act, json, tasks)
             case Close(code, reason):
                 await self._socket.close(code, reason)
+                raise SocketClosed(code, reason)  # and nothing after it, nor in the log
             case Cut(at_byte):
                 await self._socket.cut(_encode(json), at_byte)
+                raise SocketClosed(None, "the network broke")
 
     def _put_aside(self, rule: Rule, late: Late, event: Json, tasks: TaskGroup) -> None:
         if rule not in self._late:

@@ -22,7 +22,7 @@ from typing import Any, TypeVar, Unpack
 import anyio
 from anyio.lowlevel import checkpoint
 
-from rtactors.errors import SessionClosed, SinkLost
+from rtactors.errors import RtactorsError, SessionClosed
 from rtactors.history import HistoryItem
 from rtactors.limits import Bounds, Deadlines
 from rtactors.loopback.conversation import BYTES_PER_MS, Snapshot
@@ -38,7 +38,8 @@ from rtactors.session import Session
 from rtactors.session_events import SessionEvent, Transition
 from rtactors.sinks.base import Report, Sink
 from rtactors.testing.ears import Ears
-from rtactors.testing.invariants import Connection, Evidence, check_invariants
+from rtactors.testing.evidence import Connection, Evidence
+from rtactors.testing.invariants import check_invariants
 from rtactors.testing.stepped_sink import SteppedSink
 
 EventT = TypeVar("EventT")
@@ -60,6 +61,8 @@ class Conversation:
         """All that were asked for, here or by the test."""
         self.removed: set[str] = set()
         """Ids of items that the test took out of the history."""
+        self.failure: RtactorsError | None = None
+        """Why the session ended on its own."""
         self.events: list[SessionEvent] = []
         """The session's, as far as `until` has read them; all of them, once it is over."""
         self.virtual = isinstance(server, MemoryServer)
@@ -172,7 +175,15 @@ class Conversation:
 
     def evidence(self, **more: Any) -> Evidence:  # noqa: ANN401 - fields of Evidence
         """What is known of it at this moment; `more` replaces what is given here."""
-        connections = tuple(Connection(items=wire.items, log=tuple(wire.log.records)) for wire in self.server.sessions)
+        last = self.server.sessions[-1:]
+        connections = tuple(
+            Connection(
+                items=wire.items,
+                log=tuple(wire.log.records),
+                open=wire in last and not isinstance(self.failure, SessionClosed),
+            )
+            for wire in self.server.sessions
+        )
         fields: dict[str, Any] = {
             "segments": tuple(self.ears.segments),
             "connections": connections,
@@ -181,19 +192,20 @@ class Conversation:
             "replies": tuple(self.replies),
             "removed": frozenset(self.removed),
             "rate": self.ears.rate,
-            "ms_per_character": MS_PER_CHARACTER,
         }
         return Evidence(**fields | more)
 
 
 @asynccontextmanager
-async def conversation(
+async def conversation(  # noqa: PLR0913 - a conversation has that many sides; all but the script go by name
     script: Script = story,
     *,
     sockets: bool = False,
     sink: Sink | None = None,
     loses: Callable[[Report], bool] = lambda _report: False,
-    slack_frames: int = 0,
+    raises: type[RtactorsError] | None = None,
+    slack_ms: float = 0,
+    ms_per_character: float | None = MS_PER_CHARACTER,
     provider: dict[str, Any] | None = None,
     deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
     bounds: Bounds = Bounds(events=ALL_EVENTS),  # noqa: B008 - immutable
@@ -202,14 +214,15 @@ async def conversation(
     """Begin one with a server that follows `script`, at once if no `timing` is given; `options` are the server's.
 
     `provider` are arguments of `OpenAIRealtime`. `sink` plays (a `SteppedSink` if none is given, so that nothing is
-    heard until the test says so), `loses` are its reports that get lost, `slack_frames` is how coarsely it counts.
-    Raises InvariantBroken at its end, and SessionClosed or SinkLost if the session ended on its own.
+    heard until the test says so), `loses` are its reports that get lost, `slack_ms` is how coarsely it counts;
+    `ms_per_character` is None where a fault makes the sound longer or shorter than the words. A session
+    that ends on its own has to do so with what it `raises`; the block is then left at that point, and `failure` tells it.
+    Raises InvariantBroken at its end.
     """
     before = {task.id for task in anyio.get_running_tasks()}
     options = {"voice": ToneVoice(MS_PER_CHARACTER), "timing": IMMEDIATE, **options}
     device = sink or SteppedSink()
     ears = Ears(device, loses=loses)
-    ended: SessionClosed | SinkLost | None = None
     async with Server(script, **options) if sockets else MemoryServer(script, **options) as server:
         url = server.url if isinstance(server, Server) else "ws://memory/v1"
         session = Session(
@@ -223,29 +236,22 @@ async def conversation(
         try:
             async with session:
                 yield talk
-        except (SessionClosed, SinkLost) as error:
-            ended = error
+        except raises or () as failure:
+            talk.failure = failure
         for wire in server.sessions:
             await wire.closed.wait()
         await talk.over()
-    evidence = talk.evidence(
-        acknowledge=deadlines.acknowledge,
-        round_trip=2.0 if sockets else 0.05,
-        slack_frames=slack_frames,
-        left_over=await _left_over(before),
+    check_invariants(
+        talk.evidence(
+            acknowledge=deadlines.acknowledge,
+            round_trip=2.0 if sockets else 0.05,
+            slack_ms=slack_ms,
+            ms_per_character=ms_per_character,
+            left_over=await _left_over(before),
+        )
     )
-    if isinstance(ended, SessionClosed):
-        evidence = _cut_off(evidence)
-    check_invariants(evidence)
-    if ended:
-        raise ended
-
-
-def _cut_off(evidence: Evidence) -> Evidence:
-    from msgspec.structs import replace
-
-    *others, last = evidence.connections
-    return replace(evidence, connections=(*others, replace(last, open=False)))
+    if raises and talk.failure is None:
+        raise AssertionError(f"the session did not end with {raises.__name__}")
 
 
 async def _left_over(before: set[int]) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ class Segment(Struct, kw_only=True):
     """When it was told to stop."""
     stopped_at: float | None = None
     """When the device said that it was over."""
+    told_frames: int = 0
+    """The last position that the session was told: what it can know."""
     told: bool = False
     """True if the session was told the end, and that it is certain."""
     overlapped: bool = False
@@ -41,6 +43,10 @@ class Segment(Struct, kw_only=True):
     def heard_ms(self, rate: int) -> int:
         """Whole ms, as servers and histories count."""
         return self.frames * 1000 // rate
+
+    def told_ms(self, rate: int) -> int:
+        """The same of what the session was told."""
+        return self.told_frames * 1000 // rate
 
 
 class Ears:
@@ -100,19 +106,20 @@ class Ears:
         await self._sink.run(listen)
 
     def _note(self, report: Report, *, told: bool) -> None:
+        if isinstance(report, Lost) or not (segment := self._find(report.message_id)):
+            return
         match report:
-            case Started(message_id, at):
-                if segment := self._find(message_id):
-                    segment.started_at = at
-            case Progress(message_id, frames) | Starved(message_id, frames) | Paused(message_id, frames):
-                if segment := self._find(message_id):
-                    segment.frames = frames
-            case Finished(message_id, frames, at, confirmed):
-                if segment := self._find(message_id):
-                    segment.frames, segment.stopped_at = frames, at
-                    segment.told = told and confirmed
-            case Resumed() | Lost():
+            case Started(at=at):
+                segment.started_at = at
+            case Progress(frames=frames) | Starved(frames=frames) | Paused(frames=frames) | Finished(frames=frames):
+                segment.frames = frames
+                if told:
+                    segment.told_frames = frames
+            case Resumed():
                 pass
+        if isinstance(report, Finished):
+            segment.stopped_at = report.at
+            segment.told = told and report.confirmed
 
     def _find(self, message_id: str) -> Segment | None:
         return next((segment for segment in reversed(self.segments) if segment.message_id == message_id), None)

@@ -4,7 +4,7 @@
 
 The evidence comes from outside of what is judged: what was heard from the sink itself (`Ears`), what was sent, and what
 is held, from the server's own log and history. From the session come only its answers: the chat history, and the
-stream of what it says it did. `rtactors.testing.conversation` gathers all of it.
+stream of what it says it did. See `rtactors.testing.evidence`.
 
 - I1  the server keeps what was heard of each message, and nothing of what was not heard
 - I2  audio, server and history tell of the same messages, in the same order
@@ -29,63 +29,25 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from rtactors.events import BYTES_PER_FRAME
 from rtactors.history import HistoryItem
 from rtactors.loopback.conversation import Snapshot
-from rtactors.loopback.log import Record
-from rtactors.reply import Reply
 from rtactors.session_events import (
     AgentSaid,
     AgentStartedSpeaking,
     AgentStoppedSpeaking,
     Dropped,
     FunctionCalled,
-    Problem,
-    SessionEvent,
     Transition,
 )
 from rtactors.testing.ears import Segment
-from rtactors.testing.wire_story import Operation, WireMessage, WireStory
+from rtactors.testing.evidence import Evidence, Facts
+from rtactors.testing.wire_story import Operation, WireMessage
 from statecharts.catalog import CHARTS
 from statecharts.chart import IllegalEvent, Life
 from statecharts.message import MESSAGE, ChatMessage
 
-
-class Connection(Struct, frozen=True, kw_only=True):
-    """One connection, as the server saw it."""
-
-    items: tuple[Snapshot, ...]
-    """What it holds at the end."""
-    log: tuple[Record, ...]
-    """Every event, both ways."""
-    open: bool = True
-    """False if it ended before the session could tell the server all it had to tell."""
-
-
-class Evidence(Struct, frozen=True, kw_only=True):
-    """All that is judged."""
-
-    segments: tuple[Segment, ...]
-    """What the sink played, in order (`Ears.segments`)."""
-    connections: tuple[Connection, ...]
-    history: tuple[HistoryItem, ...]
-    """What the app sees (`Session.history`)."""
-    events: tuple[SessionEvent, ...]
-    """All of the session's events."""
-    replies: tuple[Reply, ...] = ()
-    removed: frozenset[str] = frozenset()
-    """Items that the app itself took out of the conversation."""
-    left_over: tuple[str, ...] = ()
-    """Names of what still ran when everything was over."""
-    rate: int = 24_000
-    slack_frames: int = 0
-    """How coarsely the sink counts: one frame of its own, if that is longer than one of audio."""
-    ms_per_character: float | None = None
-    """For a voice that takes the same time for each character; None: where the text should end is not known."""
-    acknowledge: float = 5.0
-    """Seconds after which an operation that was not answered may be sent again (`Deadlines.acknowledge`)."""
-    round_trip: float = 0.1
-    """Seconds within which each side has heard of what the other one sent."""
+MOST = 2
+"""How often an operation is sent: once more if it is not answered, or if the server says how to do it right."""
 
 
 class Violation(Struct, frozen=True):
@@ -102,7 +64,7 @@ class InvariantBroken(AssertionError):
     """What should hold after every conversation does not."""
 
     def __init__(self, violations: Sequence[Violation]) -> None:
-        super().__init__("\n" + "\n".join(map(str, violations)))
+        super().__init__("\n".join(["", *map(str, violations)]))
         self.violations = tuple(violations)
 
 
@@ -118,136 +80,76 @@ def check_invariants(evidence: Evidence) -> None:
         raise InvariantBroken(violations)
 
 
-class Facts:
-    """The evidence, by message."""
-
-    def __init__(self, evidence: Evidence) -> None:
-        self.evidence = evidence
-        self.rate = evidence.rate
-        self.last = evidence.connections[-1]
-        self.stories = [WireStory(connection.log) for connection in evidence.connections]
-        self.story = self.stories[-1]
-        self.messages: dict[str, WireMessage] = {
-            message.id: message for story in self.stories for message in story.messages.values()
-        }
-        """The model's messages in the conversation, as the server sent them."""
-        self.segments = {segment.message_id: segment for segment in evidence.segments}
-        self.history = {item.id: item for item in evidence.history}
-        self.said = {item.id: item for item in evidence.history if _is_said(item)}
-        """Of the history what the model said."""
-        self.held = {item.id: item for item in self.last.items}
-        self.told = {event.operation for event in evidence.events if isinstance(event, Problem) and event.operation}
-        """What the app was told of a problem with."""
-
-    def heard_ms(self, message_id: str) -> int:
-        segment = self.segments.get(message_id)
-        return segment.heard_ms(self.rate) if segment else 0
-
-    def certain(self, message_id: str) -> bool:
-        """Whether the session was told by the sink how much was heard."""
-        segment = self.segments.get(message_id)
-        return segment is None or segment.told
-
-    def sent_ms(self, message_id: str) -> int:
-        return self.ms(len(self.messages[message_id].audio))
-
-    def ms(self, size: int) -> int:
-        return size // BYTES_PER_FRAME * 1000 // self.rate
-
-    @property
-    def slack_ms(self) -> float:
-        return self.evidence.slack_frames * 1000 / self.rate
-
-    def gave_up(self, item_id: str) -> bool:
-        """Whether the server would not let itself be told, and the app knows."""
-        return item_id in self.told and self.story.left_unanswered_or_refused(item_id)
-
-
-def _is_said(item: HistoryItem) -> bool:
-    return item.kind == "message" and item.role == "assistant"
-
-
 # ------------------------------------------------------------------------------------------------- what was heard
 
 
 def server_keeps_what_was_heard(facts: Facts) -> Iterator[str]:
-    if not facts.last.open:
+    if not facts.connection.open:
         return
     for message in facts.story.messages.values():
-        held = facts.held.get(message.id)
-        if facts.gave_up(message.id) or (held is None and message.id in facts.evidence.removed):
-            continue
-        heard_ms = facts.heard_ms(message.id)
-        if message.shown and not message.audio:
+        held, heard_ms = facts.held.get(message.id), facts.heard_ms(message.id)
+        if facts.gave_up(message.id) or message.only_shown:
             continue  # text has no position; I2 knows whether it stands there
         if held is None:
-            if heard_ms > facts.slack_ms and facts.certain(message.id):
+            if facts.differ(heard_ms, 0) and message.id not in facts.evidence.removed:
                 yield f"{heard_ms} ms of {message.id} were heard, but the server does not hold it"
         elif not heard_ms:
             yield f"nothing of {message.id} was heard, but the server holds {held.audio_ms} ms of it"
-        elif held.audio_ms > heard_ms + facts.slack_ms:
-            yield f"the server keeps {held.audio_ms} ms of {message.id}, but only {heard_ms} ms were heard"
-        elif (
-            held.audio_ms < heard_ms - facts.slack_ms and facts.certain(message.id) and not _was_shorter(message, held)
-        ):
-            yield f"{heard_ms} ms of {message.id} were heard, but the server keeps only {held.audio_ms} ms"
+        elif facts.differ(held.audio_ms, heard_ms) and not _was_shorter(message, held, heard_ms):
+            yield f"the server keeps {held.audio_ms} ms of {message.id}, but {heard_ms} ms were heard"
 
 
-def _was_shorter(message: WireMessage, held: Snapshot) -> bool:
-    """The server never held as much as it sent: it says so when it is cut, or it wasn't cut at all."""
-    return not message.truncates or held.audio_ms in message.limits_ms
+def _was_shorter(message: WireMessage, held: Snapshot, heard_ms: int) -> bool:
+    """The server never held as much as it sent: it said so when it was to be cut, or there was nothing to cut."""
+    return held.audio_ms < heard_ms and (not message.truncates or held.audio_ms in message.limits_ms)
 
 
 def all_tell_of_the_same(facts: Facts) -> Iterator[str]:
     for segment in facts.evidence.segments:
-        message = facts.messages.get(segment.message_id)
-        if message is None:
+        if message := facts.messages.get(segment.message_id):
+            yield from _one_tells_of_the_same(facts, segment, message)
+        else:
             yield f"the sink played {segment.message_id}, which the server never sent"
-            continue
-        sent = bytes(message.audio)
-        if not sent.startswith(segment.audio):
-            yield f"what was heard of {message.id} is not the beginning of what the server sent: {_first_difference(sent, segment.audio, facts)}"
-        item = facts.history.get(message.id)
-        if (
-            segment.heard_ms(facts.rate)
-            and facts.certain(message.id)
-            and item is None
-            and message.id not in facts.evidence.removed
-        ):
-            yield f"{segment.heard_ms(facts.rate)} ms of {message.id} were heard, but the history has nothing of it"
-        if item and facts.certain(message.id) and abs(item.heard_ms - segment.heard_ms(facts.rate)) > facts.slack_ms:
-            yield f"the history says that {item.heard_ms} ms of {message.id} were heard; it were {segment.heard_ms(facts.rate)} ms"
-        if item and item.heard_ms > segment.heard_ms(facts.rate) + facts.slack_ms:
-            yield f"the history says that {item.heard_ms} ms of {message.id} were heard, and it were fewer: {segment.heard_ms(facts.rate)} ms"
-        if item and item.confirmed != facts.certain(message.id):
-            word = "confirmed" if item.confirmed else "not confirmed"
-            yield f"the history calls the position of {message.id} {word}; from the sink the session knew otherwise"
     for item in facts.said.values():
         message = facts.messages.get(item.id)
-        if message is not None and not facts.heard_ms(item.id) and not message.shown:
+        if message is not None and not facts.heard_ms(item.id) and not message.only_shown:
             yield f"nothing of {item.id} was heard, but it stands in the history"
-    if facts.last.open:
+    if facts.connection.open:
         yield from _server_and_history(facts)
 
 
-def _first_difference(sent: bytes, heard: bytes, facts: Facts) -> str:
-    same = next((index for index, (one, other) in enumerate(zip(sent, heard, strict=False)) if one != other), len(sent))
-    return f"they differ from {facts.ms(same)} ms on (sent {facts.ms(len(sent))} ms, heard {facts.ms(len(heard))} ms)"
+def _one_tells_of_the_same(facts: Facts, segment: Segment, message: WireMessage) -> Iterator[str]:
+    sent, heard = bytes(message.audio), segment.audio
+    if not sent.startswith(heard):
+        same = next(
+            (index for index, (one, other) in enumerate(zip(sent, heard, strict=False)) if one != other), len(sent)
+        )
+        yield f"what was heard of {message.id} is not what the server sent, from {facts.ms(same)} ms on"
+    item, heard_ms = facts.history.get(message.id), facts.heard_ms(message.id)
+    if item is None:
+        if facts.differ(heard_ms, 0) and message.id not in facts.evidence.removed:
+            yield f"{heard_ms} ms of {message.id} were heard, but the history has nothing of it"
+        return
+    if facts.differ(item.heard_ms, heard_ms):
+        yield f"the history has {item.heard_ms} ms of {message.id}, but {heard_ms} ms were heard"
+    if item.confirmed != segment.told:
+        confirmed, told = ("" if yes else "not " for yes in (item.confirmed, segment.told))
+        yield f"the history calls the position of {message.id} {confirmed}confirmed; the sink had {told}confirmed it"
 
 
 def _server_and_history(facts: Facts) -> Iterator[str]:
     excused = {item_id for item_id in {*facts.held, *facts.history} if facts.gave_up(item_id)}
-    held = [item.id for item in facts.last.items if item.id not in excused]
-    ours = [item.id for item in facts.evidence.history if item.id not in excused]
-    for item_id in held:
+    theirs = [item_id for item_id in facts.held if item_id not in excused]
+    ours = [item_id for item_id in facts.history if item_id not in excused]
+    for item_id in theirs:
         if item_id not in facts.history:
             yield f"the server holds {item_id}, which is not in the history"
     for item_id in ours:
         if item_id not in facts.held:
             yield f"{item_id} stands in the history, but the server does not hold it"
-    both = [item_id for item_id in ours if item_id in facts.held]
-    if both != [item_id for item_id in held if item_id in facts.history]:
-        yield f"the server has them in another order than the history: {', '.join(held)}; ours: {', '.join(ours)}"
+    both = {*theirs} & {*ours}
+    if [item_id for item_id in theirs if item_id in both] != [item_id for item_id in ours if item_id in both]:
+        yield f"the server has the order {', '.join(theirs)}, the history {', '.join(ours)}"
 
 
 def each_message_ends_once(facts: Facts) -> Iterator[str]:
@@ -260,41 +162,37 @@ def each_message_ends_once(facts: Facts) -> Iterator[str]:
             chats.setdefault(event.id, []).extend(e for e in event.effects if isinstance(e, ChatMessage))
     for message in facts.messages.values():
         ended = ends.get(message.id, [])
-        if not ended and not facts.last.open and message.id not in facts.segments:
+        if not ended and not facts.connection.open and message.id not in facts.segments:
             continue  # it was lost with the network
-        if len(ended) != 1:
+        if len(ended) == 1:
+            yield from _its_end(facts, message, ended[0], len(chats.get(message.id, [])))
+        else:
             yield f"{message.id} ended {len(ended)} times ({', '.join(ended) or 'never'}), not once"
-            continue
-        yield from _its_end(facts, message, ended[0], chats.get(message.id, []))
-    said = [event.message.id for event in facts.evidence.events if isinstance(event, AgentSaid)]
-    played = [segment.message_id for segment in facts.evidence.segments]
-    in_both = [message_id for message_id in said if message_id in played]
-    if in_both != [message_id for message_id in played if message_id in said]:
-        yield f"chat messages came in the order {', '.join(in_both)}, but were heard in the order {', '.join(played)}"
+    told = [event.message.id for event in facts.evidence.events if isinstance(event, AgentSaid)]
+    both = facts.segments.keys() & {*told}
+    if [each for each in told if each in both] != [each for each in facts.segments if each in both]:
+        yield f"chat messages came in the order {', '.join(told)}, but were heard in the order {', '.join(facts.segments)}"
 
 
-def _its_end(facts: Facts, message: WireMessage, end: str, chats: list[ChatMessage]) -> Iterator[str]:
+def _its_end(facts: Facts, message: WireMessage, end: str, chats: int) -> Iterator[str]:
     expected = 0 if end == "skipped" else 1
-    if len(chats) != expected:
-        yield f"{message.id} is {end} and gave {len(chats)} chat messages, not {expected}"
+    if chats != expected:
+        yield f"{message.id} is {end} and gave {chats} chat messages, not {expected}"
     item = facts.said.get(message.id)
     if (item is None) != (end == "skipped") and message.id not in facts.evidence.removed:
         yield f"{message.id} is {end}, and {'not in' if item is None else 'in'} the history"
     if item and item.interrupted != (end == "partial"):
         yield f"{message.id} is {end}, but the history says interrupted={item.interrupted}"
-    segment = facts.segments.get(message.id)
-    if segment is None or not segment.told:
-        if end == "full" and not message.shown:
-            yield f"{message.id} counts as full, but the sink never said so"
+    if message.only_shown:
         return
-    heard_ms, sent_ms = segment.heard_ms(facts.rate), facts.sent_ms(message.id)
-    everything = segment.frames * BYTES_PER_FRAME >= len(message.audio) - len(message.audio) % BYTES_PER_FRAME
-    if end == "skipped" and heard_ms > facts.slack_ms:
+    segment, heard_ms = facts.segments.get(message.id), facts.heard_ms(message.id)
+    everything = 0 < message.frames <= facts.heard_frames(message.id)
+    if end == "skipped" and facts.differ(heard_ms, 0):
         yield f"{message.id} counts as skipped, but {heard_ms} ms of it were heard"
-    elif end == "full" and not everything and facts.last.open:
-        yield f"{message.id} counts as full, but only {heard_ms} of {sent_ms} ms were heard"
-    elif end == "partial" and everything and segment.cleared_at is None:
-        yield f"{message.id} counts as partial, but all of its {sent_ms} ms were heard and nobody stopped it"
+    elif end == "full" and not everything and facts.connection.open:
+        yield f"{message.id} counts as full, but {heard_ms} of {facts.ms(len(message.audio))} ms were heard"
+    elif end == "partial" and everything and segment and segment.told and segment.cleared_at is None:
+        yield f"{message.id} counts as partial, but all of it was heard and nobody stopped it"
 
 
 def one_message_at_a_time(facts: Facts) -> Iterator[str]:
@@ -306,22 +204,20 @@ def one_message_at_a_time(facts: Facts) -> Iterator[str]:
             yield f"{after.message_id} started at {after.started_at:.3f} s, before {before.message_id} had stopped"
     started = [event.response_id for event in facts.evidence.events if isinstance(event, AgentStartedSpeaking)]
     stopped = [event.response_id for event in facts.evidence.events if isinstance(event, AgentStoppedSpeaking)]
-    speaking = {
-        facts.messages[segment.message_id].response_id
-        for segment in facts.evidence.segments
-        if segment.started_at is not None and segment.told and segment.message_id in facts.messages
-    }
-    for response_id in sorted({*started, *stopped, *speaking}):
+    heard = {facts.messages[each.message_id].response_id for each in facts.segments.values() if _was_heard(facts, each)}
+    for response_id in sorted({*started, *stopped, *heard}):
         begun, ended = started.count(response_id), stopped.count(response_id)
         if begun != 1 or ended != 1:
             yield f"response {response_id} started speaking {begun} times and stopped {ended} times, not once"
     for item in facts.said.values():
         segment = facts.segments.get(item.id)
         if segment and segment.told and (item.started_at, item.stopped_at) != (segment.started_at, segment.stopped_at):
-            yield (
-                f"the history says that {item.id} was heard from {item.started_at} to {item.stopped_at} s; "
-                f"the sink says from {segment.started_at} to {segment.stopped_at} s"
-            )
+            ours, theirs = f"{item.started_at} to {item.stopped_at}", f"{segment.started_at} to {segment.stopped_at}"
+            yield f"the history says that {item.id} was heard from {ours} s, the sink says from {theirs} s"
+
+
+def _was_heard(facts: Facts, segment: Segment) -> bool:
+    return segment.message_id in facts.messages and segment.told and segment.started_at is not None
 
 
 # --------------------------------------------------------------------------------------------- what the server was told
@@ -334,48 +230,35 @@ def cuts_are_sound(facts: Facts) -> Iterator[str]:
         for operation in story.truncates:
             if operation.item_id not in story.messages:
                 yield f"{operation.item_id} was cut, though it is no message of the model"
-    if not facts.last.open:
+    if not facts.connection.open:
         return
     for message in facts.story.messages.values():
-        heard_ms, needed = facts.heard_ms(message.id), facts.sent_ms(message.id)
-        if (
-            facts.slack_ms < heard_ms < needed - facts.slack_ms
-            and facts.certain(message.id)
-            and not message.truncates
-            and message.id not in facts.evidence.removed
-            and message.added_at is not None
-        ):
-            yield f"{message.id} was not cut, though only {heard_ms} of {needed} ms were heard"
+        heard_ms, sent_ms = facts.heard_ms(message.id), facts.ms(len(message.audio))
+        whole = not facts.differ(heard_ms, 0) or not facts.differ(heard_ms, sent_ms) or message.added_at is None
+        if not whole and not message.truncates and message.id not in facts.evidence.removed:
+            yield f"{message.id} was not cut, though {heard_ms} of {sent_ms} ms were heard"
 
 
 def _cuts_of(facts: Facts, message: WireMessage) -> Iterator[str]:
     heard_ms = facts.heard_ms(message.id)
     for number, cut in enumerate(message.truncates):
         where = f"the cut of {message.id} at {cut.audio_end_ms} ms"
-        retried = number > 0 and message.truncates[number - 1].limit_ms == cut.audio_end_ms
+        corrected = number > 0 and message.truncates[number - 1].limit_ms == cut.audio_end_ms
         if cut.audio_end_ms <= 0:
             yield f"{where}: servers refuse a cut at 0"
         if cut.audio_end_ms > facts.ms(cut.generated):
             yield f"{where} is beyond the {facts.ms(cut.generated)} ms that had been generated"
         if not cut.known:
             yield f"{where} was sent while the server did not hold it, as far as we could know"
-        if not retried and (
-            cut.audio_end_ms > heard_ms + facts.slack_ms
-            or (facts.certain(message.id) and cut.audio_end_ms < heard_ms - facts.slack_ms)
-        ):
+        if not corrected and facts.differ(cut.audio_end_ms, heard_ms):
             yield f"{where} is not where it was stopped: {heard_ms} ms were heard"
-    if message.truncates and len(message.audio) - len(message.audio) % BYTES_PER_FRAME <= _heard_bytes(facts, message):
+    if message.truncates and message.frames <= facts.heard_frames(message.id):
         yield f"{message.id} was cut, though all of it was heard"
     for before, after in pairwise(message.truncates):
         if before.limit_ms != after.audio_end_ms:
             yield from _not_twice(facts, before, after, "cut")
-    if len(message.truncates) > 2:
+    if len(message.truncates) > MOST:
         yield f"{message.id} was cut {len(message.truncates)} times"
-
-
-def _heard_bytes(facts: Facts, message: WireMessage) -> int:
-    segment = facts.segments.get(message.id)
-    return segment.frames * BYTES_PER_FRAME if segment else 0
 
 
 def _not_twice(facts: Facts, before: Operation, after: Operation, what: str) -> Iterator[str]:
@@ -395,7 +278,7 @@ def deletes_are_sound(facts: Facts) -> Iterator[str]:
                     yield f"{item_id} was deleted before the server had announced it"
             for before, after in pairwise(deletes):
                 yield from _not_twice(facts, before, after, "deleted")
-            if len(deletes) > 2:
+            if len(deletes) > MOST:
                 yield f"{item_id} was deleted {len(deletes)} times"
         for create in story.creates:
             if create.while_deleting:
@@ -415,7 +298,7 @@ def no_reply_is_lost(facts: Facts) -> Iterator[str]:
     answered = {value for response in facts.story.responses.values() for value in response.metadata}
     failed = [reply for reply in facts.evidence.replies if reply.failure is not None]
     unanswered = sorted(facts.story.requests - answered - facts.story.refused)
-    if facts.last.open and len(unanswered) > len(failed):
+    if facts.connection.open and len(unanswered) > len(failed):
         yield f"nothing came of the request {', '.join(unanswered)}, and nobody was told"
 
 
@@ -427,25 +310,27 @@ def calls_run_once(facts: Facts) -> Iterator[str]:
             yield f"function call {call_id} was run {calls.count(call_id)} times"
         if not any(story.begun_calls.get(call_id) for story in facts.stories):
             yield f"function call {call_id} was run, but it was never completed"
+    held = {item.call_id for item in facts.connection.items}
     for call_id, whole in complete.items():
-        if whole and call_id not in calls and facts.last.open:
+        # Of a request that was given up nothing is wanted: its calls are deleted.
+        if whole and call_id not in calls and call_id in held and facts.connection.open:
             yield f"function call {call_id} was completed, but not run"
     answered = [item.call_id for item in facts.evidence.history if item.kind == "function_call_output"]
     sent = [create.call_id for story in facts.stories for create in story.creates if create.call_id]
     for call_id in sorted({*answered, *sent}):
         times = sent.count(call_id)
-        if len(facts.stories) == 1 and times != 1 and (facts.last.open or times):
+        if len(facts.stories) == 1 and times != 1 and (facts.connection.open or times):
             yield f"the output of function call {call_id} was sent {times} times, not once"
         if call_id not in calls:
             yield f"an output of function call {call_id} was sent, but it was never run"
 
 
 def the_next_server_knows_what_was_heard(facts: Facts) -> Iterator[str]:
-    if len(facts.stories) == 1 or not facts.last.open:
+    if len(facts.stories) == 1 or not facts.connection.open:
         return
     theirs = [
         (item.type, item.role, item.call_id, item.text if not item.frames else f"{item.audio_ms} ms")
-        for item in facts.last.items
+        for item in facts.connection.items
     ]
     ours = [
         (item.kind, item.role, item.call_id, f"{item.heard_ms} ms" if _spoken_here(facts, item) else item.heard_text)
@@ -494,13 +379,13 @@ def _text_of(facts: Facts, message: WireMessage, item: HistoryItem) -> Iterator[
     segment = facts.segments[item.id]
     stopped_at = segment.stopped_at if segment.cleared_at is not None else None
     known = message.text if stopped_at is None else message.text_until(stopped_at + facts.evidence.round_trip)
-    position = int(facts.heard_ms(item.id) / facts.evidence.ms_per_character)
+    position = int(item.heard_ms / facts.evidence.ms_per_character)
     expected = len(known[:position].split()) if position < len(known) else len(known.split())
     heard = len(item.heard_text.split())
     tolerance = 1 if message.completed_by(stopped_at) else 1 + expected // 10
     if abs(heard - expected) > tolerance:
         yield (
-            f"the heard text of {item.id} has {heard} words, but {facts.heard_ms(item.id)} ms of audio "
+            f"the heard text of {item.id} has {heard} words, but {item.heard_ms} ms of audio "
             f"are {expected} words: {item.heard_text!r}"
         )
 

@@ -10,7 +10,12 @@ from rtactors.sinks.segment import Segment, SegmentSink
 
 
 class SteppedSink(SegmentSink):
-    """Plays nothing by itself: `play` says how much, `play_all` lifts the limit. Each step is confirmed to the frame."""
+    """Plays nothing by itself: `play` says how much, `play_all` lifts the limit. Each step is confirmed to the frame.
+
+    `tail_ms` is how much it has taken already when it is told to stop, and plays all the same.
+    """
+
+    tail_ms = 0
 
     def __init__(self, rate: int = 24_000) -> None:
         super().__init__(rate, progress_ms=1)
@@ -59,6 +64,10 @@ class SteppedSink(SegmentSink):
             self._allow(self._allowed - step)
 
     def _halt(self, segment: Segment) -> int:
+        tail = min(self.tail_ms * self.rate // 1000, segment.written - segment.heard)
+        if tail:
+            now = anyio.current_time()
+            self._advance(segment, segment.heard + tail, now, now)
         return segment.heard
 
     def _look(self) -> None: ...

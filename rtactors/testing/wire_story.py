@@ -62,6 +62,11 @@ class WireMessage(Struct, kw_only=True):
         return len(self.audio) // BYTES_PER_FRAME
 
     @property
+    def only_shown(self) -> bool:
+        """True if it is text, and nothing of it sounds."""
+        return self.shown and not self.audio
+
+    @property
     def limits_ms(self) -> set[int]:
         """Lengths that the server named when it refused a cut."""
         return {cut.limit_ms for cut in self.truncates if cut.limit_ms is not None}
@@ -137,7 +142,7 @@ class WireStory:
             in_full = response is not None and response.status == "completed" and not response.out_of_band
             self.calls[call_id] = self.begun_calls[call_id] and in_full
 
-    def left_unanswered_or_refused(self, item_id: str) -> bool:
+    def was_not_told(self, item_id: str) -> bool:
         """Whether the last thing that was asked for about an item did not come to be."""
         about = [operation for operation in self._operations.values() if operation.item_id == item_id]
         return bool(about) and (about[-1].refused or about[-1].answered_at is None)

@@ -154,7 +154,6 @@ def _response_done(response: wire.Response) -> Sequence[ProviderEvent]:
     error = details.error or wire.StatusError()
     status = response.status or details.type or "completed"
     known = _RESPONSE_STATUSES.get(status)
-    request_id = asked_for(response).operation_id
     done = ResponseDone(
         response.id,
         known or "failed",

@@ -1,0 +1,91 @@
+"""What the invariants judge by: gathered outside of the session, and looked at message by message."""
+
+from msgspec import Struct
+
+from rtactors.events import BYTES_PER_FRAME
+from rtactors.history import HistoryItem
+from rtactors.loopback.conversation import Snapshot
+from rtactors.loopback.log import Record
+from rtactors.reply import Reply
+from rtactors.session_events import Problem, SessionEvent
+from rtactors.testing.ears import Segment
+from rtactors.testing.wire_story import WireMessage, WireStory
+
+
+class Connection(Struct, frozen=True, kw_only=True):
+    """One connection, as the server saw it."""
+
+    items: tuple[Snapshot, ...]
+    """What it holds at the end."""
+    log: tuple[Record, ...]
+    """Every event, both ways."""
+    open: bool = True
+    """False if it ended before the session could tell the server all it had to tell."""
+
+
+class Evidence(Struct, frozen=True, kw_only=True):
+    """All that is judged. `rtactors.testing.conversation` gathers it."""
+
+    segments: tuple[Segment, ...]
+    """What the sink played, in order (`Ears.segments`)."""
+    connections: tuple[Connection, ...]
+    history: tuple[HistoryItem, ...]
+    """What the app sees (`Session.history`)."""
+    events: tuple[SessionEvent, ...]
+    """All of the session's events."""
+    replies: tuple[Reply, ...] = ()
+    """All that were asked for."""
+    removed: frozenset[str] = frozenset()
+    """Items that the app itself took out of the conversation."""
+    left_over: tuple[str, ...] = ()
+    """Names of what still ran when everything was over."""
+    rate: int = 24_000
+    """Of the sink, in Hz."""
+    slack_ms: float = 0
+    """How coarsely the sink counts: one frame of its own, if that is longer than a ms."""
+    ms_per_character: float | None = None
+    """For a voice that takes the same time for each character; None: where the text should end is not known."""
+    acknowledge: float = 5.0
+    """Seconds after which an operation that was not answered may be sent again (`Deadlines.acknowledge`)."""
+    round_trip: float = 0.1
+    """Seconds within which each side has heard of what the other one sent."""
+
+
+class Facts:
+    """The evidence, looked up."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self.connection = evidence.connections[-1]
+        """The last one; `story` is of this one, too."""
+        self.stories = [WireStory(connection.log) for connection in evidence.connections]
+        self.story = self.stories[-1]
+        self.messages: dict[str, WireMessage] = {
+            message.id: message for story in self.stories for message in story.messages.values()
+        }
+        """The model's messages in the conversation, as the servers sent them."""
+        self.segments = {segment.message_id: segment for segment in evidence.segments}
+        self.history = {item.id: item for item in evidence.history}
+        self.said = {item.id: item for item in evidence.history if item.kind == "message" and item.role == "assistant"}
+        """Of the history what the model said."""
+        self.held = {item.id: item for item in self.connection.items}
+        self._problems = {event.operation for event in evidence.events if isinstance(event, Problem)}
+
+    def heard_frames(self, message_id: str) -> int:
+        """What the session can know to have been heard: less than what was, if the sink did not tell."""
+        segment = self.segments.get(message_id)
+        return segment.told_frames if segment else 0
+
+    def heard_ms(self, message_id: str) -> int:
+        return self.heard_frames(message_id) * 1000 // self.evidence.rate
+
+    def ms(self, size: int) -> int:
+        """How long so many bytes of audio sound."""
+        return size // BYTES_PER_FRAME * 1000 // self.evidence.rate
+
+    def differ(self, one_ms: float, other_ms: float) -> bool:
+        return abs(one_ms - other_ms) > self.evidence.slack_ms
+
+    def gave_up(self, item_id: str) -> bool:
+        """Whether the server would not let itself be told, and the app knows."""
+        return item_id in self._problems and self.story.was_not_told(item_id)
