@@ -40,8 +40,9 @@ format: $(DEV) ## format, and fix what can be fixed by itself
 bench: $(DEV) ## measure, and keep the evidence in benchmarks/results
 	$(BIN)/python benchmarks/audio_event.py --json benchmarks/results/audio_event.json $(ARGS)
 
-docs: $(DEV) ## draw the pictures in docs again, from the charts themselves
+docs: $(DEV) ## write again what is generated in docs: the charts, the demo's schema
 	$(BIN)/python -m statecharts.drawing docs $(ARGS)
+	$(BIN)/python -m rtactors.cli.report > docs/demo-report.schema.json
 
 # Without ARGS=--upgrade, versions that still fit stay as they are.
 lock: pyproject.toml ## write the locks again (ARGS=--upgrade for the newest versions)

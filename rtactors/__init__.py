@@ -9,9 +9,9 @@ from rtactors.errors import (
     SinkLost,
 )
 from rtactors.history import HistoryItem
+from rtactors.limits import Bounds, Deadlines
 from rtactors.reply import Reply
 from rtactors.session import Session
-from rtactors.timing import Bounds, Deadlines
 
 __version__ = "0.1.0"
 
@@ -29,5 +29,3 @@ __all__ = [
     "SinkLost",
     "__version__",
 ]
-
-__version__ = "0.1.0"

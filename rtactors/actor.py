@@ -12,7 +12,7 @@ from typing import Generic, TypeAlias, TypeVar
 import anyio
 
 from rtactors.channels import Inbox
-from rtactors.clock import Clock
+from rtactors.reminders import Reminder, Reminders
 from rtactors.session_events import Problem, SessionEvent, Transition
 from statecharts.chart import Chart, IllegalEvent, Life
 
@@ -65,17 +65,17 @@ class Actor(Generic[T]):
 class ReactiveActor(Actor[T]):
     """Handles what comes into its inbox, one message after the other; sets itself deadlines with `remind`."""
 
-    def __init__(self, inbox: Inbox[T], publish: Publish, clock: Clock) -> None:
+    def __init__(self, inbox: Inbox[T], publish: Publish, reminders: Reminders) -> None:
         super().__init__(inbox, publish)
-        self._clock = clock
+        self._reminders = reminders
 
     @abstractmethod
     def handle(self, message: T) -> None:
         """React to one message."""
 
-    def remind(self, seconds: float, message: T) -> None:
-        """Handle `message` in `seconds`, unless the actor has ended; what has become pointless is for it to ignore."""
-        self._clock.remind(self.inbox, seconds, message)
+    def remind(self, seconds: float, message: T) -> Reminder:
+        """Handle `message` in `seconds`, unless the actor has ended or has cancelled it by then."""
+        return self._reminders.add(self.inbox, seconds, message)
 
     async def run(self) -> None:
         try:

@@ -49,7 +49,7 @@ class Inbox(Generic[T]):
 
     async def receive(self) -> T:
         """The next message. Waits, and so lets others run, only if there is none."""
-        while not self._urgent and not self._sent:
+        while self.empty:
             self._news = anyio.Event()
             await self._news.wait()
         if self._urgent:
@@ -58,6 +58,10 @@ class Inbox(Generic[T]):
             self._room.set()
             self._room = None
         return self._sent.popleft()
+
+    @property
+    def empty(self) -> bool:
+        return not self._urgent and not self._sent
 
     def close(self) -> None:
         self.closed = True

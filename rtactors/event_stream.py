@@ -8,7 +8,7 @@ from rtactors.session_events import Dropped, SessionEvent
 
 
 class EventStream:
-    """An async iterator over the events since it was made; ends when the session does.
+    """An async iterator over the events since it was made; ends when the session does, or with `close`.
 
     At most `capacity` events wait for the reader. When more come, the oldest are left out and counted by a `Dropped`.
     """
@@ -26,7 +26,8 @@ class EventStream:
         while not self._waiting:
             if self._closed:
                 raise StopAsyncIteration
-            self._news = anyio.Event()
+            if self._news.is_set():
+                self._news = anyio.Event()
             await self._news.wait()
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
@@ -34,6 +35,8 @@ class EventStream:
         return self._waiting.popleft()
 
     def push(self, event: SessionEvent) -> None:
+        if self._closed:
+            return
         if len(self._waiting) == self._waiting.maxlen:
             self._dropped += 1
         self._waiting.append(event)

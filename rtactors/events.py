@@ -1,4 +1,4 @@
-"""What the rooms say to one another: provider events (from a server) and commands (to a server).
+"""What we and a provider tell one another: provider events (from a server) and commands (to a server).
 
 These words are neutral: an adapter translates its provider's wire events into them and its commands out of them.
 Audio is always mono PCM16 little-endian; a *frame* is one sample (2 bytes). Nothing here does anything.
@@ -66,6 +66,10 @@ class InputCommitted(Struct, frozen=True, tag=True, gc=False):
 
     item_id: str
     previous_item_id: str | None = None
+
+
+class InputCleared(Struct, frozen=True, tag=True, gc=False):
+    """What was sent of the user's audio, and not made an item of, was thrown away."""
 
 
 class InputTranscript(Struct, frozen=True, tag=True, gc=False):
@@ -211,6 +215,7 @@ ProviderEvent: TypeAlias = (
     | SpeechStarted
     | SpeechStopped
     | InputCommitted
+    | InputCleared
     | InputTranscript
     | InputTranscriptFailed
     | ResponseStarted

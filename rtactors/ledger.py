@@ -5,7 +5,6 @@ server's order, in a linked list, so that placing one costs the same in a conver
 """
 
 from collections.abc import Iterator
-from typing import Literal, TypeAlias
 
 from rtactors.events import Item
 from rtactors.heard_text import heard_text
@@ -14,7 +13,23 @@ from statecharts.chart import Life
 from statecharts.item import ITEM
 from statecharts.message import ChatMessage
 
-Wanted: TypeAlias = Literal["whole", "part", "nothing"]
+_HELD = ITEM.group("creating", "present", "truncating", "truncated", "unconfirmed")
+"""The states of an item which the server holds, once what is on its way has arrived."""
+
+
+def item_of(said: HistoryItem, id: str) -> Item:
+    """What a server is to hold of something that was said elsewhere: of the model's messages what was heard."""
+    return Item(
+        id=id,
+        kind=said.kind,
+        role=said.role,
+        text=said.heard_text,
+        phase=said.phase,
+        name=said.name,
+        call_id=said.call_id,
+        arguments=said.arguments,
+        output=said.output,
+    )
 
 
 class Entry:
@@ -23,13 +38,13 @@ class Entry:
     __slots__ = (
         "generated_ms",
         "item",
+        "keep_ms",
         "life",
         "next",
         "operation",
         "previous",
         "response_id",
         "spoken",
-        "wanted",
     )
 
     def __init__(self, item: Item) -> None:
@@ -39,8 +54,8 @@ class Entry:
         self.generated_ms = 0
         self.spoken: ChatMessage | None = None
         """How it was heard; None for what is not spoken, and for what is still pending or playing."""
-        self.wanted: Wanted = "whole"
-        """What the server is to hold of it."""
+        self.keep_ms: int | None = None
+        """How much of it the server is to hold: all (None), so much of its audio, or nothing of it (0)."""
         self.operation: str | None = None
         """The id of what was last sent for it."""
         self.previous: Entry | None = None
@@ -48,13 +63,13 @@ class Entry:
 
     @property
     def on_server(self) -> bool:
-        """Whether the server holds it, once what is on its way has arrived."""
-        return self.life.state in {"creating", "present", "truncating", "truncated", "unconfirmed"}
+        """Whether the server holds it, as far as we know."""
+        return self.life.state in _HELD
 
     @property
     def in_history(self) -> bool:
         """Whether it was said: an assistant's message only when it was heard, all else unless it was removed."""
-        if self.wanted == "nothing":
+        if self.keep_ms == 0:
             return False
         if self.item.kind == "message" and self.item.role == "assistant":
             written = self.response_id is None and self.item.status == "completed"

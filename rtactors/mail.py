@@ -10,8 +10,10 @@ from typing import TypeAlias
 import anyio
 from msgspec import Struct
 
-from rtactors import events, history, reply
+from rtactors import events
 from rtactors.channels import Inbox
+from rtactors.history import HistoryItem
+from rtactors.reply import ReplyRecord
 from rtactors.sinks import base as sinks
 from statecharts.message import ChatMessage, Delete, Truncate
 
@@ -31,7 +33,7 @@ TransportMail: TypeAlias = events.Command | Configure | CloseConnection
 # ------------------------------------------------------------------------------------------------ to the response actor
 
 
-class Announced(Struct, frozen=True):
+class MessageOpened(Struct, frozen=True):
     """A response announced a message; its audio and text already go into `inbox`."""
 
     event: events.OutputStarted
@@ -39,22 +41,24 @@ class Announced(Struct, frozen=True):
 
 
 class RequestReply(Struct, frozen=True):
-    """Somebody wants the model to answer; `reply` is their handle."""
+    """Somebody wants the model to answer; `reply` is what they see of it."""
 
-    reply: reply.Reply
+    reply: ReplyRecord
     instructions: str | None = None
 
 
 class StopReply(Struct, frozen=True):
     """They don't want this one any more: give it up if it has not started, interrupt it if it has."""
 
-    request_id: str
+    reply_id: str
 
 
 class InterruptAll(Struct, frozen=True):
-    """Stop what is being said or about to be. Requests that wait for their turn keep it, unless `requests_too`."""
+    """Stop what is being said or about to be. Requests that wait for their turn keep it."""
 
-    requests_too: bool = False
+
+class FallSilent(Struct, frozen=True):
+    """Stop everything, also what is asked for or begins from now on: the session ends."""
 
 
 class SetPaused(Struct, frozen=True):
@@ -86,24 +90,33 @@ class MessageEnded(Struct, frozen=True):
     message_id: str
 
 
+class MessageOver(Struct, frozen=True):
+    """A message has ended, and the server makes no more of it."""
+
+    message_id: str
+
+
 class ConnectionEnded(Struct, frozen=True):
     """Nothing more will come from the server."""
 
     reason: str
 
 
-class Quiesce(Struct, frozen=True):
-    """Set `quiet` once nothing is under way here."""
+class WhenSilent(Struct, frozen=True):
+    """Pass `quiet` on to the context actor once nothing is being generated or heard."""
 
     quiet: anyio.Event
 
 
-class ResponseDeadline(Struct, frozen=True):
-    """A response is still in `state`, and nothing happened to it since its `step`th step."""
+Steering: TypeAlias = RequestReply | StopReply | InterruptAll | FallSilent | SetPaused | WhenSilent
+"""What an app tells the response actor. It goes by the context actor, so that it stays in order with what the app does
+to the conversation."""
 
-    key: str
-    state: str
-    step: int
+
+class ResponseDeadline(Struct, frozen=True):
+    """A response should have moved on by now, for the `attempt`th time in this state."""
+
+    life_id: str
     attempt: int
 
 
@@ -112,29 +125,26 @@ class SlotDeadline(Struct, frozen=True):
 
 
 class SpeechOver(Struct, frozen=True):
-    """The user's `turn`th turn counts as over, and a server that replies by itself has had its time to."""
-
-    turn: int
+    """The user's turn counts as over, and a server that replies by itself has had its time to."""
 
 
 ResponseMail: TypeAlias = (
-    Announced
+    MessageOpened
     | events.ResponseStarted
     | events.OutputDone
     | events.ResponseDone
     | events.SpeechStarted
     | events.SpeechStopped
     | events.ProviderError
-    | RequestReply
-    | StopReply
-    | InterruptAll
-    | SetPaused
+    | events.InputCommitted
+    | events.InputCleared
+    | Steering
     | AudioBegan
     | MessagePlaying
     | MessageStalled
     | MessageEnded
+    | MessageOver
     | ConnectionEnded
-    | Quiesce
     | ResponseDeadline
     | SlotDeadline
     | SpeechOver
@@ -161,7 +171,7 @@ class GenerationEnded(Struct, frozen=True):
     status: events.ResponseStatus
 
 
-class SegmentOpened(Struct, frozen=True):
+class SegmentBegun(Struct, frozen=True):
     """The sink took the message: `write` queues PCM16 of whole frames."""
 
     write: Callable[[bytes], None]
@@ -172,7 +182,7 @@ class SegmentStarted(Struct, frozen=True):
 
 
 class SegmentPaused(Struct, frozen=True):
-    frames: int
+    pass
 
 
 class SegmentResumed(Struct, frozen=True):
@@ -183,7 +193,9 @@ class SegmentStarved(Struct, frozen=True):
     """All that was written has been heard."""
 
 
-class SegmentEnded(Struct, frozen=True):
+class SegmentFinished(Struct, frozen=True):
+    """`frames` of the message were heard, and it is over."""
+
     frames: int
     at: float
     confirmed: bool
@@ -210,12 +222,12 @@ MessageMail: TypeAlias = (
     | SetPaused
     | SuccessorBegan
     | GenerationEnded
-    | SegmentOpened
+    | SegmentBegun
     | SegmentStarted
     | SegmentPaused
     | SegmentResumed
     | SegmentStarved
-    | SegmentEnded
+    | SegmentFinished
     | MessageDeadline
     | TextDeadline
 )
@@ -245,20 +257,32 @@ class ResumeSegment(Struct, frozen=True):
 
 
 class SinkDeadline(Struct, frozen=True):
-    """The sink should have told the end of this segment by now, unless it was given orders after the `order`th."""
+    """The sink should have finished this segment by now."""
 
     message_id: str
-    order: int
 
 
-SinkMail: TypeAlias = (
-    BeginSegment | FinishSegment | ClearSegment | PauseSegment | ResumeSegment | SinkDeadline | sinks.Report
+SegmentMail: TypeAlias = (
+    FinishSegment
+    | ClearSegment
+    | PauseSegment
+    | ResumeSegment
+    | SinkDeadline
+    | sinks.Started
+    | sinks.Progress
+    | sinks.Starved
+    | sinks.Paused
+    | sinks.Resumed
+    | sinks.Finished
 )
+"""What is about the one segment that its `message_id` names."""
+
+SinkMail: TypeAlias = BeginSegment | sinks.Lost | SegmentMail
 
 # ------------------------------------------------------------------------------------------------- to the context actor
 
 
-class MessageKnown(Struct, frozen=True):
+class ItemAnnounced(Struct, frozen=True):
     """A response announced this item; whether the server's history holds it is told by the server."""
 
     item: events.Item
@@ -266,12 +290,11 @@ class MessageKnown(Struct, frozen=True):
 
 
 class Generated(Struct, frozen=True):
-    """What the server has made of a message so far; `complete` if it makes no more."""
+    """What the server has made of a message so far."""
 
     message_id: str
     ms: int
     text: str
-    complete: bool
     status: events.ItemStatus
 
 
@@ -301,13 +324,13 @@ class AnswerCall(Struct, frozen=True):
 
 
 class SetHistory(Struct, frozen=True):
-    """Make the conversation hold these items, in this order. What stands in it already stays as it is."""
+    """Make the conversation hold these items. What stands in it already stays as and where it is."""
 
-    items: tuple[history.HistoryItem, ...]
+    items: tuple[HistoryItem, ...]
 
 
 class ReplyStarted(Struct, frozen=True):
-    reply: reply.Reply
+    reply: ReplyRecord
     response_id: str
     message_ids: tuple[str, ...] = ()
     """Of messages that were announced before this was known."""
@@ -316,10 +339,16 @@ class ReplyStarted(Struct, frozen=True):
 class ReplyOver(Struct, frozen=True):
     """Each message of a reply has ended, or there is none (`failure` says why)."""
 
-    reply: reply.Reply
+    reply: ReplyRecord
     status: str
     interrupted: bool
     failure: str | None = None
+
+
+class WhenAcknowledged(Struct, frozen=True):
+    """Set `quiet` once the server has answered all that was sent."""
+
+    quiet: anyio.Event
 
 
 class OperationDeadline(Struct, frozen=True):
@@ -337,7 +366,7 @@ ContextMail: TypeAlias = (
     | events.InputTranscript
     | events.InputTranscriptFailed
     | events.ProviderError
-    | MessageKnown
+    | ItemAnnounced
     | Generated
     | CallCompleted
     | Truncate
@@ -350,6 +379,7 @@ ContextMail: TypeAlias = (
     | ReplyStarted
     | ReplyOver
     | ConnectionEnded
-    | Quiesce
+    | Steering
+    | WhenAcknowledged
     | OperationDeadline
 )

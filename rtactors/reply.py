@@ -1,4 +1,4 @@
-"""The handle of one reply that an app asked for. Read by the app, written by the context actor alone."""
+"""One reply that an app asked for: the record of what became of it, and the handle through which the app sees that."""
 
 from collections.abc import Callable
 
@@ -8,29 +8,76 @@ from rtactors.errors import ReplyFailed
 from rtactors.history import HistoryItem
 
 
-class Reply:
-    """What became of a request. It is resolved once, after the history holds each of its messages."""
+class ReplyRecord:
+    """What is known of a reply; written by the context actor alone."""
 
-    def __init__(self, request_id: str) -> None:
-        self.id = request_id
+    def __init__(self, id: str) -> None:
+        self.id = id
         self.response_id: str | None = None
-        """The server's id of it, once it has started."""
         self.status = "waiting"
-        """waiting, in_progress, then as the provider says: completed, cancelled, incomplete, failed."""
         self.interrupted = False
-        """True if it was stopped before everything was heard."""
         self.failure: str | None = None
-        self._said: list[Callable[[], HistoryItem]] = []
-        self._started = anyio.Event()
-        self._over = anyio.Event()
+        self.said: list[Callable[[], HistoryItem]] = []
+        """One for each message that was heard; looks it up in the ledger."""
+        self.begun = anyio.Event()
+        self.ended = anyio.Event()
+
+    def start(self, response_id: str) -> None:
+        """The server has begun it."""
+        self.response_id = response_id
+        self.status = "in_progress"
+        self.begun.set()
+
+    def resolve(self, status: str, *, interrupted: bool, failure: str | None) -> None:
+        """Each of its messages has ended, or there is none."""
+        self.status = status
+        self.interrupted = interrupted
+        self.failure = failure
+        self.begun.set()
+        self.ended.set()
+
+
+class Reply:
+    """The handle of one reply. It is over when the history holds what was heard of each of its messages."""
+
+    def __init__(self, record: ReplyRecord) -> None:
+        self._record = record
 
     def __repr__(self) -> str:
         return f"Reply({self.id!r}, {self.status})"
 
     @property
+    def id(self) -> str:
+        return self._record.id
+
+    @property
+    def response_id(self) -> str | None:
+        """The server's id of it, once it has started."""
+        return self._record.response_id
+
+    @property
+    def status(self) -> str:
+        """`waiting`, `in_progress`, then as it ended: `completed`, `cancelled`, `incomplete`, `failed`."""
+        return self._record.status
+
+    @property
+    def over(self) -> bool:
+        return self._record.ended.is_set()
+
+    @property
+    def interrupted(self) -> bool:
+        """True if it was stopped before everything was heard."""
+        return self._record.interrupted
+
+    @property
+    def failure(self) -> str | None:
+        """Why there is none, once that is known."""
+        return self._record.failure
+
+    @property
     def messages(self) -> list[HistoryItem]:
-        """What was heard of it, in order, as the history has it now; complete once it is done."""
-        return [said() for said in self._said]
+        """What was heard of it, in order, as the history has it now; complete once it is over."""
+        return [said() for said in self._record.said]
 
     @property
     def heard_text(self) -> str:
@@ -39,39 +86,15 @@ class Reply:
 
     async def started(self) -> None:
         """Wait until the server has begun it. Raises ReplyFailed if it won't."""
-        await self._started.wait()
+        await self._record.begun.wait()
         self._check()
 
     async def done(self) -> list[HistoryItem]:
         """Wait until each of its messages was heard, cut or skipped; what was heard. Raises ReplyFailed."""
-        await self._over.wait()
+        await self._record.ended.wait()
         self._check()
         return self.messages
 
-    def start(self, response_id: str) -> None:
-        """The server has begun it."""
-        self.response_id = response_id
-        self.status = "in_progress"
-        self._started.set()
-
-    def say(self, said: Callable[[], HistoryItem]) -> None:
-        """One more of its messages was heard; `said` looks it up in the record."""
-        self._said.append(said)
-
-    def resolve(self, status: str, *, interrupted: bool, failure: str | None) -> None:
-        """It is over; the first time counts."""
-        if self.over:
-            return
-        self.status = status
-        self.interrupted = interrupted
-        self.failure = failure
-        self._started.set()
-        self._over.set()
-
-    @property
-    def over(self) -> bool:
-        return self._over.is_set()
-
     def _check(self) -> None:
-        if self.failure is not None:
-            raise ReplyFailed(f"reply {self.id}: {self.failure}")
+        if self._record.failure is not None:
+            raise ReplyFailed(f"reply {self.id}: {self._record.failure}")

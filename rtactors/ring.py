@@ -5,9 +5,9 @@ from msgspec import Struct
 from rtactors import mail
 from rtactors.actor import Publish
 from rtactors.channels import Inbox
-from rtactors.clock import Clock
+from rtactors.limits import Bounds, Deadlines
 from rtactors.providers.base import Capabilities
-from rtactors.timing import Bounds, Deadlines
+from rtactors.reminders import Reminders
 
 
 class Ring(Struct, frozen=True):
@@ -23,7 +23,7 @@ class Surroundings(Struct, frozen=True):
     """What holds for a whole session."""
 
     publish: Publish
-    clock: Clock
+    reminders: Reminders
     capabilities: Capabilities
     deadlines: Deadlines
     bounds: Bounds

@@ -3,13 +3,15 @@
 A session wires the five actors to one another in one task group. It steers nothing by itself.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from functools import partial
+from typing import Any, Self, cast
+from weakref import WeakSet
 
 import anyio
 import anyio.lowlevel
+from anyio import AsyncContextManagerMixin
 from anyio.abc import TaskGroup
 
 from rtactors import events, mail
@@ -19,23 +21,22 @@ from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
 from rtactors.channels import Inbox
-from rtactors.clock import Clock
 from rtactors.errors import ConfigurationError, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role
 from rtactors.history import HistoryItem
+from rtactors.limits import Bounds, Deadlines
+from rtactors.operations import operation_id
 from rtactors.providers.base import Endpoint, Provider
-from rtactors.reply import Reply
+from rtactors.reminders import Reminders
+from rtactors.reply import Reply, ReplyRecord
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import SessionEvent
 from rtactors.sinks.base import Sink
-from rtactors.timing import Bounds, Deadlines
 from rtactors.transports.base import Connect, Socket
 
-T = TypeVar("T")
 
-
-class Session:
+class Session(AsyncContextManagerMixin):
     """A conversation with `provider`, heard through `sink`.
 
     Use it with `async with`: entering connects (ConnectionFailed, ConfigurationError); leaving, also by an error or a
@@ -62,24 +63,32 @@ class Session:
         self.provider = provider
         self._deadlines = deadlines
         self._bounds = bounds
-        self._streams: list[EventStream] = []
+        self._streams: WeakSet[EventStream] = WeakSet()  # one that nobody reads any more is gone
         self._failure: RtactorsError | None = None
         self._failed = anyio.Event()
         self._tasks: TaskGroup
         self._count = 0
         self._open = False
-        self._clock = Clock()
-        self._actors: set[anyio.CancelScope] = set()  # what each of them runs in
+        self._used = False
+        self._over = False
+        self._reminders = Reminders()
+        self._asked: WeakSet[ReplyRecord] = WeakSet()
+        self._awaited: set[anyio.Event] = set()
+        self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
 
         ring = Ring(
-            transport=Inbox("transport", bounds.inbox),
+            transport=Inbox("transport", bounds.commands),
             response=Inbox("response", bounds.inbox),
             sink=Inbox("sink", bounds.inbox),
             context=Inbox("context", bounds.inbox),
         )
-        surroundings = Surroundings(self._publish, self._clock, capabilities, deadlines, bounds)
+        surroundings = Surroundings(self._publish, self._reminders, capabilities, deadlines, bounds)
         self._transport = TransportActor(
-            ring, surroundings, provider=provider, connect=connect or _websocket, fail=self._fail
+            ring,
+            surroundings,
+            provider=provider,
+            connect=connect or partial(_websocket, open_timeout=deadlines.connect),
+            fail=self._fail,
         )
         self._response = ResponseActor(ring, surroundings, spawn=self._start)
         self._context = ContextActor(ring, surroundings)
@@ -91,18 +100,18 @@ class Session:
         """Say `text` as the user and ask for a reply. Returns its handle at once; requests wait their turn."""
         item = Item(id=self._new_id("user"), role="user", text=text)
         request = self._request(instructions)
-        await self._tell(self._context.inbox, mail.AddItem(item, then=request))
-        return request.reply
+        await self._tell(mail.AddItem(item, then=request))
+        return Reply(request.reply)
 
     async def generate_reply(self, *, instructions: str | None = None) -> Reply:
         """Ask for a reply to the conversation as it stands. `instructions` replace the session's for this one."""
         request = self._request(instructions)
-        await self._tell(self._response.inbox, request)
-        return request.reply
+        await self._tell(request)
+        return Reply(request.reply)
 
-    async def answer(self, call_id: str, output: str) -> None:
-        """The output of a function call (see `ToolCalled`). It is sent once; ask for a reply when all are in."""
-        await self._tell(self._context.inbox, mail.AnswerCall(call_id, output))
+    async def answer_call(self, call_id: str, output: str) -> None:
+        """The output of a function call (see `FunctionCalled`). It is sent once; ask for a reply when all are in."""
+        await self._tell(mail.AnswerCall(call_id, output))
 
     # -- the user's voice
 
@@ -114,12 +123,12 @@ class Session:
     async def commit_audio(self) -> None:
         """End the user's turn by hand (for providers without turn detection). It asks for no reply."""
         self._check()
-        await self._transport.inbox.put(events.CommitAudio(self._new_id("input-commit-")))
+        await self._transport.inbox.put(events.CommitAudio(self._new_operation()))
 
     async def clear_audio(self) -> None:
         """Throw away what was sent of the user's turn."""
         self._check()
-        await self._transport.inbox.put(events.ClearAudio(self._new_id("input-clear-")))
+        await self._transport.inbox.put(events.ClearAudio(self._new_operation()))
 
     # -- steering
 
@@ -128,7 +137,7 @@ class Session:
         await self._steer(mail.StopReply(reply.id) if reply else mail.InterruptAll())
 
     async def pause(self) -> None:
-        """Hold what is being said, to go on at the same frame."""
+        """Hold what is being said, to go on at the same frame, and what is yet to be said. An interruption ends it."""
         await self._steer(mail.SetPaused(paused=True))
 
     async def resume(self) -> None:
@@ -144,84 +153,100 @@ class Session:
     async def add(self, text: str, *, role: Role = "user", after: str | None = None) -> str:
         """Put a message into the conversation, behind the item `after` (`""`: the front; None: the end). Its id."""
         item = Item(id=self._new_id(role), role=role, text=text)
-        await self._tell(self._context.inbox, mail.AddItem(item, after))
+        await self._tell(mail.AddItem(item, after))
         return item.id
 
     async def remove(self, item_id: str) -> None:
         """Take an item out of the conversation, here and on the server."""
-        await self._tell(self._context.inbox, mail.RemoveItem(item_id))
+        await self._tell(mail.RemoveItem(item_id))
 
     async def set_history(self, items: Iterable[HistoryItem]) -> None:
-        """Make the conversation hold these, in this order. What stands in it already is left alone, cut or whole."""
-        await self._tell(self._context.inbox, mail.SetHistory(tuple(items)))
+        """Make the conversation hold these: what is not among them goes, what is new comes behind the one before it.
+
+        What stands in it already is left alone, where it is, cut or whole; with another text it is new. What is new
+        keeps its id if that was never used.
+        """
+        await self._tell(mail.SetHistory(tuple(items)))
 
     def events(self) -> EventStream:
         """What happens from now on, as it happens."""
         stream = EventStream(self._bounds.events)
-        self._streams.append(stream)
+        self._streams.add(stream)
+        if self._over:
+            stream.close()
         return stream
 
     async def quiet(self) -> None:
         """Wait until nothing is being generated or heard, and the server has acknowledged all that was sent."""
-        for inbox in (self._response.inbox, self._context.inbox):
-            if not inbox.closed:
-                quiet = anyio.Event()
-                inbox.send(mail.Quiesce(quiet))
-                await quiet.wait()
+        if self._context.inbox.closed:
+            return
+        quiet = anyio.Event()
+        self._awaited.add(quiet)
+        self._context.inbox.send(mail.WhenSilent(quiet))
+        try:
+            await quiet.wait()
+        finally:
+            self._awaited.discard(quiet)
 
     # -- its life
 
-    async def __aenter__(self) -> Self:
-        self._life = self._live()
-        return await self._life.__aenter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        return await self._life.__aexit__(kind, error, trace)
-
     @asynccontextmanager
-    async def _live(self) -> AsyncGenerator[Self]:
+    async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
+        if self._used:
+            raise SessionClosed("a session is one conversation and can be entered once: make another one")
+        self._used = True
         try:
             async with anyio.create_task_group() as self._tasks:
                 try:
-                    self._run(self._clock.run, "clock")
+                    self._run(self._reminders.run, "reminders")
                     for actor in (self._sink, self._context, self._response, self._transport):
                         self._start(actor)
-                    await self._transport.settled.wait()
+                    await self._transport.decided.wait()
                     if self._failure:
                         raise self._failure
-                    self._tasks.start_soon(self._supervise)
+                    self._tasks.start_soon(self._end_on_failure)
                     self._open = True
                     yield self
                 finally:
-                    self._open = False
                     with anyio.CancelScope(shield=True) as closing:
-                        if self._actors:  # else one of them has crashed
-                            self._actors.add(closing)
+                        if self._open and self._scopes:  # else an actor has crashed
+                            self._scopes.add(closing)
+                            self._open = False
                             await self._close()
-                    self._stop_actors()
+                    self._open = False
+                    self._stop()
                     self._tasks.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             raise _cause(group) from None
         finally:
-            for stream in self._streams:
-                stream.close()
+            self._over = True
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Nobody waits for a session that is over."""
+        for stream in self._streams:
+            stream.close()
+        for record in self._asked:
+            if not record.ended.is_set():
+                failure = str(self._failure or "the session is over")
+                record.resolve("failed", interrupted=False, failure=failure)
+        for quiet in self._awaited:
+            quiet.set()
 
     async def _close(self) -> None:
         """Stop what is being said, settle the record, hang up; none of it for longer than its deadline."""
-        self._response.inbox.send(mail.InterruptAll(requests_too=True))
+        self._context.inbox.send(mail.FallSilent())
         with anyio.move_on_after(self._deadlines.close):
             await self.quiet()
         self._transport.inbox.send(mail.CloseConnection())
         with anyio.move_on_after(self._deadlines.close):
             await self._transport.closed.wait()
 
-    async def _supervise(self) -> None:
+    async def _end_on_failure(self) -> None:
         """A session that can't go on plays what it has, or what can still be heard, then ends with the cause."""
         await self._failed.wait()
         if not self._transport.ended:  # then it is the sink that is lost
-            self._response.inbox.send(mail.InterruptAll(requests_too=True))
+            self._context.inbox.send(mail.FallSilent())
         await self.quiet()
         if self._failure and self._open:
             raise self._failure
@@ -235,24 +260,24 @@ class Session:
         self._run(actor.run, f"{actor.inbox.name} actor")
 
     def _run(self, run: Callable[[], Awaitable[None]], name: str) -> None:
-        self._tasks.start_soon(self._supervised, run, name=name)
+        self._tasks.start_soon(self._shielded, run, name=name)
 
-    async def _supervised(self, run: Callable[[], Awaitable[None]]) -> None:
+    async def _shielded(self, run: Callable[[], Awaitable[None]]) -> None:
         """What outlives the cancellation of the block, until the record is settled; its own crash ends all."""
         with anyio.CancelScope(shield=True) as scope:
-            self._actors.add(scope)
+            self._scopes.add(scope)
             try:
                 await run()
             except BaseException:
-                self._stop_actors()
+                self._stop()
                 raise
             finally:
-                self._actors.discard(scope)
+                self._scopes.discard(scope)
 
-    def _stop_actors(self) -> None:
-        for scope in self._actors:
+    def _stop(self) -> None:
+        for scope in self._scopes:
             scope.cancel()
-        self._actors = set()
+        self._scopes = set()
 
     def _publish(self, event: SessionEvent) -> None:
         for stream in self._streams:
@@ -267,37 +292,53 @@ class Session:
         if not self._open:
             raise SessionClosed("the session is not open: use it inside `async with`")
 
-    async def _steer(self, message: mail.ResponseMail) -> None:
-        """What is being said can be stopped and held for as long as it is heard, with a server or without."""
-        self._check_open()
-        self._response.inbox.send(message)
-        await anyio.lowlevel.checkpoint()
-
-    async def _tell(self, inbox: Inbox[T], message: T) -> None:
+    async def _tell(self, message: mail.ContextMail) -> None:
         self._check()
-        inbox.send(message)
+        await self._send(message)
+
+    async def _steer(self, message: mail.Steering) -> None:
+        """As `_tell`, but also while a session that can't go on plays what it has."""
+        self._check_open()
+        await self._send(message)
+
+    async def _send(self, message: mail.ContextMail) -> None:
+        self._context.inbox.send(message)
         await anyio.lowlevel.checkpoint()
 
     def _request(self, instructions: str | None) -> mail.RequestReply:
-        return mail.RequestReply(Reply(self._new_id("reply")), instructions)
+        record = ReplyRecord(self._new_id("reply"))
+        self._asked.add(record)
+        return mail.RequestReply(record, instructions)
+
+    def _new_operation(self) -> str:
+        self._count += 1
+        return operation_id("input", self._count)
 
     def _new_id(self, kind: str) -> str:
         self._count += 1
         return f"rt_{kind}_{self._count}"
 
 
-def _websocket(endpoint: Endpoint) -> AbstractAsyncContextManager[Socket]:
+def _websocket(endpoint: Endpoint, *, open_timeout: float) -> AbstractAsyncContextManager[Socket]:
     from rtactors.transports.websocket import connect  # noqa: PLC0415 - a library that only a real connection needs
 
-    return connect(endpoint)
+    return connect(endpoint, open_timeout=open_timeout)
 
 
 def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one error in nested groups, so that `except SessionClosed` works; the group itself if there are several."""
-    _, errors = group.split(anyio.get_cancelled_exc_class())
-    first, *others = (errors or group).exceptions
-    if others:
-        return errors or group
-    if isinstance(first, BaseExceptionGroup):
-        return _cause(cast("BaseExceptionGroup[BaseException]", first))
-    return first
+    """The one error in nested groups, so that `except SessionClosed` works; the group itself if there are several.
+
+    Cancellations don't count, and neither does it when the session, which ended for its own reason, said so to an app
+    that went on using it.
+    """
+    errors = [error for error in _leaves(group) if not isinstance(error, anyio.get_cancelled_exc_class())]
+    causes = [error for error in errors if not (isinstance(error, SessionClosed) and error.__cause__ in errors)]
+    return causes[0] if len(causes) == 1 else group
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for member in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            yield from _leaves(member)
+    else:
+        yield error

@@ -79,14 +79,14 @@ class AgentStoppedSpeaking(Struct, frozen=True, tag=True, gc=False):
     at: float
 
 
-class Said(Struct, frozen=True, tag=True, gc=False):
+class AgentSaid(Struct, frozen=True, tag=True, gc=False):
     """A message was heard, in full or in part: what stands in the history now."""
 
     message: HistoryItem
 
 
-class ToolCalled(Struct, frozen=True, tag=True, gc=False):
-    """A function call is complete and may be run, once. Answer it with `Session.answer`."""
+class FunctionCalled(Struct, frozen=True, tag=True, gc=False):
+    """A function call is complete and may be run, once. Answer it with `Session.answer_call`."""
 
     call_id: str
     name: str
@@ -126,8 +126,8 @@ SessionEvent: TypeAlias = (
     | MessageText
     | AgentStartedSpeaking
     | AgentStoppedSpeaking
-    | Said
-    | ToolCalled
+    | AgentSaid
+    | FunctionCalled
     | Problem
     | Unhandled
     | Dropped

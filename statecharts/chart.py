@@ -144,6 +144,12 @@ class Chart(Generic[EventT, EffectT]):
             raise IllegalEvent(self.name, life, event)
         return tuple(effects)
 
+    def group(self, *states: str) -> frozenset[str]:
+        """Some of its states, to ask `life.state in ...`. Raises ChartError for one that it doesn't have."""
+        if unknown := set(states) - self.states.keys():
+            raise ChartError(f"chart {self.name} has no state {', '.join(sorted(unknown))}")
+        return frozenset(states)
+
     def reaction(self, state: str, event: type[EventT]) -> Reaction:
         """What a state does with an event, whatever its guards say."""
         if event in self.ignored.get(state, ()):

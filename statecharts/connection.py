@@ -72,7 +72,7 @@ def tell_ready(_id: str, _event: Configured) -> TellReady:
     return TellReady()
 
 
-def tell_closed(_id: str, _event: Drained | CloseAsked | Expired) -> TellClosed:
+def tell_closed(_id: str, _event: Drained | CloseAsked) -> TellClosed:
     return TellClosed("")
 
 
@@ -111,11 +111,10 @@ CONNECTION: Chart[ConnectionEvent, ConnectionEffect] = Chart(
         on("ready", Broken, "closed", tell_broken),
         on("draining", Drained, "closed", tell_closed),
         on("draining", Broken, "closed", tell_broken),
-        on("draining", Expired, "closed", tell_closed),
     ),
     ignored={
         "ready": (Greeted, Configured, Expired),
-        "draining": (CloseAsked, Greeted, Configured),
+        "draining": (CloseAsked, Greeted, Configured, Expired),
         "closed": (Opened, Greeted, Configured, CloseAsked, Drained, Broken, Expired),
     },
 )

@@ -26,7 +26,7 @@ class PlaybackStarted(Struct, frozen=True, tag=True, gc=False):
 
 
 class PlaybackPaused(Struct, frozen=True, tag=True, gc=False):
-    heard_ms: int
+    pass
 
 
 class PlaybackResumed(Struct, frozen=True, tag=True, gc=False):

@@ -24,7 +24,6 @@ class SlotFree(Struct, frozen=True, tag=True, gc=False):
 
 class Created(Struct, frozen=True, tag=True, gc=False):
     response_id: str
-    out_of_band: bool = False
 
 
 class Refused(Struct, frozen=True, tag=True, gc=False):
@@ -164,20 +163,14 @@ RESPONSE: Chart[ResponseEvent, ResponseEffect] = Chart(
         on("waiting", SlotFree, "requested", request),
         on("waiting", Created, "active"),
         on("waiting", Abandoned, "settled", given_up),
-        on("waiting", Done, "settled", when=all_heard),
-        on("waiting", Done, "finishing"),
         on("requested", Created, "active"),
         on("requested", Refused, "waiting", when=busy),
         on("requested", Refused, "settled", refused),
         on("requested", Interrupted, "abandoned", interrupted_early),
         on("requested", Abandoned, "abandoned", given_up),
         on("requested", Expired, "abandoned", unanswered),
-        on("requested", Done, "settled", when=all_heard),
-        on("requested", Done, "finishing"),
         on("abandoned", Created, "interrupted", cancel),
         on("abandoned", Refused, "settled"),
-        on("abandoned", Done, "settled", when=all_heard),
-        on("abandoned", Done, "finishing", interrupt_messages),
         on("active", MessageEnded, "active"),
         on("active", Done, "settled", when=all_heard),
         on("active", Done, "finishing"),

@@ -5,7 +5,7 @@ import pytest
 
 from rtactors.actor import ReactiveActor
 from rtactors.channels import Inbox
-from rtactors.clock import Clock
+from rtactors.reminders import Reminders
 from rtactors.session_events import Problem, SessionEvent, Transition
 from statecharts import message as chart
 from statecharts.message import MESSAGE
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.anyio
 
 class Diary(ReactiveActor[str]):
     def __init__(self) -> None:
-        self.clock = Clock()
-        super().__init__(Inbox("diary", 16), self.published_add, self.clock)
+        self.reminders = Reminders()
+        super().__init__(Inbox("diary", 16), self.published_add, self.reminders)
         self.published: list[SessionEvent] = []
         self.entries: list[tuple[float, str]] = []
 
@@ -38,7 +38,7 @@ async def test_reminders_come_in_time_and_in_order() -> None:
     diary.remind(2, "two again")
     diary.remind(3, "end")
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(diary.clock.run)
+        tasks.start_soon(diary.reminders.run)
         tasks.start_soon(diary.run)
         await anyio.sleep(1.5)
         diary.inbox.send("in between")

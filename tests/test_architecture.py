@@ -36,16 +36,17 @@ FLOORS = {
     "words": [
         "rtactors.actor",
         "rtactors.channels",
-        "rtactors.clock",
+        "rtactors.reminders",
         "rtactors.errors",
         "rtactors.event_stream",
         "rtactors.events",
         "rtactors.heard_text",
         "rtactors.history",
         "rtactors.portaudio",
+        "rtactors.operations",
         "rtactors.reply",
         "rtactors.session_events",
-        "rtactors.timing",
+        "rtactors.limits",
     ],
     "charts": ["statecharts"],
 }
@@ -83,7 +84,7 @@ OWNERS: dict[str, set[str]] = {
 }
 
 # Loaded inside the functions that need them, so that `import rtactors` is quick and extras stay optional.
-LATE = {"espeakng_loader", "numpy", "pocketsphinx", "rich", "sounddevice", "trio", "uvloop"}
+LATE = {"espeakng_loader", "numpy", "pocketsphinx", "sounddevice", "trio", "uvloop"}
 
 # All that statecharts may import: what does no I/O, knows no clock and rolls no dice. (Its command writes the docs.)
 PURE = {

@@ -1,10 +1,18 @@
 """What a slow, a fast and a late reader see of a session."""
 
+import gc
+import weakref
+
 import anyio
 import pytest
 
+from rtactors import Bounds, Session
 from rtactors.event_stream import EventStream
+from rtactors.providers import OpenAIRealtime
 from rtactors.session_events import Dropped, Unhandled
+from rtactors.sinks import MemorySink
+from rtactors.testing.clock import settled
+from tests.scenarios.by_hand import ServerByHand
 
 pytestmark = pytest.mark.anyio
 
@@ -39,3 +47,69 @@ async def test_a_waiting_reader_wakes_up_for_news_and_for_the_end() -> None:
         await anyio.wait_all_tasks_blocked()
         stream.close()
     assert seen == [Unhandled("a")]
+
+
+async def test_two_readers_of_one_stream_share_it_and_both_end() -> None:
+    stream = EventStream(8)
+    seen: list[object] = []
+    ended = 0
+
+    async def read() -> None:
+        nonlocal ended
+        seen.extend([event async for event in stream])
+        ended += 1
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(read)
+        tasks.start_soon(read)
+        for name in "ab":
+            await settled()
+            stream.push(Unhandled(name))
+        await settled()
+        stream.close()
+        await settled()
+        assert ended == 2
+    assert sorted(map(repr, seen)) == [repr(Unhandled("a")), repr(Unhandled("b"))]
+
+
+async def test_what_comes_after_the_end_is_left_out_and_not_counted() -> None:
+    stream = EventStream(1)
+    stream.push(Unhandled("a"))
+    stream.close()
+    stream.push(Unhandled("b"))
+    assert [event async for event in stream] == [Unhandled("a")]
+
+
+# ------------------------------------------------------------------------------------------------- of a session
+
+
+def session_with(server: ServerByHand, bounds: Bounds = Bounds()) -> Session:  # noqa: B008 - immutable
+    return Session(OpenAIRealtime(api_key=""), sink=MemorySink(), connect=server.connect, bounds=bounds)
+
+
+async def test_a_stream_that_nobody_holds_is_gone() -> None:
+    server = ServerByHand()
+    async with session_with(server) as session:
+        stream = weakref.ref(session.events())
+        gc.collect()
+        assert stream() is None
+        kept = session.events()
+        await server.say("novelty")
+        assert await anext(kept) == Unhandled("novelty")
+
+
+async def test_a_stream_that_begins_after_the_end_is_empty() -> None:
+    async with session_with(ServerByHand()) as session:
+        pass
+    assert [event async for event in session.events()] == []
+
+
+async def test_a_slow_reader_of_a_session_is_told_what_it_missed() -> None:
+    server = ServerByHand()
+    async with session_with(server, Bounds(events=2)) as session:
+        stream = session.events()
+        for number in range(5):
+            await server.say(f"novelty.{number}")
+        await settled()
+        assert await anext(stream) == Dropped(3)
+        assert [await anext(stream), await anext(stream)] == [Unhandled("novelty.3"), Unhandled("novelty.4")]

@@ -18,7 +18,7 @@ def test_it_ends_at_a_word(heard_ms: int, expected: str) -> None:
 
 
 def test_scripts_without_spaces_have_their_words_too() -> None:
-    assert heard_text("昔々、あるところに灯台がありました。", 900, 1800, complete=True) == "昔々、あるところに"  # noqa: RUF001 - Japanese
+    assert heard_text("昔々、あるところに灯台がありました。", 900, 1800, complete=True) == "昔々、あるところに"
     assert heard_text("one\u00a0two\tthree", 400, 1000, complete=True) == "one"
 
 

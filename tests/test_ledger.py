@@ -116,5 +116,5 @@ def test_text_that_comes_late_is_in_the_history_of_what_was_heard_in_full() -> N
 
 def test_what_is_not_wanted_is_not_in_the_history() -> None:
     ledger = ledger_of(*"ab")
-    ledger["a"].wanted = "nothing"
+    ledger["a"].keep_ms = 0
     assert [item.id for item in ledger.history()] == ["b"]

@@ -148,13 +148,13 @@ async def test_a_function_call_is_handed_over_once_and_answered_once() -> None:
     async with listening("function_call_then_reply", sink) as (server, session):
         events = session.events()
         await server.send_until("response.done")
-        await session.answer("call_1", '{"temp_c":4}')
-        await session.answer("call_1", '{"temp_c":40}')
+        await session.answer_call("call_1", '{"temp_c":4}')
+        await session.answer_call("call_1", '{"temp_c":40}')
         sent = await server.take()
         assert [(event["type"], event["item"]["output"]) for event in sent] == [
             ("conversation.item.create", '{"temp_c":4}')
         ]
         events.close()
         told = [type(event).__name__ async for event in events]
-        assert told.count("ToolCalled") == 1
+        assert told.count("FunctionCalled") == 1
         assert told.count("Problem") == 1

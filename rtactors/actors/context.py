@@ -13,10 +13,12 @@ from rtactors import events, mail
 from rtactors.actor import ReactiveActor
 from rtactors.events import Item
 from rtactors.history import HistoryItem
-from rtactors.ledger import Entry, Ledger
-from rtactors.reply import Reply
+from rtactors.ledger import Entry, Ledger, item_of
+from rtactors.operations import operation_id
+from rtactors.reminders import Reminder
+from rtactors.reply import ReplyRecord
 from rtactors.ring import Ring, Surroundings
-from rtactors.session_events import Problem, Said, ToolCalled, UserSaid
+from rtactors.session_events import AgentSaid, FunctionCalled, Problem, UserSaid
 from statecharts import item as chart
 from statecharts.item import ITEM, ItemEvent
 from statecharts.message import ChatMessage, Delete, Truncate
@@ -25,17 +27,18 @@ from statecharts.message import ChatMessage, Delete, Truncate
 class _Operation(Struct, frozen=True):
     """What was sent for an item and not answered yet."""
 
+    id: str
     entry: Entry
     attempt: int
-    audio_end_ms: int = 0
+    audio_end_ms: int
     """Where it cuts, if it does."""
+    deadline: Reminder
 
 
-_IN_FLIGHT = {"creating", "condemned", "truncating", "deleting"}
+_IN_FLIGHT = ITEM.group("creating", "condemned", "truncating", "deleting")
 """The states of an item in which an operation of ours may be under way."""
 
-
-_UNANNOUNCED = {"unknown", "creating", "condemned"}
+_UNANNOUNCED = ITEM.group("unknown", "creating", "condemned")
 """The states of an item of which we were not told that the server holds it."""
 
 
@@ -43,7 +46,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
     """Keeps the record. `ledger` is for others to read."""
 
     def __init__(self, ring: Ring, surroundings: Surroundings) -> None:
-        super().__init__(ring.context, surroundings.publish, surroundings.clock)
+        super().__init__(ring.context, surroundings.publish, surroundings.reminders)
         self.ledger = Ledger()
         self._ring = ring
         self._capabilities = surroundings.capabilities
@@ -51,7 +54,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         self._operations: dict[str, _Operation] = {}
         self._operation = 0
         self._calls: dict[str, str] = {}  # call id -> id of the call's item, until it is answered
-        self._replies: dict[str, Reply] = {}  # by response id, those that are not over
+        self._replies: dict[str, ReplyRecord] = {}  # by response id, those that are not over
         self._asked: dict[str, str] = {}  # item id -> id of the reply that is to answer it, until it is acknowledged
         self._quiet: list[anyio.Event] = []
         self._items = 0
@@ -77,23 +80,23 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self.publish(Problem(kind="other", message=what, operation=message.item_id))
             case events.ProviderError():
                 self._on_refused(message)
-            case mail.MessageKnown():
+            case mail.ItemAnnounced():
                 self._know(message.item).response_id = message.response_id
             case mail.Generated():
                 self._on_generated(message)
             case mail.CallCompleted():
                 self._on_call(message.item)
             case Truncate():
-                self._want_part(self.ledger[message.message_id])
+                self._keep(self.ledger[message.message_id], message.heard_ms)
             case Delete():
-                self._want_nothing(self.ledger[message.message_id])
+                self._keep(self.ledger[message.message_id], 0)
             case ChatMessage():
                 self._on_said(message)
             case mail.AddItem():
-                self._on_add(message)
+                self._add(message.item, message.after, message.then)
             case mail.RemoveItem():
                 if entry := self.ledger.get(message.item_id):
-                    self._want_nothing(entry)
+                    self._keep(entry, 0)
             case mail.SetHistory():
                 self._on_set_history(message.items)
             case mail.AnswerCall():
@@ -103,17 +106,20 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 message.reply.start(message.response_id)
                 for entry in map(self.ledger.get, message.message_ids):
                     if entry and entry.spoken:
-                        message.reply.say(entry.project)
+                        message.reply.said.append(entry.project)
             case mail.ReplyOver():
                 self._replies.pop(message.reply.response_id or "", None)
                 message.reply.resolve(message.status, interrupted=message.interrupted, failure=message.failure)
             case mail.ConnectionEnded():
                 self._connected = False
-                self._operations.clear()
-            case mail.Quiesce():
+                for operation in list(self._operations.values()):
+                    self._end(operation)
+            case mail.WhenAcknowledged():
                 self._quiet.append(message.quiet)
             case mail.OperationDeadline():
                 self._on_deadline(message.operation_id)
+            case _:
+                self._ring.response.send(message)  # steering, behind what was asked before it
         if self._quiet and not self._operations:
             for quiet in self._quiet:
                 quiet.set()
@@ -141,7 +147,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         if entry is None:
             return
         self._fire(entry, event)
-        if isinstance(event, chart.Deleted) and entry.wanted != "nothing":
+        if isinstance(event, chart.Deleted) and entry.keep_ms != 0:
             what = f"item {item_id} was deleted on the server, though not by us; the history here keeps it"
             self.publish(Problem(kind="other", message=what, operation=item_id))
 
@@ -156,19 +162,19 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         if operation is None:
             return  # about something that has ended otherwise
         entry, attempt = operation.entry, operation.attempt
+        if entry.life.state == "creating":
+            entry.keep_ms = 0  # it was never said
         kind = error.kind if error.kind in ("absent", "too_short") else "other"
         self._fire(entry, chart.Refused(kind, error.message, attempt, error.limit_ms), attempt=attempt + 1)
-        self._operations.pop(error.operation_id or "", None)
+        self._end(operation)
         if asked := self._asked.pop(entry.item.id, None):
             self._ring.response.send(mail.StopReply(asked))
 
     def _on_deadline(self, operation_id: str) -> None:
-        operation = self._operations.get(operation_id)
-        if operation is None:
-            return
-        entry, attempt = operation.entry, operation.attempt
-        self._fire(entry, chart.Expired(attempt, operation.audio_end_ms), attempt=attempt + 1)
-        self._operations.pop(operation_id, None)
+        operation = self._operations[operation_id]
+        expired = chart.Expired(operation.attempt, operation.audio_end_ms)
+        self._fire(operation.entry, expired, attempt=operation.attempt + 1)
+        self._end(operation)
 
     # -- what was heard
 
@@ -177,29 +183,30 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         entry.generated_ms = max(entry.generated_ms, generated.ms)
         entry.item = replace(entry.item, text=generated.text or entry.item.text, status=generated.status)
         if entry.spoken and entry.spoken.heard_ms < entry.generated_ms:
-            self._want_part(entry)
+            self._keep(entry, entry.spoken.heard_ms)
 
     def _on_said(self, spoken: ChatMessage) -> None:
         entry = self.ledger[spoken.message_id]
         entry.spoken = spoken
-        self._reconcile(entry)
         if reply := self._replies.get(entry.response_id or ""):
-            reply.say(entry.project)
-        self.publish(Said(entry.project()))
+            reply.said.append(entry.project)
+        self.publish(AgentSaid(entry.project()))
 
     # -- what the app wants
 
-    def _on_add(self, message: mail.AddItem) -> None:
-        entry = self._know(message.item, message.after)
+    def _add(self, item: Item, after: str | None, then: mail.RequestReply | None = None) -> None:
+        if item.id in self.ledger:
+            raise RuntimeError(f"there is an item {item.id} already")
+        entry = self.ledger.add(item, after)
         self._fire(entry, chart.Create())
-        if message.then:
-            self._asked[entry.item.id] = message.then.reply.id
-            self._ring.response.send(message.then)
+        if then:
+            self._asked[item.id] = then.reply.id
+            self._ring.response.send(then)
 
     def _on_call(self, item: Item) -> None:
         self._know(item).item = item
         self._calls[item.call_id] = item.id
-        self.publish(ToolCalled(item.call_id, item.name, item.arguments))
+        self.publish(FunctionCalled(item.call_id, item.name, item.arguments))
 
     def _on_answer(self, answer: mail.AnswerCall) -> None:
         call_item = self._calls.pop(answer.call_id, None)
@@ -208,22 +215,23 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             self.publish(Problem(kind="other", message=what, operation=answer.call_id))
             return
         item = Item(id=self._new_id(), kind="function_call_output", call_id=answer.call_id, output=answer.output)
-        self._on_add(mail.AddItem(item, after=call_item))
+        self._add(item, call_item)
 
     def _on_set_history(self, items: tuple[HistoryItem, ...]) -> None:
         """Remove what is not among `items`, add what is new; what is there already stays as it is, cuts included."""
         kept = {item.id for item in items if self._unchanged(item)}
         for entry in list(self.ledger):
             if entry.in_history and entry.item.id not in kept:
-                self._want_nothing(entry)
+                self._keep(entry, 0)
         after = ""
         for item in items:
             if item.id in kept:
                 after = item.id
             else:
-                new = Item(id=self._new_id(), kind=item.kind, role=item.role, text=item.heard_text)
-                self._on_add(mail.AddItem(new, after=after))
-                after = new.id
+                # An id is never used twice: what had it may still be on its way out.
+                new_id = item.id if item.id and item.id not in self.ledger else self._new_id()
+                self._add(item_of(item, new_id), after)
+                after = new_id
 
     def _unchanged(self, item: HistoryItem) -> bool:
         entry = self.ledger.get(item.id)
@@ -235,26 +243,21 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         """The entry of an item, which begins here if it is new."""
         return self.ledger.get(item.id) or self.ledger.add(item, after)
 
-    def _want_part(self, entry: Entry) -> None:
-        if entry.wanted == "whole":
-            entry.wanted = "part"
-        self._reconcile(entry)
-
-    def _want_nothing(self, entry: Entry) -> None:
-        entry.wanted = "nothing"
+    def _keep(self, entry: Entry, heard_ms: int) -> None:
+        entry.keep_ms = heard_ms if entry.keep_ms is None else min(entry.keep_ms, heard_ms)
         self._reconcile(entry)
 
     def _reconcile(self, entry: Entry) -> None:
         """Let the server hold what it should of this item. What is on its way counts as done."""
-        if entry.wanted == "nothing" and self._capabilities.deletes:
+        if entry.keep_ms == 0 and self._capabilities.deletes:
             self._fire(entry, chart.Drop())
-        elif entry.wanted == "part" and entry.spoken and self._capabilities.truncates:
-            self._fire(entry, chart.Keep(entry.spoken.heard_ms, entry.generated_ms))
+        elif entry.keep_ms and self._capabilities.truncates:
+            self._fire(entry, chart.Keep(entry.keep_ms, entry.generated_ms))
 
     def _fire(self, entry: Entry, event: ItemEvent, *, attempt: int = 1) -> None:
         effects = self.fire(ITEM, entry.life, event)
         if entry.operation and (effects or entry.life.state not in _IN_FLIGHT):
-            self._operations.pop(entry.operation, None)
+            self._end(self._operations.get(entry.operation))
         for effect in effects:
             match effect:
                 case chart.SendCreate():
@@ -272,11 +275,16 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
     def _begin(self, entry: Entry, attempt: int, audio_end_ms: int = 0) -> str:
         """A new operation for an item, which will be answered or expire."""
         self._operation += 1
-        entry.operation = f"context-{self._operation}"
+        entry.operation = operation_id("context", self._operation)
         if self._connected:
-            self._operations[entry.operation] = _Operation(entry, attempt, audio_end_ms)
-            self.remind(self._deadlines.acknowledge, mail.OperationDeadline(entry.operation))
+            deadline = self.remind(self._deadlines.acknowledge, mail.OperationDeadline(entry.operation))
+            self._operations[entry.operation] = _Operation(entry.operation, entry, attempt, audio_end_ms, deadline)
         return entry.operation
+
+    def _end(self, operation: _Operation | None) -> None:
+        if operation is not None:
+            operation.deadline.cancel()
+            self._operations.pop(operation.id, None)
 
     def _send(self, command: events.Command) -> None:
         self._ring.transport.urgent(command)

@@ -11,7 +11,16 @@ import anyio
 
 from rtactors import mail
 from rtactors.actor import ReactiveActor
-from rtactors.events import BYTES_PER_FRAME, AudioDelta, AudioDone, ItemStatus, OutputDone, TextDelta, TextDone
+from rtactors.events import (
+    BYTES_PER_FRAME,
+    AudioDelta,
+    AudioDone,
+    ErrorKind,
+    ItemStatus,
+    OutputDone,
+    TextDelta,
+    TextDone,
+)
 from rtactors.heard_text import heard_text
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import MessageText, Problem
@@ -22,9 +31,9 @@ from statecharts.message import MESSAGE, MessageEvent
 class MessageActor(ReactiveActor[mail.MessageMail]):
     """Plays one message and says what was heard of it."""
 
-    def __init__(self, announced: mail.Announced, ring: Ring, surroundings: Surroundings) -> None:
-        super().__init__(announced.inbox, surroundings.publish, surroundings.clock)
-        self.id = announced.event.item.id
+    def __init__(self, opened: mail.MessageOpened, ring: Ring, surroundings: Surroundings) -> None:
+        super().__init__(opened.inbox, surroundings.publish, surroundings.reminders)
+        self.id = opened.event.item.id
         self._ring = ring
         self._rate = surroundings.capabilities.output_rate
         self._deadlines = surroundings.deadlines
@@ -43,7 +52,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._paused = False
         self._asked_for_sink = False
         self._write: Callable[[bytes], None] | None = None
-        self._ended: mail.SegmentEnded | None = None
+        self._finished: mail.SegmentFinished | None = None
         self._started_at: float | None = None
         self._stopped = False  # interrupted: nothing more goes to the sink
         self._cut_short = False  # interrupted while the server was still making audio for it
@@ -53,7 +62,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._finish_sent = False
         self._successor = False
         self._starved = False
-        self.remind(self._deadlines.silence, mail.MessageDeadline(0))
+        self._deadline = self.remind(self._deadlines.silence, mail.MessageDeadline(0))
 
     def handle(self, message: mail.MessageMail) -> None:
         match message:
@@ -87,10 +96,15 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 self._on_set_paused(paused=message.paused)
             case _:
                 self._on_segment(message)
+        if self._complete and self._final:
+            self.ended = True
+            self._ring.response.send(mail.MessageOver(self.id))
 
     # -- from the server
 
     def _on_audio(self, audio: bytes) -> None:
+        if not audio:
+            return
         first = not self._generated
         self._generated += len(audio)
         if self._stopped or self._audio_over or self._final:
@@ -109,7 +123,9 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             self._ring.response.send(mail.AudioBegan(self.id))
             self._advance()
         if self._generated > self._bounds.message_bytes:
-            self._report(f"has more than {self._bounds.message_bytes} bytes of audio; what comes now is not played")
+            self._report(
+                "other", f"has more than {self._bounds.message_bytes} bytes of audio; what comes now is not played"
+            )
             self._on_audio_over()
 
     def _on_audio_dropped(self, size: int) -> None:
@@ -126,7 +142,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._audio_over = True
         if self._half_frame:
             self._half_frame = b""
-            self._report("ended in the middle of a frame; the odd byte was left out")
+            self._report("malformed", "ended in the middle of a frame; the odd byte was left out")
         self._advance()
 
     def _on_text_over(self) -> None:
@@ -136,19 +152,17 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
     def _on_complete(self, status: ItemStatus) -> None:
         if self._complete:
             return
+        self._deadline.cancel()
         self._complete = self._text_over = True
         self._status = status
         self._on_audio_over()
         self._conclude()
         self._tell_generated()
-        self.ended = self._final
 
     def _on_deadline(self, deadline: mail.MessageDeadline) -> None:
-        if self._complete:
-            return
         if deadline.generated == self._generated:
             self._ring.response.send(mail.MessageStalled(self.id))
-        self.remind(self._deadlines.silence, mail.MessageDeadline(self._generated))
+        self._deadline = self.remind(self._deadlines.silence, mail.MessageDeadline(self._generated))
 
     # -- from the response
 
@@ -158,7 +172,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._stopped = True
         self._cut_short = not self._audio_over
         self._waiting.clear()
-        if self._ended is None:
+        if self._finished is None:
             self._fire(chart.Interrupted(segment_open=self._asked_for_sink))
         self._conclude()
 
@@ -171,15 +185,15 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
 
     def _on_segment(
         self,
-        message: mail.SegmentOpened
+        message: mail.SegmentBegun
         | mail.SegmentStarted
         | mail.SegmentPaused
         | mail.SegmentResumed
         | mail.SegmentStarved
-        | mail.SegmentEnded,
+        | mail.SegmentFinished,
     ) -> None:
         match message:
-            case mail.SegmentOpened():
+            case mail.SegmentBegun():
                 self._write = message.write
                 for audio in self._waiting:
                     message.write(audio)
@@ -192,15 +206,15 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 if self._paused:
                     self._on_set_paused(paused=True)
             case mail.SegmentPaused():
-                self._fire(chart.PlaybackPaused(message.frames * 1000 // self._rate))
+                self._fire(chart.PlaybackPaused())
             case mail.SegmentResumed():
                 self._fire(chart.PlaybackResumed())
             case mail.SegmentStarved():
                 self._starved = True
                 self._advance()
-            case mail.SegmentEnded():
-                self._ended = message
-                self._write: Callable[[bytes], None] | None = None
+            case mail.SegmentFinished():
+                self._finished = message
+                self._write = None
                 if not self._text_over:
                     self.remind(self._deadlines.text, mail.TextDeadline())
                 self._conclude()
@@ -208,9 +222,9 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
     # -- what follows
 
     @property
-    def _audio_whole(self) -> bool:
+    def _text_matches_audio(self) -> bool:
         """Whether its text is no longer than its audio. Of an item that broke off it is ahead, as while it is made."""
-        return self._status == "completed" or not (self._cut_short or self._status == "incomplete")
+        return self._status == "completed" or (self._status == "in_progress" and not self._cut_short)
 
     @property
     def _final(self) -> bool:
@@ -235,23 +249,23 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
 
     def _conclude(self) -> None:
         """End once the sink has had its last word, and the text its time (an interruption doesn't wait for it)."""
-        if self._ended is None or self._final or not (self._text_over or self._stopped or self._successor):
+        if self._finished is None or self._final or not (self._text_over or self._stopped or self._successor):
             return
         generated = self._generated // BYTES_PER_FRAME
         self._fire(
             chart.PlaybackFinished(
-                heard_frames=self._ended.frames,
+                heard_frames=self._finished.frames,
                 generated_frames=generated,
                 rate=self._rate,
                 complete=not self._cut_short or self._status == "completed",
                 stopped=self._stopped,
                 heard_text=heard_text(
-                    self._text, self._ms(self._ended.frames), self._ms(generated), complete=self._audio_whole
+                    self._text, self._ms(self._finished.frames), self._ms(generated), complete=self._text_matches_audio
                 ),
                 generated_text=self._text,
                 started_at=self._started_at,
-                stopped_at=self._ended.at,
-                confirmed=self._ended.confirmed,
+                stopped_at=self._finished.at,
+                confirmed=self._finished.confirmed,
             )
         )
 
@@ -268,18 +282,15 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         if self._final and not was_final:
             self._waiting.clear()
             self._ring.response.send(mail.MessageEnded(self.id))
-            self.ended = self._complete
 
     def _tell_generated(self) -> None:
         self._told = self._generated
         self._ring.context.send(
-            mail.Generated(
-                self.id, self._ms(self._generated // BYTES_PER_FRAME), self._text, self._complete, self._status
-            )
+            mail.Generated(self.id, self._ms(self._generated // BYTES_PER_FRAME), self._text, self._status)
         )
 
     def _ms(self, frames: int) -> int:
         return frames * 1000 // self._rate
 
-    def _report(self, what: str) -> None:
-        self.publish(Problem(kind="malformed", message=f"message {self.id} {what}", operation=self.id))
+    def _report(self, kind: ErrorKind, what: str) -> None:
+        self.publish(Problem(kind=kind, message=f"message {self.id} {what}", operation=self.id))

@@ -14,6 +14,8 @@ import anyio
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
 from rtactors.actors.message import MessageActor
+from rtactors.operations import operation_id
+from rtactors.reminders import Reminder
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import (
     AgentStartedSpeaking,
@@ -30,15 +32,12 @@ from statecharts.response import RESPONSE, ResponseEvent
 _REMEMBERED = 64
 """How many settled responses are remembered, for a server that repeats itself."""
 
-_REFUSALS = 8
-"""How often a request is sent again to a server that is busy with something we don't know of: about ten seconds."""
+_PAUSE_S = 0.05
+"""Doubled with each refusal, it is the pause before a busy server is asked again."""
 
-_SPEECH_S = 30.0
-"""After this a user who was never said to have stopped speaking no longer holds up requests: a server that gets no more
-audio never says so."""
-
-_OWN_REPLY_S = 1.0
-"""What a server that replies to speech by itself gets to begin, before a waiting request is sent."""
+_UNSTARTED = RESPONSE.group("waiting", "requested")
+_HAS_SLOT = RESPONSE.group("active", "interrupted")
+_PLAYS = RESPONSE.group("active", "finishing")
 
 
 class _Message:
@@ -46,10 +45,10 @@ class _Message:
 
     __slots__ = ("has_audio", "id", "inbox", "index", "response")
 
-    def __init__(self, announced: mail.Announced, response: "_Response") -> None:
-        self.id = announced.event.item.id
-        self.index = announced.event.output_index
-        self.inbox = announced.inbox
+    def __init__(self, opened: mail.MessageOpened, response: "_Response") -> None:
+        self.id = opened.event.item.id
+        self.index = opened.event.output_index
+        self.inbox = opened.inbox
         self.response = response
         self.has_audio = False
 
@@ -58,6 +57,8 @@ class _Response:
     """What this actor remembers of a response."""
 
     __slots__ = (
+        "deadline",
+        "expected",
         "failure",
         "interrupted",
         "life",
@@ -71,7 +72,7 @@ class _Response:
         "silent_since",
         "speech",
         "status",
-        "step",
+        "unwanted",
     )
 
     def __init__(self, life: Life, request: mail.RequestReply | None) -> None:
@@ -82,9 +83,11 @@ class _Response:
         self.open: dict[str, _Message] = {}  # its messages that have not ended
         self.messages: list[_Message] = []  # all: an ended one still counts what comes
         self.operations: list[str] = []
+        self.expected = False  # asked for, and the server has neither started nor refused it
         self.refusals = 0
-        self.step = 0  # grows with whatever happens to it
+        self.deadline: Reminder | None = None
         self.interrupted = False
+        self.unwanted = False  # given up: what comes of it leaves nothing
         self.speech: Literal["none", "begun", "over"] = "none"
         self.silent_since = 0.0
         self.status = ""
@@ -92,15 +95,15 @@ class _Response:
 
     @property
     def generating(self) -> bool:
-        """Whether it has the one slot that the server has for default responses."""
-        return not self.out_of_band and self.life.state in {"requested", "active", "interrupted"}
+        """Whether it has the one slot that the server has for default responses, as far as we know."""
+        return not self.out_of_band and (self.expected or self.life.state in _HAS_SLOT)
 
 
 class ResponseActor(ReactiveActor[mail.ResponseMail]):
     """`spawn` starts a message actor under the session's supervision."""
 
     def __init__(self, ring: Ring, surroundings: Surroundings, *, spawn: Callable[[MessageActor], None]) -> None:
-        super().__init__(ring.response, surroundings.publish, surroundings.clock)
+        super().__init__(ring.response, surroundings.publish, surroundings.reminders)
         self._ring = ring
         self._surroundings = surroundings
         self._capabilities = surroundings.capabilities
@@ -118,42 +121,46 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._quiet: list[anyio.Event] = []
         self._operation = 0
         self._connected = True
-        self._turn = 0  # of the user
         self._user_speaks = False
+        self._speech_over: Reminder | None = None
         self._slot_held = False
+        self._paused = False
+        self._closing = False
 
     def handle(self, message: mail.ResponseMail) -> None:
         match message:
-            case mail.Announced():
-                self._on_announced(message)
+            case mail.MessageOpened():
+                self._on_message_opened(message)
             case events.ResponseStarted():
                 self._on_started(message)
             case events.OutputDone():
-                self._on_output_done(message)
+                self._on_output_done(self._find(message.response_id), message.item)
             case events.ResponseDone():
                 self._on_done(message)
             case events.SpeechStarted():
                 self._on_speech_started(message)
             case events.SpeechStopped():
                 self.publish(UserStoppedSpeaking(message.item_id, anyio.current_time()))
-                self.remind(_OWN_REPLY_S if self._capabilities.replies_to_speech else 0, mail.SpeechOver(self._turn))
+                self._on_turn_over()
+            case events.InputCommitted() | events.InputCleared():
+                self._on_turn_over()
             case events.ProviderError():
                 self._on_refused(message)
             case mail.RequestReply():
                 self._on_request(message)
             case mail.StopReply():
-                for response in list(self._responses.values()):
-                    if response.request and response.request.reply.id == message.request_id:
+                for response in self._all():
+                    if response.request and response.request.reply.id == message.reply_id:
                         self._stop(response)
             case mail.InterruptAll():
-                for response in list(self._responses.values()):
-                    if message.requests_too:
-                        self._stop(response)
-                    else:
-                        self._interrupt(response, server_cancels=False)
+                for response in self._all():
+                    self._interrupt(response, server_cancels=False)
+            case mail.FallSilent():
+                self._closing = True
+                for response in self._all():
+                    self._stop(response)
             case mail.SetPaused():
-                if self._speaking:
-                    self._speaking.inbox.urgent(message)
+                self._on_set_paused(message)
             case mail.AudioBegan():
                 self._on_audio_began(message.message_id)
             case mail.MessagePlaying():
@@ -165,19 +172,28 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._on_message_ended(message.message_id)
             case mail.ConnectionEnded():
                 self._on_connection_ended(message.reason)
-            case mail.Quiesce():
+            case mail.WhenSilent():
                 self._quiet.append(message.quiet)
+            case mail.MessageOver():
+                self._messages.pop(message.message_id, None)
             case mail.ResponseDeadline():
                 self._on_deadline(message)
             case mail.SpeechOver():
-                self._user_speaks = self._user_speaks and message.turn != self._turn
+                self._user_speaks = False
             case mail.SlotDeadline():
                 self._slot_held = False
         self._fill_slot()
-        if self._quiet and all(response.life.state == "abandoned" for response in self._responses.values()):
+        if self._quiet and not self._messages and not any(self._under_way(each) for each in self._responses.values()):
             for quiet in self._quiet:
-                quiet.set()
+                self._ring.context.send(mail.WhenAcknowledged(quiet))
             self._quiet.clear()
+
+    def _all(self) -> list[_Response]:
+        """All that are not settled; what is done to one may settle it."""
+        return list(self._responses.values())
+
+    def _under_way(self, response: _Response) -> bool:
+        return response.expected or response.life.state != "abandoned"
 
     # -- requests
 
@@ -190,7 +206,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._requests.append(response)
 
     def _stop(self, response: _Response) -> None:
-        if response.life.state in {"waiting", "requested"}:
+        if response.life.state in _UNSTARTED:
             self._give_up(response, "it was given up before the server started it")
         else:
             self._interrupt(response, server_cancels=False)
@@ -211,8 +227,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         response = self._operations.pop(error.operation_id or "", None)
         if response is None or error.kind == "not_active":
             return  # what was to be cancelled had ended by itself
+        response.expected = False
         response.refusals += 1
-        busy = error.kind == "busy" and response.refusals <= _REFUSALS
+        # Each pause is twice the one before: the last of them begins before the deadline.
+        busy = error.kind == "busy" and _PAUSE_S * 2**response.refusals <= self._deadlines.busy
         self._fire(response, chart.Refused(busy, error.message))
         if response.life.state != "waiting":
             return
@@ -221,90 +239,95 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         # wake us up. But a server that goes on refusing is not to be asked without a pause.
         if response.refusals > 1:
             self._slot_held = True
-            self.remind(0.05 * 2**response.refusals, mail.SlotDeadline())
+            self.remind(_PAUSE_S * 2**response.refusals, mail.SlotDeadline())
 
     # -- from the server
 
     def _on_started(self, event: events.ResponseStarted) -> None:
-        asked = self._operations.pop(event.request_id or "", None)
+        asked = self._asked_as(event.request_id)
         if event.response_id in self._settled:
             return
         if asked is None and not self._capabilities.echoes_request and not event.out_of_band:
             asked = next((each for each in self._responses.values() if each.life.state == "requested"), None)
         known = self._by_response_id.get(event.response_id)
-        if known and asked and known is not asked:
+        if known is None:
+            self._start(asked, event.response_id, out_of_band=event.out_of_band)
+        elif asked is not None:
             self._adopt(known, asked, over=False)
-        else:
-            self._start(asked or known, event)
+
+    def _asked_as(self, request_id: str | None) -> _Response | None:
+        """The response that this request asked for, now that the server answers it."""
+        asked = self._operations.pop(request_id or "", None)
+        if asked is not None:
+            asked.expected = False
+        return asked
+
+    def _start(self, asked: _Response | None, response_id: str, *, out_of_band: bool = False) -> _Response:
+        if asked is None:
+            asked = self._responses[response_id] = _Response(RESPONSE.start(response_id), None)
+        asked.response_id = response_id
+        asked.out_of_band = out_of_band
+        self._by_response_id[response_id] = asked
+        if asked.request:
+            self._ring.context.send(mail.ReplyStarted(asked.request.reply, response_id))
+        self._fire(asked, chart.Created(response_id))
+        if self._closing:
+            self._stop(asked)
+        return asked
 
     def _adopt(self, known: _Response, asked: _Response, *, over: bool) -> None:
         """What began without being announced is what we had asked for: known only now, maybe when it is `over`."""
-        given_up = asked.life.state == "abandoned"
-        if not given_up and asked.request:
-            known.request, asked.request = asked.request, None
+        known.request, asked.request = asked.request, None
+        known.unwanted = asked.unwanted
+        if known.request:
             before = tuple(message.id for message in known.messages)
             self._ring.context.send(mail.ReplyStarted(known.request.reply, known.response_id, before))
-        self._fire(asked, chart.Done("completed", 0))
-        if given_up:
+        self._fire(asked, chart.Refused(busy=False, reason=f"response {known.response_id} has answered it"))
+        if known.unwanted:
             self._interrupt(known, server_cancels=over)
-
-    def _start(self, response: _Response | None, event: events.ResponseStarted) -> _Response:
-        if response is None:
-            response = self._responses[event.response_id] = _Response(RESPONSE.start(event.response_id), None)
-        if not response.response_id:
-            response.response_id = event.response_id
-            response.out_of_band = event.out_of_band
-            self._by_response_id[event.response_id] = response
-            if response.request and response.life.state == "requested":
-                self._ring.context.send(mail.ReplyStarted(response.request.reply, event.response_id))
-            self._fire(response, chart.Created(event.response_id, event.out_of_band))
-        return response
 
     def _find(self, response_id: str) -> _Response:
         """The response of this id. One that was never announced starts here; what is left of a settled one is over."""
         if response_id in self._settled:
             return _Response(Life(response_id, "settled"), None)
         known = self._by_response_id.get(response_id)
-        return known or self._start(None, events.ResponseStarted(response_id))
+        return known or self._start(None, response_id)
 
-    def _on_announced(self, announced: mail.Announced) -> None:
-        event = announced.event
+    def _on_message_opened(self, opened: mail.MessageOpened) -> None:
+        event = opened.event
         response = self._find(event.response_id)
         if response.out_of_band:
-            announced.inbox.close()
+            opened.inbox.close()
             return
-        response.step += 1
-        message = response.open[event.item.id] = self._messages[event.item.id] = _Message(announced, response)
+        self._watch(response)
+        message = response.open[event.item.id] = self._messages[event.item.id] = _Message(opened, response)
         response.messages.append(message)
-        self._ring.context.send(mail.MessageKnown(event.item, event.response_id))
+        self._ring.context.send(mail.ItemAnnounced(event.item, event.response_id))
         self.publish(MessageAnnounced(message.id, event.response_id, event.item.phase, anyio.current_time()))
-        self._spawn(MessageActor(announced, self._ring, self._surroundings))
-        if response.life.state in {"active", "finishing"} and not response.interrupted:
+        self._spawn(MessageActor(opened, self._ring, self._surroundings))
+        if response.life.state in _PLAYS and not response.interrupted:
             self._queue(message)
             self._give_floor()
         else:
             message.inbox.urgent(mail.InterruptMessage())
 
-    def _on_output_done(self, event: events.OutputDone) -> None:
-        """Of what is not spoken. A function call may run once it is complete, and only once.
-
-        Outside of the conversation it may not: nobody could be given its output.
-        """
-        item = event.item
-        if item.kind == "function_call" and item.status == "completed" and item.call_id not in self._calls:
+    def _on_output_done(self, response: _Response, item: events.Item) -> None:
+        """Of what is not spoken. A function call may run once it is complete, and only once."""
+        if item.kind != "function_call" or item.call_id in self._calls or response.out_of_band:
+            return
+        if response.unwanted:
+            self._ring.context.send(mail.RemoveItem(item.id))
+        elif item.status == "completed":
             self._calls.add(item.call_id)
-            if self._find(event.response_id).out_of_band:
-                return
             self._ring.context.send(mail.CallCompleted(item))
 
     def _on_done(self, event: events.ResponseDone) -> None:
         response = self._find(event.response_id)
-        asked = self._operations.pop(event.request_id or "", None)
+        asked = self._asked_as(event.request_id)
         if asked and asked is not response:
             self._adopt(response, asked, over=True)
-        response.step += 1
         for item in event.output:
-            self._on_output_done(events.OutputDone(event.response_id, 0, item))
+            self._on_output_done(response, item)
         response.status = event.status
         if event.status == "failed":
             response.failure = event.message or event.reason or "the provider failed to answer"
@@ -320,10 +343,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _on_connection_ended(self, reason: str) -> None:
         """What was received is played; nothing else comes."""
         self._connected = False
-        for response in list(self._responses.values()):
+        for response in self._all():
             if response.life.state in {"active", "interrupted"}:
                 self._on_done(events.ResponseDone(response.response_id, "failed", message=reason))
-            elif response.life.state in {"waiting", "requested"}:
+            elif response.life.state in _UNSTARTED:
                 self._give_up(response, reason)
             if response.life.state == "abandoned":
                 self._fire(response, chart.Refused(busy=False, reason=reason))
@@ -341,8 +364,15 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             place -= 1
         self._floor.insert(place, message)
 
+    def _on_set_paused(self, message: mail.SetPaused) -> None:
+        self._paused = message.paused
+        if self._speaking:
+            self._speaking.inbox.urgent(message)
+        else:
+            self._give_floor()
+
     def _give_floor(self) -> None:
-        if self._speaking is None and self._floor:
+        if self._speaking is None and self._floor and not self._paused:
             self._speaking = self._floor.popleft()
             self._speaking.inbox.urgent(mail.TakeFloor())
             self._tell_succeeded(self._speaking)
@@ -365,12 +395,12 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self.publish(AgentStartedSpeaking(playing.response.response_id, message.at))
 
     def _on_message_ended(self, message_id: str) -> None:
-        message = self._messages.pop(message_id, None)
+        message = self._messages.get(message_id)
         if message is None:
             return
         response = message.response
         response.open.pop(message_id, None)
-        response.step += 1
+        self._watch(response)
         if self._speaking is message:
             self._speaking = None
         elif message in self._floor:
@@ -391,32 +421,60 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _on_speech_started(self, event: events.SpeechStarted) -> None:
         """The user speaks over the agent. The item it names is the user's coming one: not what is to be stopped."""
         self.publish(UserStartedSpeaking(event.item_id, anyio.current_time()))
-        self._turn += 1
         self._user_speaks = True
-        self.remind(_SPEECH_S, mail.SpeechOver(self._turn))
-        for response in list(self._responses.values()):
+        self._expect_speech_over(self._deadlines.speech)
+        for response in self._all():
             self._interrupt(response, server_cancels=self._capabilities.cancels_on_speech)
+
+    def _on_turn_over(self) -> None:
+        if self._user_speaks:
+            self._expect_speech_over(self._deadlines.own_reply if self._capabilities.replies_to_speech else 0)
+
+    def _expect_speech_over(self, seconds: float) -> None:
+        if self._speech_over:
+            self._speech_over.cancel()
+        self._speech_over = self.remind(seconds, mail.SpeechOver())
 
     def _interrupt(self, response: _Response, *, server_cancels: bool) -> None:
         if not response.out_of_band:
+            self._paused = False  # what was held is stopped
             self._fire(response, chart.Interrupted(response.response_id, server_cancels))
 
     def _on_deadline(self, deadline: mail.ResponseDeadline) -> None:
-        response = self._responses.get(deadline.key)
-        if response is None or response.life.state != deadline.state:
+        response = self._responses.get(deadline.life_id)
+        if response is None:
             return
-        if deadline.state == "active" and (response.open or response.step != deadline.step):
-            self._watch(response)  # it moves, or its messages see for themselves whether they do
+        if response.life.state == "abandoned":
+            response.expected = False  # the server won't answer any more; if it does, it is cancelled by its id
+        elif response.life.state == "active" and response.open:
+            self._watch(response)  # its messages see for themselves whether anything moves
         else:
             self._expire(response, deadline.attempt)
 
     def _expire(self, response: _Response, attempt: int) -> None:
-        given_up = response.life.state == "interrupted" and attempt > 1
+        was_interrupted = response.life.state == "interrupted"
+        if response.life.state == "requested":
+            response.expected = False
         self._fire(response, chart.Expired(response.response_id, attempt, len(response.open)))
-        if given_up:
+        if response.life.state == "interrupted" and was_interrupted:
+            self._watch(response, attempt + 1)
+        elif was_interrupted:
             what = f"the server did not end response {response.response_id}, though it was cancelled"
             self.publish(Problem(kind="other", message=what, operation=response.response_id))
             self._end_generation(response, "cancelled")
+
+    def _watch(self, response: _Response, attempt: int = 1) -> None:
+        """No state in which the server has to do something lasts for ever."""
+        if response.deadline:
+            response.deadline.cancel()
+        seconds = {
+            "requested": self._deadlines.start,
+            "active": self._deadlines.silence,
+            "interrupted": self._deadlines.stop,
+            "abandoned": self._deadlines.stop if response.expected else None,
+        }.get(response.life.state)
+        deadline = mail.ResponseDeadline(response.life.id, attempt)
+        response.deadline = None if seconds is None else self.remind(seconds, deadline)
 
     # -- effects
 
@@ -436,9 +494,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                             self._floor.remove(message)
                         message.inbox.urgent(mail.InterruptMessage())
                 case chart.Fail():
-                    self._reply_over(response, failure=effect.reason)
+                    self._reply_over(response, "failed", effect.reason)
         if response.life.state != before:
-            response.step += 1
+            response.unwanted = response.unwanted or response.life.state == "abandoned"
             self._watch(response)
             if response.life.state == "settled":
                 self._settle(response)
@@ -448,19 +506,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if request is None:
             raise RuntimeError(f"{response.life!r} was not asked for here")
         operation = self._next_operation(response)
+        response.expected = True
         self._ring.transport.urgent(events.CreateResponse(operation, request.instructions))
-
-    def _watch(self, response: _Response) -> None:
-        """No state in which the server has to do something lasts for ever."""
-        state = response.life.state
-        seconds = {
-            "requested": self._deadlines.start,
-            "active": self._deadlines.silence,
-            "interrupted": self._deadlines.stop,
-        }.get(state)
-        if seconds is not None:
-            for attempt in (1, 2) if state == "interrupted" else (1,):
-                self.remind(seconds * attempt, mail.ResponseDeadline(response.life.id, state, response.step, attempt))
 
     def _settle(self, response: _Response) -> None:
         del self._responses[response.life.id]
@@ -469,16 +516,18 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._settled.append(response.response_id)
         for operation in response.operations:
             self._operations.pop(operation, None)
-        self._reply_over(response, failure=response.failure)
+        self._reply_over(response, response.status, response.failure)
 
-    def _reply_over(self, response: _Response, *, failure: str | None) -> None:
+    def _reply_over(self, response: _Response, status: str, failure: str | None) -> None:
+        """Tell who asked, once: a failed reply is over before its response has settled."""
         if response.request is not None:
-            over = mail.ReplyOver(response.request.reply, response.status, response.interrupted, failure)
+            over = mail.ReplyOver(response.request.reply, status, response.interrupted, failure)
             self._ring.context.send(over)
+            response.request = None
 
     def _next_operation(self, response: _Response) -> str:
         self._operation += 1
-        operation = f"response-{self._operation}"
+        operation = operation_id("response", self._operation)
         self._operations[operation] = response
         response.operations.append(operation)
         return operation

@@ -13,6 +13,7 @@ from rtactors.actor import ReactiveActor
 from rtactors.channels import Inbox
 from rtactors.errors import RtactorsError, SinkLost
 from rtactors.events import BYTES_PER_FRAME
+from rtactors.reminders import Reminder
 from rtactors.ring import Ring, Surroundings
 from rtactors.sinks import base as sinks
 from statecharts import playback
@@ -20,22 +21,25 @@ from statecharts.playback import PLAYBACK, PlaybackEvent
 
 
 class _Segment:
-    """What one message has at the sink."""
-
-    __slots__ = ("_sink", "confirmed", "finished", "message_id", "orders", "owner", "written")
+    """What one message has at the sink. Positions are frames of that message."""
 
     def __init__(self, message_id: str, owner: Inbox[mail.MessageMail], sink: sinks.Sink) -> None:
-        self.message_id = message_id
+        self.life = PLAYBACK.start(message_id)
         self.owner = owner
         self.written = 0
         self.confirmed = 0
-        self.finished = False
-        self.orders = 0
+        self.finishing = False
+        self.deadline: Reminder | None = None
         self._sink = sink
 
     def write(self, pcm: bytes) -> None:
         self.written += len(pcm) // BYTES_PER_FRAME
-        self._sink.write(self.message_id, pcm)
+        self._sink.write(self.life.id, pcm)
+
+    def confirm(self, frames: int) -> int:
+        """What was heard, by the sink's word: never less than before, never more than was written."""
+        self.confirmed = min(max(frames, self.confirmed), self.written)
+        return self.confirmed
 
 
 class SinkActor(ReactiveActor[mail.SinkMail]):
@@ -44,12 +48,12 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
     def __init__(
         self, ring: Ring, surroundings: Surroundings, *, sink: sinks.Sink, fail: Callable[[RtactorsError], None]
     ) -> None:
-        super().__init__(ring.sink, surroundings.publish, surroundings.clock)
+        super().__init__(ring.sink, surroundings.publish, surroundings.reminders)
+        self._deadlines = surroundings.deadlines
         self._sink = sink
         self._fail = fail
-        self._deadlines = surroundings.deadlines
-        self._life = PLAYBACK.start("sink")
         self._segment: _Segment | None = None
+        self._lost = False
 
     async def run(self) -> None:
         async with anyio.create_task_group() as tasks:
@@ -62,121 +66,96 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
 
     def handle(self, message: mail.SinkMail) -> None:
         match message:
-            case sinks.Progress() | sinks.Starved() | sinks.Paused() | sinks.Resumed():
-                self._on_position(message)
             case mail.BeginSegment():
                 self._on_begin(message)
             case sinks.Lost():
-                self._on_lost(message)
+                self._on_lost(message.reason)
             case _:
-                self._on_segment(message)
+                segment = self._segment
+                if segment is not None and segment.life.id == message.message_id:  # else it is about one that is over
+                    self._on_segment(segment, message)
 
     def _on_begin(self, message: mail.BeginSegment) -> None:
         if self._segment is not None:
-            raise RuntimeError(f"{message.message_id} wants the sink while {self._segment.message_id} plays")
-        if self._life.state == "lost":
-            message.owner.urgent(mail.SegmentEnded(0, anyio.current_time(), confirmed=False))
+            raise RuntimeError(f"{message.message_id} wants the sink while {self._segment.life.id} plays")
+        if self._lost:
+            message.owner.urgent(mail.SegmentFinished(0, anyio.current_time(), confirmed=False))
             return
         self._segment = _Segment(message.message_id, message.owner, self._sink)
-        self._fire(playback.Begin(message.message_id))
+        try:
+            self._sink.begin(message.message_id)
+        except RuntimeError as refusal:  # it never let go of the message before
+            self._on_lost(str(refusal))
+        else:
+            message.owner.urgent(mail.SegmentBegun(self._segment.write))
 
-    def _on_segment(
-        self,
-        message: mail.FinishSegment
-        | mail.ClearSegment
-        | mail.PauseSegment
-        | mail.ResumeSegment
-        | mail.SinkDeadline
-        | sinks.Started
-        | sinks.Finished,
-    ) -> None:
-        segment, message_id = self._segment, message.message_id
-        if segment is None or segment.message_id != message_id:
-            return  # about a segment that is over
+    def _on_lost(self, reason: str) -> None:
+        self._lost = True
+        if self._segment is not None:
+            self._fire(self._segment, playback.Lost(self._segment.confirmed, anyio.current_time()))
+        self._fail(SinkLost(f"the audio device is gone: {reason}"))
+
+    def _on_segment(self, segment: _Segment, message: mail.SegmentMail) -> None:
         match message:
-            case mail.FinishSegment():
-                segment.finished = True
-                self._fire(playback.Finish(message_id))
-                self._watch_the_end(segment)
-            case mail.ClearSegment():
-                self._fire(playback.Clear(message_id))
-                self._watch(segment, self._deadlines.sink)
-            case mail.PauseSegment():
-                segment.orders += 1
-                self._fire(playback.Pause(message_id))
-            case mail.ResumeSegment():
-                self._fire(playback.Resume(message_id))
-                if segment.finished:
-                    self._watch_the_end(segment)
+            case sinks.Progress():
+                segment.confirm(message.frames)
+            case sinks.Starved():
+                if segment.confirm(message.frames) == segment.written:  # else more was written since
+                    segment.owner.urgent(mail.SegmentStarved())
             case sinks.Started():
-                self._fire(playback.Started(message_id, message.at))
-            case sinks.Finished():
-                segment.confirmed = min(max(message.frames, segment.confirmed), segment.written)
-                self._fire(playback.Ended(message_id, segment.confirmed, message.at, message.confirmed))
-            case mail.SinkDeadline():
-                if message.order == segment.orders:
-                    self._fire(playback.Expired(message_id, segment.confirmed, anyio.current_time()))
-
-    def _on_position(self, report: sinks.Progress | sinks.Starved | sinks.Paused | sinks.Resumed) -> None:
-        segment = self._segment
-        if segment is None or segment.message_id != report.message_id:
-            return
-        if not isinstance(report, sinks.Resumed):
-            segment.confirmed = min(max(report.frames, segment.confirmed), segment.written)
-        match report:
-            case sinks.Starved() if report.frames >= segment.written:  # else more was written since
-                segment.owner.urgent(mail.SegmentStarved())
+                self._fire(segment, playback.Started(message.at))
             case sinks.Paused():
-                segment.owner.urgent(mail.SegmentPaused(report.frames))
+                segment.confirm(message.frames)
+                segment.owner.urgent(mail.SegmentPaused())
             case sinks.Resumed():
                 segment.owner.urgent(mail.SegmentResumed())
-            case _:
-                pass
+            case sinks.Finished():
+                heard = segment.confirm(message.frames)
+                self._fire(segment, playback.Finished(heard, message.at, message.confirmed))
+            case mail.FinishSegment():
+                segment.finishing = True
+                self._fire(segment, playback.Finish())
+            case mail.ClearSegment():
+                self._fire(segment, playback.Clear())
+            case mail.PauseSegment():
+                self._fire(segment, playback.Pause())
+            case mail.ResumeSegment():
+                self._fire(segment, playback.Resume())
+            case mail.SinkDeadline():
+                self._fire(segment, playback.Expired(segment.confirmed, anyio.current_time()))
 
-    def _on_lost(self, report: sinks.Lost) -> None:
-        segment = self._segment
-        self._fire(
-            playback.Lost(
-                segment.message_id if segment else "", segment.confirmed if segment else 0, anyio.current_time()
-            )
-        )
-        self._fail(SinkLost(f"the audio device is gone: {report.reason}"))
-
-    def _watch_the_end(self, segment: _Segment) -> None:
+    def _expect_the_end(self, segment: _Segment) -> None:
         """A segment that is to play out has the time its audio takes, and some to spare."""
         seconds = (segment.written - segment.confirmed) / self._sink.rate
-        self._watch(segment, seconds * 1.1 + self._deadlines.sink)
+        self._expect(segment, seconds * 1.1 + self._deadlines.sink)
 
-    def _watch(self, segment: _Segment, seconds: float) -> None:
-        segment.orders += 1
-        self.remind(seconds, mail.SinkDeadline(segment.message_id, segment.orders))
+    def _expect(self, segment: _Segment, seconds: float | None) -> None:
+        """The sink's last report is due in so many seconds; None: not to be said."""
+        if segment.deadline:
+            segment.deadline.cancel()
+        segment.deadline = None if seconds is None else self.remind(seconds, mail.SinkDeadline(segment.life.id))
 
-    def _open(self, segment: _Segment) -> None:
-        try:
-            self._sink.begin(segment.message_id)
-        except RuntimeError as refusal:  # it never let go of the message before
-            self._on_lost(sinks.Lost(str(refusal)))
-        else:
-            segment.owner.urgent(mail.SegmentOpened(segment.write))
-
-    def _fire(self, event: PlaybackEvent) -> None:
-        segment = self._segment
-        for effect in self.fire(PLAYBACK, self._life, event):
-            if segment is None:
-                raise RuntimeError(f"{effect!r} without a segment")
+    def _fire(self, segment: _Segment, event: PlaybackEvent) -> None:
+        message_id = segment.life.id
+        for effect in self.fire(PLAYBACK, segment.life, event):
             match effect:
-                case playback.OpenSegment():
-                    self._open(segment)
-                case playback.FinishSegment():
-                    self._sink.finish(effect.message_id)
-                case playback.ClearSegment():
-                    self._sink.clear(effect.message_id)
-                case playback.PauseSegment():
-                    self._sink.pause(effect.message_id)
-                case playback.ResumeSegment():
-                    self._sink.resume(effect.message_id)
+                case playback.FinishAtSink():
+                    self._sink.finish(message_id)
+                    if segment.life.state != "paused":
+                        self._expect_the_end(segment)
+                case playback.ClearAtSink():
+                    self._sink.clear(message_id)
+                    self._expect(segment, self._deadlines.sink)
+                case playback.PauseAtSink():
+                    self._sink.pause(message_id)
+                    self._expect(segment, None)
+                case playback.ResumeAtSink():
+                    self._sink.resume(message_id)
+                    if segment.finishing:
+                        self._expect_the_end(segment)
                 case playback.TellStarted():
                     segment.owner.urgent(mail.SegmentStarted(effect.at))
-                case playback.TellEnded():
+                case playback.TellFinished():
                     self._segment = None
-                    segment.owner.urgent(mail.SegmentEnded(effect.frames, effect.at, effect.confirmed))
+                    self._expect(segment, None)
+                    segment.owner.urgent(mail.SegmentFinished(effect.frames, effect.at, effect.confirmed))

@@ -4,6 +4,7 @@ It takes frames off the socket at once, always, and gives each event to the one 
 their message, everything else to the response and the context actor. It sends commands, control before audio.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from rtactors.actor import Actor
 from rtactors.channels import Inbox
 from rtactors.errors import ConnectionFailed, RtactorsError, SessionClosed
 from rtactors.events import Item, OutputStarted, ProviderError
+from rtactors.operations import owner_of
 from rtactors.providers.base import Provider
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import ConnectionChanged, Problem, Unhandled
@@ -23,7 +25,7 @@ from statecharts.connection import CONNECTION, ConnectionEvent
 
 
 class TransportActor(Actor[mail.TransportMail]):
-    """`settled` is set once the session is set up, or can't be; `closed` once the connection is over.
+    """`decided` is set once the session is set up, or can't be; `closed` once the connection is over.
 
     `fail` is told why the connection ended, if we did not want it.
     """
@@ -38,19 +40,18 @@ class TransportActor(Actor[mail.TransportMail]):
         fail: Callable[[RtactorsError], None],
     ) -> None:
         super().__init__(ring.transport, surroundings.publish)
-        self.settled = anyio.Event()
+        self.decided = anyio.Event()
         self.closed = anyio.Event()
-        self.session_id = ""
         self._ring = ring
         self._provider = provider
         self._connect = connect
         self._fail = fail
         self._deadlines = surroundings.deadlines
         self._bounds = surroundings.bounds
-        self._ready = False
         self._life = CONNECTION.start("connection")
-        self._messages: dict[str, Inbox[mail.MessageMail]] = {}
-        self._known: set[str] = set()  # ids of messages that had an inbox: what still comes for an ended one is dropped
+        self._connecting: anyio.CancelScope | None = None
+        self._ready = False
+        self._messages: dict[str, Inbox[mail.MessageMail] | None] = {}  # None: it has ended, what comes is dropped
         self._routes: dict[type, Callable[[Any], None]] = {
             events.AudioDelta: self._to_message,
             events.TextDelta: self._to_message,
@@ -66,7 +67,8 @@ class TransportActor(Actor[mail.TransportMail]):
             events.ItemDone: ring.context.send,
             events.ItemTruncated: ring.context.send,
             events.ItemDeleted: ring.context.send,
-            events.InputCommitted: ring.context.send,
+            events.InputCommitted: self._on_input_committed,
+            events.InputCleared: ring.response.send,
             events.InputTranscript: ring.context.send,
             events.InputTranscriptFailed: ring.context.send,
             events.SessionStarted: self._on_session_started,
@@ -79,14 +81,15 @@ class TransportActor(Actor[mail.TransportMail]):
         """Connect, then send and receive until either side ends it."""
         try:
             with anyio.move_on_after(self._deadlines.connect) as connecting:
+                self._connecting = connecting
                 async with self._connect(self._provider.endpoint()) as socket:
                     self._fire(chart.Opened())
                     async with anyio.create_task_group() as tasks:
                         tasks.start_soon(self._read, socket)
-                        tasks.start_soon(self._lift_deadline, connecting)
                         await self._write(socket)
                         tasks.cancel_scope.cancel()
         except ConnectionFailed as failure:
+            self._fail(failure)
             self._fire(chart.Broken(str(failure)))
         else:
             if connecting.cancelled_caught:
@@ -94,10 +97,6 @@ class TransportActor(Actor[mail.TransportMail]):
         finally:
             self.inbox.close()
             self.closed.set()
-
-    async def _lift_deadline(self, connecting: anyio.CancelScope) -> None:
-        await self.settled.wait()
-        connecting.deadline = float("inf")
 
     # -- sending
 
@@ -108,13 +107,14 @@ class TransportActor(Actor[mail.TransportMail]):
                 match message:
                     case mail.CloseConnection():
                         self._fire(chart.CloseAsked())
-                        self._fire(chart.Drained())
                     case mail.Configure():
                         for frame in self._provider.configure():
                             await socket.send(frame)
                     case _:
                         for frame in self._provider.encode(message):
                             await socket.send(frame)
+                if self._life.state == "draining" and self.inbox.empty:
+                    self._fire(chart.Drained())
             await socket.close()
         except SocketClosed as closed:
             self._on_closed(closed)
@@ -132,47 +132,50 @@ class TransportActor(Actor[mail.TransportMail]):
             self._on_closed(closed)
 
     def _to_message(self, event: events.AudioDelta | events.TextDelta | events.TextDone | events.AudioDone) -> None:
-        inbox = self._messages.get(event.item_id)
-        if inbox is None:
-            if event.item_id in self._known:
-                return
+        if event.item_id in self._messages:
+            inbox = self._messages[event.item_id]
+        else:
             # A server that leaves the announcement out has made it with its first delta.
             item = Item(id=event.item_id, role="assistant", status="in_progress")
-            inbox = self._announce(OutputStarted(event.response_id, 0, item))
-        inbox.send(event)
+            inbox = self._open_message(OutputStarted(event.response_id, 0, item))
+        if inbox is not None:
+            inbox.send(event)
 
     def _on_output_started(self, event: OutputStarted) -> None:
-        if event.item.kind == "message" and event.item.id not in self._known:
-            self._announce(event)
+        if event.item.kind == "message" and event.item.id not in self._messages:
+            self._open_message(event)
 
-    def _announce(self, event: OutputStarted) -> Inbox[mail.MessageMail]:
-        for ended in [item_id for item_id, inbox in self._messages.items() if inbox.closed]:
-            del self._messages[ended]
-        self._known.add(event.item.id)
+    def _open_message(self, event: OutputStarted) -> Inbox[mail.MessageMail]:
+        for item_id, open_inbox in self._messages.items():
+            if open_inbox is not None and open_inbox.closed:
+                self._messages[item_id] = None
         inbox: Inbox[mail.MessageMail] = Inbox(f"message {event.item.id}", self._bounds.inbox)
         self._messages[event.item.id] = inbox
-        self._ring.response.send(mail.Announced(event, inbox))
+        self._ring.response.send(mail.MessageOpened(event, inbox))
         return inbox
 
     def _on_output_done(self, event: events.OutputDone) -> None:
-        if inbox := self._messages.get(event.item.id):
-            inbox.send(event)
-        elif event.item.kind != "message":
+        if event.item.kind != "message":
             self._ring.response.send(event)
+        elif inbox := self._messages.get(event.item.id):
+            inbox.send(event)
 
     def _on_session_started(self, event: events.SessionStarted) -> None:
-        self.session_id = event.session_id
         self._fire(chart.Greeted(event.session_id))
 
     def _on_session_configured(self, _event: events.SessionConfigured) -> None:
         self._fire(chart.Configured())
+
+    def _on_input_committed(self, event: events.InputCommitted) -> None:
+        self._ring.context.send(event)
+        self._ring.response.send(event)
 
     def _on_unknown(self, event: events.Unknown) -> None:
         self.publish(Unhandled(event.name))
 
     def _on_error(self, error: ProviderError) -> None:
         """To the operation that caused it; one without an owner is reported. Few end the session."""
-        owner = (error.operation_id or "").partition("-")[0]
+        owner = owner_of(error.operation_id)
         if error.kind in {"fatal", "expired"} or not self._ready:
             self._fire(chart.Broken(error.message))
         elif owner == "context":
@@ -196,7 +199,9 @@ class TransportActor(Actor[mail.TransportMail]):
                     self.inbox.urgent(mail.Configure())
                 case chart.TellReady():
                     self._ready = True
-                    self.settled.set()
+                    if self._connecting:
+                        self._connecting.deadline = math.inf
+                    self.decided.set()
                 case chart.TellClosed():
                     self._on_ended(effect.reason)
         if self._life.state != before:
@@ -211,4 +216,4 @@ class TransportActor(Actor[mail.TransportMail]):
         self._ring.context.send(ended)
         if reason:
             self._fail(SessionClosed(reason) if self._ready else ConnectionFailed(reason))
-        self.settled.set()
+        self.decided.set()

@@ -3,9 +3,10 @@
 from typing import TextIO
 
 from rtactors.cli.seen import Seen
+from rtactors.cli.terminal import plain
 from rtactors.heard_text import heard_text
 from rtactors.history import HistoryItem
-from rtactors.session_events import Problem, Said, SessionEvent, ToolCalled, Transition, UserSaid
+from rtactors.session_events import AgentSaid, FunctionCalled, Problem, SessionEvent, Transition, UserSaid
 
 NAMES = {"user": "you", "assistant": "model", "system": "system", None: "tool"}
 MARGIN = 9
@@ -25,7 +26,7 @@ class Captions:
     def event(self, event: SessionEvent) -> None:
         """After `seen` has taken it in."""
         match event:
-            case Said():
+            case AgentSaid():
                 self._end(event.message)
             case Transition(chart="message", after="skipped"):
                 self._unheard.append(self._seen.messages[event.id].text)
@@ -35,7 +36,7 @@ class Captions:
                 self.line("you", event.text or "(not understood)")
             case Problem():
                 self.line("problem", event.message)
-            case ToolCalled():
+            case FunctionCalled():
                 self.line("tool", f"{event.name}({event.arguments}) was called; there are no tools here")
             case _:
                 pass
@@ -50,7 +51,7 @@ class Captions:
     def line(self, who: str, text: str) -> None:
         """A line of its own; a message that is being heard goes on below it."""
         self._break()
-        self._write(f"{who:{MARGIN}}{text}\n")
+        self._write(f"{who:{MARGIN}}{plain(text)}\n")
 
     def history(self, history: list[HistoryItem]) -> None:
         """The whole conversation as it was heard."""
@@ -68,7 +69,7 @@ class Captions:
             self._break()
             self._line = message_id
             self._write(f"{'model':{MARGIN}}{'…' if shown else ''}")
-        self._write(heard[len(shown) :])
+        self._write(plain(heard[len(shown) :]))
         self._shown[message_id] = heard
 
     def _end(self, said: HistoryItem) -> None:
@@ -84,7 +85,7 @@ class Captions:
 
     def _tell_unheard(self) -> None:
         for text in self._unheard:
-            self.line("model", f"(not heard: {text})")
+            self.line("model", f"(not heard: {text})" if text else "(not heard)")
         self._unheard.clear()
 
     def _break(self) -> None:

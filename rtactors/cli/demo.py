@@ -19,11 +19,12 @@ from rtactors.cli import embedded
 from rtactors.cli.evidence import Evidence
 from rtactors.cli.jsonlines import JsonLines
 from rtactors.cli.live import Live, show_report
-from rtactors.cli.microphone import Microphone
+from rtactors.cli.person import Person
 from rtactors.cli.report import Report
 from rtactors.cli.seen import Seen, SeenMessage, Witness, watch
 from rtactors.cli.terminal import Terminal
 from rtactors.cli.timeline import draw_timeline
+from rtactors.loopback.faults import Faults
 from rtactors.loopback.server import Server
 from rtactors.loopback.voice import EspeakVoice, ToneVoice, Voice
 from rtactors.providers import OpenAIRealtime
@@ -41,14 +42,17 @@ PLAN = ("full", "partial", "skipped", "full")
 """What becomes of the messages, if all goes as it should."""
 
 
-def demo(output: Path, *, as_json: bool) -> int:
-    """Run it; the files are in `output`. Returns the exit code: 0 if the record equals what was heard."""
+def demo(output: Path, *, as_json: bool, faults: Faults | None = None) -> int:
+    """Run it; the files are in `output`. Returns the exit code: 0 if the record equals what was heard.
+
+    `faults` are what the server does wrong, to see that it is found.
+    """
     recording, data, picture = files = [output / name for name in ("heard.wav", "report.json", "timeline.svg")]
     _prepare(output, files)
     terminal = Terminal(sys.stdout)
     if not embedded.has_speech():
         print(f"rtactors: {embedded.MISSING}", file=sys.stderr)
-    report = anyio.run(_run, recording, None if as_json else terminal)
+    report = anyio.run(_run, recording, None if as_json else terminal, faults or Faults())
     data.write_bytes(json.format(json.encode(report)) + b"\n")
     picture.write_text(draw_timeline(report), encoding="utf-8")
     if as_json:
@@ -69,14 +73,15 @@ def _prepare(output: Path, files: list[Path]) -> None:
         raise ConfigurationError(what) from None
 
 
-async def _run(recording: Path, terminal: Terminal | None) -> Report:
+async def _run(recording: Path, terminal: Terminal | None, faults: Faults) -> Report:
     key = secrets.token_urlsafe()
     ears = embedded.recognizer(QUESTION, INTERRUPTION)
-    async with Server(voice=embedded.voice_named(None), recognizer=ears, api_key=key) as server:
+    voice = embedded.voice_named(None)
+    async with Server(voice=voice, recognizer=ears, faults=faults, api_key=key) as server:
         provider = OpenAIRealtime(api_key=key, websocket_base_url=server.url)
         seen = Seen()
         session = Session(provider, sink=Witness(WavSink(recording, provider.capabilities.output_rate), seen))
-        microphone = Microphone(session)
+        person = Person(session)
         show = JsonLines(sys.stdout).event
         connected_at = anyio.current_time()
         async with anyio.create_task_group() as showing:
@@ -86,7 +91,7 @@ async def _run(recording: Path, terminal: Terminal | None) -> Report:
                 showing.start_soon(live.run)
             async with anyio.create_task_group() as watching:
                 watching.start_soon(watch, session, seen, show)
-                await _converse(session, microphone, seen)
+                await _converse(session, person, seen)
             showing.cancel_scope.cancel()
         return Evidence(
             voice="espeak" if embedded.has_speech() else "tone",
@@ -96,23 +101,23 @@ async def _run(recording: Path, terminal: Terminal | None) -> Report:
             server=server.sessions[0],
             history=session.history,
             recording=_read(recording),
-            utterances=microphone.utterances,
+            utterances=person.utterances,
             plan=PLAN,
         ).report()
 
 
-async def _converse(session: Session, microphone: Microphone, seen: Seen) -> None:
+async def _converse(session: Session, person: Person, seen: Seen) -> None:
     """What the person does. Raises RtactorsError if it comes to nothing."""
     voice: Voice = EspeakVoice("en-us+f2", pitch=60) if embedded.has_speech() else ToneVoice()
     try:
         with anyio.fail_after(LONGEST_S):
             async with session, anyio.create_task_group() as tasks:
-                tasks.start_soon(microphone.run)
+                tasks.start_soon(person.run)
                 await anyio.sleep(PAUSE_S)
-                await microphone.say(QUESTION, (await voice.speak(QUESTION)).pcm)
+                await person.say(QUESTION, (await voice.speak(QUESTION)).pcm)
                 await seen.until(_second_is_heard)
                 await anyio.sleep(PATIENCE_S)
-                await microphone.say(INTERRUPTION, (await voice.speak(INTERRUPTION)).pcm)
+                await person.say(INTERRUPTION, (await voice.speak(INTERRUPTION)).pcm)
                 await seen.until(_all_are_over)
                 await session.quiet()
                 tasks.cancel_scope.cancel()

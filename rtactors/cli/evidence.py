@@ -7,7 +7,7 @@ from importlib.metadata import version
 from msgspec import Struct
 
 from rtactors.cli.compare import Heard, differences
-from rtactors.cli.microphone import Utterance
+from rtactors.cli.person import Utterance
 from rtactors.cli.report import Effect, Message, Report, Turn, VoiceKind
 from rtactors.cli.seen import Seen, SeenMessage
 from rtactors.history import HistoryItem

@@ -9,7 +9,7 @@ from rtactors.cli.seen import Seen, SeenMessage
 from rtactors.cli.terminal import Line, Style, Terminal
 from rtactors.heard_text import heard_text
 from rtactors.loopback.conversation import FRAMES_PER_MS
-from rtactors.session_events import Said, SessionEvent, UserSaid, UserStartedSpeaking
+from rtactors.session_events import AgentSaid, SessionEvent, UserSaid, UserStartedSpeaking
 
 REDRAW_S = 0.1
 BAR = 20
@@ -58,7 +58,7 @@ class Live:
                 self._say("the user speaks")
             case UserSaid():
                 self._say(f"the user said: {event.text or '(not understood)'}")
-            case Said() if not self._terminal.live:
+            case AgentSaid() if not self._terminal.live:
                 self._say_state(self._seen.messages[event.message.id])
             case _ if not self._terminal.live:
                 for message in self._seen.in_order:

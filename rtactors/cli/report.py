@@ -1,12 +1,12 @@
 """What one run of `rtactors demo` leaves behind as data: the schema of `report.json`.
 
 Times (`..._at`) are ms since the session was connected. Amounts of audio (`..._ms`) are ms of that one message or turn.
-The JSON Schema of it is `docs/demo-report.schema.json`.
+The JSON Schema of it, `docs/demo-report.schema.json`, is what `python -m rtactors.cli.report` prints.
 """
 
 from typing import Annotated, Literal, TypeAlias
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, json
 
 SCHEMA = 1
 VoiceKind: TypeAlias = Literal["espeak", "tone"]
@@ -63,3 +63,7 @@ class Report(Struct, frozen=True, kw_only=True, tag=True):
     interrupted_at: Annotated[list[int], Meta(description="When the model was interrupted.")]
     problems: Annotated[list[str], Meta(description="What the session reported as going wrong.")]
     differences: Annotated[list[str], Meta(description="Where the records differ; empty if all is well.")]
+
+
+if __name__ == "__main__":
+    print(json.format(json.encode(json.schema(Report))).decode())

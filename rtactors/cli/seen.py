@@ -12,10 +12,10 @@ from msgspec import Struct
 
 from rtactors import Session
 from rtactors.session_events import (
+    AgentSaid,
     MessageAnnounced,
     MessageText,
     Problem,
-    Said,
     SessionEvent,
     Transition,
     UserSaid,
@@ -86,7 +86,7 @@ class Seen:
                 message.response_id, message.announced_at = event.response_id, event.at
             case MessageText():
                 self._message(event.message_id).text += event.text
-            case Said():
+            case AgentSaid():
                 self._message(event.message.id).heard_text = event.message.heard_text
             case Transition():
                 self._transition(event)

@@ -14,15 +14,20 @@ from msgspec import Struct
 from rtactors import ConfigurationError, HistoryItem, Reply, ReplyFailed, Session
 from rtactors.cli import embedded
 from rtactors.cli.caption import Captions
+from rtactors.cli.devices import Devices, find_devices
 from rtactors.cli.jsonlines import JsonLines
 from rtactors.cli.keyboard import typed_lines
 from rtactors.cli.seen import Seen, Witness, watch
 from rtactors.loopback.server import Server
+from rtactors.microphone import Microphone
 from rtactors.providers import OpenAIRealtime
 from rtactors.session_events import Problem, SessionEvent
 from rtactors.sinks import PacedSink
 
-INTRODUCTION = "type and press Enter; an empty line stops the model; Ctrl-D ends\n"
+INTRODUCTION = """\
+Type and press Enter; an empty line stops the model, Ctrl-D ends.
+With a microphone, speak, and wear headphones: else the model hears itself, and stops.
+"""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -57,21 +62,32 @@ def talk(settings: Settings) -> int:
 
 async def _talk(settings: Settings) -> None:
     async with _provider(settings) as provider:
+        rates = provider.capabilities
+        devices = find_devices(rates) if settings.with_audio else Devices(None, None, [])
+        for reason in devices.missing:
+            print(f"rtactors: {reason} (--no-audio: by keyboard alone)", file=sys.stderr)
         seen = Seen()
-        rate = provider.capabilities.output_rate
-        view = JsonLines(sys.stdout) if settings.as_json else Captions(sys.stdout, seen, rate)
-        session = Session(provider, sink=Witness(PacedSink(rate), seen, view.position))
+        view = JsonLines(sys.stdout) if settings.as_json else Captions(sys.stdout, seen, rates.output_rate)
+        session = Session(provider, sink=Witness(devices.speaker or PacedSink(rates.output_rate), seen, view.position))
         connected = False
         try:
             async with anyio.create_task_group() as watching:
                 watching.start_soon(watch, session, seen, view.event)
-                async with session:
+                async with session, typed_lines() as lines, anyio.create_task_group() as listening:
                     connected = True
-                    async with typed_lines() as lines:
-                        await _follow(session, lines, view)
+                    if devices.microphone:
+                        listening.start_soon(_listen, devices.microphone, session)
+                    await _follow(session, lines, view)
+                    listening.cancel_scope.cancel()
         finally:
             if connected:
                 view.history(session.history)
+
+
+async def _listen(microphone: Microphone, session: Session) -> None:
+    async with microphone:
+        async for pcm in microphone:
+            await session.send_audio(pcm)
 
 
 async def _follow(session: Session, lines: ObjectReceiveStream[str], view: View) -> None:
@@ -110,7 +126,9 @@ async def _provider(settings: Settings) -> AsyncGenerator[OpenAIRealtime]:
         key = secrets.token_urlsafe()
         voice, ears = embedded.voice_named(settings.voice), embedded.recognizer()
         async with Server(api_key=key, voice=voice, recognizer=ears, keep=False) as server:
-            yield OpenAIRealtime(settings.model, api_key=key, websocket_base_url=server.url)
+            yield OpenAIRealtime(
+                settings.model, api_key=key, websocket_base_url=server.url, instructions=settings.instructions
+            )
         return
     provider = OpenAIRealtime(
         settings.model,

@@ -13,6 +13,7 @@ Style: TypeAlias = Literal["", "strong", "faint", "good", "bad", "warm", "live"]
 Piece: TypeAlias = tuple[str, Style]
 Line: TypeAlias = Sequence[Piece]
 
+_CONTROLS = dict.fromkeys([*range(32), *range(127, 160)], " ")
 _CODES: dict[Style, str] = {
     "strong": "1",
     "faint": "2",
@@ -23,6 +24,11 @@ _CODES: dict[Style, str] = {
 }
 _UP_AND_CLEAR = "\x1b[{}F\x1b[J"
 _HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+
+
+def plain(text: str) -> str:
+    """What came from elsewhere, as one line: nothing in it steers the terminal."""
+    return text.translate(_CONTROLS)
 
 
 class Terminal:
@@ -68,8 +74,8 @@ class Terminal:
 
     def _styled(self, line: Line) -> str:
         if not self._colour:
-            return "".join(text for text, _ in line).rstrip()
-        return "".join(f"\x1b[{_CODES[style]}m{text}\x1b[0m" if style else text for text, style in line)
+            return "".join(plain(text) for text, _ in line).rstrip()
+        return "".join(f"\x1b[{_CODES[style]}m{plain(text)}\x1b[0m" if style else plain(text) for text, style in line)
 
     def _write(self, parts: Sequence[str]) -> None:
         self._stream.write("".join(parts))

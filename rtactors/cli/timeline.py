@@ -10,6 +10,7 @@ from textwrap import wrap
 from typing import Literal, TypeAlias
 
 from rtactors.cli.report import Effect, Message, Report
+from rtactors.cli.terminal import plain
 
 Colour: TypeAlias = Literal["paper", "ink", "soft", "line", "band", "made", "user", "full", "partial", "skipped"]
 Anchor: TypeAlias = Literal["start", "middle", "end"]
@@ -34,7 +35,7 @@ LEFT, RIGHT = 112, 768
 COLUMNS = (("heard", 838), ("server", 910), ("history", 982))
 TOP = 88
 TEXT_LINE = 17
-LETTER = 6.2
+LETTER = 6.4
 """How wide a letter is at most, on average: fonts differ."""
 STEPS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 """Seconds between two marks of the axis."""
@@ -70,7 +71,7 @@ def _style() -> str:
 
 def _text(x: float, y: float, text: str, classes: str = "ink", anchor: Anchor = "start") -> str:
     at = f'x="{x:.1f}" y="{y:.1f}"' + (f' text-anchor="{anchor}"' if anchor != "start" else "")
-    return f'<text {at} class="{classes} halo paper-edge">{escape(text, quote=False)}</text>'
+    return f'<text {at} class="{classes} halo paper-edge">{escape(plain(text), quote=False)}</text>'
 
 
 def _bar(x: float, y: float, width: float, height: float, classes: str) -> str:
@@ -88,7 +89,7 @@ def _seconds(ms: int | None) -> str:
 
 def _spaced(text: str) -> str:
     """One space between words, as in a line that is wrapped."""
-    return " ".join(text.split())
+    return " ".join(plain(text).split())
 
 
 class _Picture:

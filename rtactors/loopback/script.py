@@ -176,7 +176,7 @@ _STORY = _reply(
 _ANSWERS = (  # the first whose words were said
     ({"why", "sing", "sang", "song"}, "Because a lamp is no use in the fog. A song goes through it."),
     ({"what", "happened", "boat", "captain", "end"}, "The captain found the harbour, and Ada wrote one more ship."),
-    ({"who", "she", "her", "ada", "name", "keeper"}, "Ada is the keeper of the lighthouse. She lives there alone."),
+    ({"who", "ada", "name", "keeper"}, "Ada is the keeper of the lighthouse. She lives there alone."),
     ({"thanks", "thank", "bye", "goodbye"}, "You are welcome. Good night."),
 )
 _OTHERWISE = "All right, I have stopped. Ask me who Ada is, or why she sang. Or say: tell me the story again."

@@ -205,9 +205,9 @@ class Server(_Host):
             family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
             return socket.create_server((self._host, self._port), family=family)
         except OSError as error:
-            raise ConfigurationError(
-                f"cannot serve on {self._host} port {self._port} ({error.strerror or error}): choose another port, or 0"
-            ) from error
+            reason = (error.strerror or str(error)).partition(" (while")[0]  # what Python adds
+            what = f"cannot serve on {self._host} port {self._port} ({reason}): choose another port, or 0"
+            raise ConfigurationError(what) from error
 
     async def _handle(self, connection: ServerWebsocket, path: str) -> None:
         """The session runs among our tasks, so that its failure is ours; the connection lasts as long."""

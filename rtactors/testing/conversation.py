@@ -24,6 +24,7 @@ from anyio.lowlevel import checkpoint
 
 from rtactors.errors import RtactorsError, SessionClosed
 from rtactors.history import HistoryItem
+from rtactors.limits import Bounds, Deadlines
 from rtactors.loopback.conversation import BYTES_PER_MS, Snapshot
 from rtactors.loopback.conversation import RATE as SERVER_RATE
 from rtactors.loopback.log import Log
@@ -40,7 +41,6 @@ from rtactors.testing.ears import Ears
 from rtactors.testing.evidence import Connection, Evidence
 from rtactors.testing.invariants import check_invariants
 from rtactors.testing.stepped_sink import SteppedSink
-from rtactors.timing import Bounds, Deadlines
 
 EventT = TypeVar("EventT")
 

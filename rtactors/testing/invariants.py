@@ -31,7 +31,14 @@ from msgspec import Struct
 
 from rtactors.history import HistoryItem
 from rtactors.loopback.conversation import Snapshot
-from rtactors.session_events import AgentStartedSpeaking, AgentStoppedSpeaking, Dropped, Said, ToolCalled, Transition
+from rtactors.session_events import (
+    AgentSaid,
+    AgentStartedSpeaking,
+    AgentStoppedSpeaking,
+    Dropped,
+    FunctionCalled,
+    Transition,
+)
 from rtactors.testing.ears import Segment
 from rtactors.testing.evidence import Evidence, Facts
 from rtactors.testing.wire_story import Operation, WireMessage
@@ -161,7 +168,7 @@ def each_message_ends_once(facts: Facts) -> Iterator[str]:
             yield from _its_end(facts, message, ended[0], len(chats.get(message.id, [])))
         else:
             yield f"{message.id} ended {len(ended)} times ({', '.join(ended) or 'never'}), not once"
-    told = [event.message.id for event in facts.evidence.events if isinstance(event, Said)]
+    told = [event.message.id for event in facts.evidence.events if isinstance(event, AgentSaid)]
     both = facts.segments.keys() & {*told}
     if [each for each in told if each in both] != [each for each in facts.segments if each in both]:
         yield f"chat messages came in the order {', '.join(told)}, but were heard as {', '.join(facts.segments)}"
@@ -303,15 +310,17 @@ def no_reply_is_lost(facts: Facts) -> Iterator[str]:
 
 
 def calls_run_once(facts: Facts) -> Iterator[str]:
-    calls = [event.call_id for event in facts.evidence.events if isinstance(event, ToolCalled)]
+    calls = [event.call_id for event in facts.evidence.events if isinstance(event, FunctionCalled)]
     complete = {call_id: whole for story in facts.stories for call_id, whole in story.calls.items()}
     for call_id in sorted({*calls}):
         if calls.count(call_id) > 1:
             yield f"function call {call_id} was run {calls.count(call_id)} times"
         if not any(story.begun_calls.get(call_id) for story in facts.stories):
             yield f"function call {call_id} was run, but it was never completed"
+    held = {item.call_id for item in facts.connection.items}
     for call_id, whole in complete.items():
-        if whole and call_id not in calls and facts.connection.open:
+        # Of a request that was given up nothing is wanted: its calls are deleted.
+        if whole and call_id not in calls and call_id in held and facts.connection.open:
             yield f"function call {call_id} was completed, but not run"
     answered = [item.call_id for item in facts.evidence.history if item.kind == "function_call_output"]
     sent = [create.call_id for story in facts.stories for create in story.creates if create.call_id]

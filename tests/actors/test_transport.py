@@ -10,4 +10,5 @@ from rtactors.sinks import MemorySink
 
 def test_every_provider_event_has_a_route() -> None:
     session = Session(OpenAIRealtime(api_key=""), sink=MemorySink())
-    assert set(session._transport._routes) == set(get_args(ProviderEvent))
+    routes = session._transport._routes  # pyright: ignore[reportPrivateUsage]  nobody else may see them
+    assert set(routes) == set(get_args(ProviderEvent))

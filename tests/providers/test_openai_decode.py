@@ -429,7 +429,6 @@ def test_a_piece_of_audio_may_end_inside_a_frame() -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        {"type": "input_audio_buffer.cleared"},
         {"type": "input_audio_buffer.timeout_triggered", "item_id": "i", "audio_start_ms": 1, "audio_end_ms": 2},
         {"type": "input_audio_buffer.dtmf_event_received", "event": "9", "received_at": 1763605213},
         {"type": "output_audio_buffer.started", "response_id": "r"},

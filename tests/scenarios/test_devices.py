@@ -4,8 +4,8 @@ import anyio
 import pytest
 
 from rtactors import SinkLost
+from rtactors.limits import Deadlines
 from rtactors.sinks.base import Finished, Report, Started
-from rtactors.timing import Deadlines
 from tests.scenarios.conftest import Begin
 from tests.scenarios.test_interruption import FIRST, SECOND, THREE, length
 

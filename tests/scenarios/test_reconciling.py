@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from rtactors.history import HistoryItem
+from rtactors.limits import Deadlines
 from rtactors.loopback.faults import ALWAYS, Faults, Rule, delay, drop, duplicate, edit, hold, inject
 from rtactors.loopback.script import Failed, Gate, Incomplete, Reply, Say, Write, replies
 from rtactors.session_events import MessageAnnounced, Problem, Unhandled
-from rtactors.timing import Deadlines
 from tests.scenarios.conftest import Begin
 from tests.scenarios.test_interruption import FIRST, SECOND, THIRD, THREE, length
 

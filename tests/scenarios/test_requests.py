@@ -3,10 +3,10 @@
 import pytest
 
 from rtactors import ReplyFailed, events
+from rtactors.limits import Deadlines
 from rtactors.loopback.faults import ALWAYS, Faults, hold, ignore
 from rtactors.loopback.script import IMMEDIATE, Call, Gate, Reply, Say, Timing, replies
-from rtactors.session_events import ToolCalled, UserSaid
-from rtactors.timing import Deadlines
+from rtactors.session_events import FunctionCalled, UserSaid
 from tests.scenarios.conftest import Begin
 from tests.scenarios.test_interruption import FIRST, SECOND, THIRD, length
 
@@ -139,9 +139,9 @@ async def test_d22_reply_after_a_function_call_waits(begin: Begin) -> None:
     async with begin(script) as talk:
         talk.sink.play_all()
         first = await talk.ask()
-        call = await talk.tells(ToolCalled)
+        call = await talk.tells(FunctionCalled)
         assert (call.name, call.arguments) == ("weather", '{"city": "Oslo"}')
-        await talk.session.answer(call.call_id, "rain")
+        await talk.session.answer_call(call.call_id, "rain")
         second = await talk.generate_reply()
         await talk.log.wait("conversation.item.create", 2)
         gate.open()
@@ -169,7 +169,7 @@ async def test_d14_call_that_was_cut_off_does_not_run(begin: Begin) -> None:
         await talk.session.quiet()
         (message,) = talk.said()
         assert talk.held() == talk.heard() == [(message.id, 500)]
-    assert not [event for event in talk.events if isinstance(event, ToolCalled)]
+    assert not [event for event in talk.events if isinstance(event, FunctionCalled)]
 
 
 async def test_e11_what_the_user_said_comes_late_and_twice(begin: Begin) -> None:

@@ -17,7 +17,7 @@ from msgspec import Struct
 from rtactors import ReplyFailed, SessionClosed, SinkLost
 from rtactors.loopback.faults import ALWAYS, Faults, Rule, delay, drop, duplicate
 from rtactors.loopback.script import Call, Failed, Incomplete, Line, Reply, Say, Script, Timing, Write
-from rtactors.session_events import ToolCalled
+from rtactors.session_events import FunctionCalled
 from rtactors.sinks import PacedSink
 from rtactors.sinks.segment import Segment
 from rtactors.testing.clock import BackendName, run_virtual
@@ -163,9 +163,9 @@ async def _run_functions(talk: Conversation, at: float, chance: random.Random) -
         seen = 0
         while True:
             seen += 1
-            call = await talk.tells(ToolCalled, seen)
+            call = await talk.tells(FunctionCalled, seen)
             await anyio.sleep(chance.choice([0, 0.5]))
-            await talk.session.answer(call.call_id, "42")
+            await talk.session.answer_call(call.call_id, "42")
             await talk.generate_reply()
 
     async with anyio.create_task_group() as tasks:

@@ -100,7 +100,7 @@ def test_events_are_told_apart_by_type_not_by_name() -> None:
     with pytest.raises(IllegalEvent):
         PLAYBACK.fire(life, ItemExpired(attempt=1))  # pyright: ignore[reportArgumentType]  the mistake itself
     assert life.state == "playing"
-    assert PLAYBACK.fire(life, Expired("m1", 0, 0.0))
+    assert PLAYBACK.fire(life, Expired(0, 0.0))
 
 
 def test_an_effect_that_raises_leaves_the_life_where_it_was() -> None:

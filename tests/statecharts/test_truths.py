@@ -233,31 +233,19 @@ def test_a_response_is_not_settled_while_a_message_is_open() -> None:
 # --------------------------------------------------------------------------------------------------------- playback
 
 
-def segments(is_open: bool, step: PlaybackStep) -> bool:  # noqa: FBT001 - the memory of a history
+def positions(told: int, step: PlaybackStep) -> int:
     for effect in step.effects:
-        match effect:
-            case playback.OpenSegment():
-                assert not is_open, "two segments are in flight"
-                is_open = True
-            case playback.TellEnded(confirmed=confirmed):
-                assert is_open, "a segment ends twice"
-                assert confirmed == (isinstance(step.event, playback.Ended) and step.event.confirmed)
-                is_open = False
-            case _:
-                assert is_open or isinstance(step.event, playback.Expired), f"{effect} without a segment"
-    return is_open
+        if isinstance(effect, playback.TellFinished):
+            told += 1
+            assert effect.confirmed == (isinstance(step.event, playback.Finished) and step.event.confirmed)
+        else:
+            assert not told, f"{effect} after the segment's end"
+    return told
 
 
-def test_one_segment_is_in_flight_and_ends_once() -> None:
-    lives = histories(PLAYBACK, False, segments)  # noqa: FBT003 - the memory of a history
-    assert lives == {
-        ("idle", False),
-        ("open", True),
-        ("playing", True),
-        ("paused", True),
-        ("clearing", True),
-        ("lost", False),
-    }
+def test_a_segment_ends_once_and_only_the_sink_confirms_it() -> None:
+    lives = histories(PLAYBACK, 0, positions)
+    assert lives == {(state, int(state == "finished")) for state in PLAYBACK.states}
 
 
 # ------------------------------------------------------------------------------------------------------- connection

@@ -12,7 +12,7 @@ from rtactors.loopback.conversation import Snapshot
 from rtactors.loopback.log import Record
 from rtactors.loopback.script import Call, Say, replies
 from rtactors.reply import Reply
-from rtactors.session_events import AgentStartedSpeaking, AgentStoppedSpeaking, Dropped, ToolCalled, Transition
+from rtactors.session_events import AgentStartedSpeaking, AgentStoppedSpeaking, Dropped, FunctionCalled, Transition
 from rtactors.testing.clock import run_virtual
 from rtactors.testing.conversation import MS_PER_CHARACTER, conversation
 from rtactors.testing.evidence import Connection, Evidence
@@ -28,8 +28,8 @@ async def _converse() -> Evidence:
     script = replies([Call(name="clock"), Say(text=TEXTS[0]), Say(text=TEXTS[1]), Say(text=TEXTS[2])])
     async with conversation(script) as talk:
         await talk.ask()
-        call = await talk.tells(ToolCalled)
-        await talk.session.answer(call.call_id, "noon")
+        call = await talk.tells(FunctionCalled)
+        await talk.session.answer_call(call.call_id, "noon")
         await talk.sink.play(LENGTHS[0] + 1000)
         await talk.reaches("response", "finishing")
         await talk.speak()
@@ -339,11 +339,11 @@ FALSE: dict[str, tuple[str, Callable[[Evidence], Evidence], str]] = {
         lambda e: also_received(e, {"type": "response.create", "event_id": "response-7"}),
         "nothing came of the request response-7",
     ),
-    "run twice": ("I8", lambda e: twice(e, ToolCalled), "was run 2 times"),
-    "not run": ("I8", lambda e: never(e, ToolCalled), "was completed, but not run"),
+    "run twice": ("I8", lambda e: twice(e, FunctionCalled), "was run 2 times"),
+    "not run": ("I8", lambda e: never(e, FunctionCalled), "was completed, but not run"),
     "run unfinished": (
         "I8",
-        lambda e: replace(e, events=(*e.events, ToolCalled("call_x", "clock", "{"))),
+        lambda e: replace(e, events=(*e.events, FunctionCalled("call_x", "clock", "{"))),
         "call_x was run, but it was never completed",
     ),
     "output sent twice": (

@@ -10,6 +10,7 @@ from msgspec.json import Decoder
 from rtactors.events import (
     AudioDelta,
     AudioDone,
+    InputCleared,
     InputCommitted,
     InputTranscript,
     InputTranscriptFailed,
@@ -70,6 +71,8 @@ def _translate(event: wire.ServerEvent | wire.BetaServerEvent) -> Sequence[Provi
             return (SpeechStarted(event.item_id, int(event.audio_start_ms)),)
         case wire.InputAudioBufferSpeechStopped():
             return (SpeechStopped(event.item_id, int(event.audio_end_ms)),)
+        case wire.InputAudioBufferCleared():
+            return (InputCleared(),)
         case wire.InputAudioBufferCommitted():
             return (InputCommitted(event.item_id, event.previous_item_id or None),)
         case wire.InputAudioTranscriptionDelta():
@@ -151,16 +154,15 @@ def _response_done(response: wire.Response) -> Sequence[ProviderEvent]:
     error = details.error or wire.StatusError()
     status = response.status or details.type or "completed"
     known = _RESPONSE_STATUSES.get(status)
-    request_id = asked_for(response).operation_id
     done = ResponseDone(
         response.id,
         known or "failed",
         reason=str(details.reason or error.code or error.type or ("" if known else status)),
         message=error.message or "",
         output=tuple(_item(item) for item in response.output or () if item.id),
-        request_id=request_id,
+        request_id=asked_for(response).operation_id,
     )
-    cause = provider_error(error, request_id)
+    cause = provider_error(error, done.request_id)
     return (done, cause) if cause.kind in {"fatal", "expired"} else (done,)
 
 

@@ -22,7 +22,7 @@ class Utterance(Struct, frozen=True, kw_only=True):
     stopped_at: float
 
 
-class Microphone:
+class Person:
     """Gives `session` a piece of audio every 20 ms, as long as `run` runs."""
 
     def __init__(self, session: Session) -> None:

@@ -12,14 +12,22 @@ class Deadlines(Struct, frozen=True, kw_only=True):
     """From opening the socket to a session that is set up; then ConnectionFailed."""
     start: float = 15.0
     """From asking for a reply to the server starting it; then the request is given up (ReplyFailed)."""
+    busy: float = 15.0
+    """How long a request is sent again, ever less often, to a server that is busy with something we don't know of."""
     stop: float = 5.0
     """From an interruption to the server's end of generation; then it is cancelled again, then no longer waited for."""
-    silence: float = 30.0
-    """Without anything new for a response that is being generated; then it is cancelled."""
+    silence: float = 60.0
+    """Without anything new for a response that is being generated (a model that thinks says nothing); then it is
+    cancelled."""
+    speech: float = 30.0
+    """After which a user who began to speak no longer holds up requests, though a server that gets no more audio never
+    said that they stopped."""
+    own_reply: float = 1.0
+    """What a server that replies to speech by itself gets to begin, before a waiting request is sent."""
     acknowledge: float = 5.0
     """From sending an operation to its acknowledgement; then it is sent once more, then reported as unconfirmed."""
     sink: float = 1.0
-    """From when the sink should have ended a segment to when its last confirmed position is taken."""
+    """From when the sink should have finished a segment to when its last confirmed position is taken."""
     text: float = 1.0
     """From the end of a message's audio to the end of its text; then it counts as it is."""
     close: float = 3.0
@@ -34,5 +42,7 @@ class Bounds(Struct, frozen=True, kw_only=True):
     server's item is cut to what was heard."""
     inbox: int = 4096
     """Messages in an actor's inbox. An actor that is so far behind is broken: the session ends."""
+    commands: int = 65_536
+    """The same for the transport, which a slow network holds up."""
     events: int = 4096
     """Events that wait for one slow reader of `Session.events`; then its oldest are dropped, and it is told."""

@@ -1,0 +1,176 @@
+"""What the command `rtactors` can be called with.
+
+A command's module is imported when it runs, so that `--help` is quick and needs none of what the commands need.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import fill
+from typing import NoReturn, TypeAlias
+
+from rtactors import __version__
+
+USAGE = 2
+"""The exit code of a wrong call."""
+PORT, LAST_PORT = 8765, 65535
+FORMATS = ("mermaid", "svg", "scxml", "xstate")
+AddParser: TypeAlias = Callable[..., argparse.ArgumentParser]
+"""`add_parser` of argparse."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """One that answers a wrong call with one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole of it; what it parses has `run`, to be called with it, which returns the exit code."""
+    whole = _Parser(
+        prog="rtactors",
+        description="Actors and statecharts for realtime speech models: the record equals what was heard.",
+        epilog="rtactors COMMAND --help shows examples of each.",
+    )
+    whole.add_argument("--version", action="version", version=f"rtactors {__version__}")
+
+    def help_alone(_: argparse.Namespace) -> int:
+        whole.print_help(sys.stderr)
+        return USAGE
+
+    whole.set_defaults(run=help_alone)
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND")
+    _add_demo(commands.add_parser)
+    _add_talk(commands.add_parser)
+    _add_serve(commands.add_parser)
+    _add_draw(commands.add_parser)
+    return whole
+
+
+def _add(add_parser: AddParser, name: str, summary: str, description: str, examples: str) -> argparse.ArgumentParser:
+    return add_parser(
+        name,
+        help=summary,
+        description=fill(f"{summary[0].upper()}{summary[1:]}. {description}", 79),
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_demo(add_parser: AddParser) -> None:
+    command = _add(
+        add_parser,
+        "demo",
+        "hold a spoken conversation with an interruption, and check its record",
+        "Needs no key, no microphone and no network. Exits with 1 if the record is not what was heard.",
+        "  rtactors demo\n  rtactors demo --output /tmp/demo\n  rtactors demo --json | tail -1 | jq .differences",
+    )
+    command.add_argument(
+        "--output",
+        type=Path,
+        default=Path("demo-output"),
+        metavar="DIR",
+        help="where heard.wav, report.json and timeline.svg go (%(default)s)",
+    )
+    command.add_argument(
+        "--json", action="store_true", help="print each event as a line of JSON, the report as the last"
+    )
+    command.set_defaults(run=_demo)
+
+
+def _add_talk(add_parser: AddParser) -> None:
+    command = _add(
+        add_parser,
+        "talk",
+        "talk with a model, by keyboard and, where there is one, by microphone",
+        "Each line is a message to the model; an empty line or /interrupt stops it, /quit or Ctrl-D ends. Without a "
+        "key in OPENAI_API_KEY, and without --url, the embedded provider answers.",
+        "  rtactors talk\n  OPENAI_API_KEY=... rtactors talk --model gpt-realtime --voice marin\n"
+        "  rtactors talk --url ws://127.0.0.1:8765/v1\n  echo 'Tell me a story.' | rtactors talk --no-audio",
+    )
+    command.add_argument("--provider", choices=("openai", "loopback"), help="who answers; loopback is the embedded one")
+    command.add_argument("--url", help="base URL of a server that speaks the OpenAI Realtime protocol")
+    command.add_argument("--model", default="gpt-realtime", help="(%(default)s)")
+    command.add_argument("--voice", help="a voice of the provider's")
+    command.add_argument("--instructions", help="what the model is told to be")
+    command.add_argument("--no-audio", action="store_true", help="keyboard only; speech passes at its pace, unheard")
+    command.add_argument(
+        "--json", action="store_true", help="print each event as a line of JSON, the history as the last"
+    )
+    command.set_defaults(run=_talk)
+
+
+def _add_serve(add_parser: AddParser) -> None:
+    command = _add(
+        add_parser,
+        "serve",
+        "run the embedded provider alone, for any client of the OpenAI Realtime protocol",
+        "Ctrl-C ends it.",
+        "  rtactors serve\n  rtactors serve --port 0 --voice en+f4\n"
+        "  rtactors serve --host 0.0.0.0 --token secret --log",
+    )
+    command.add_argument("--host", default="127.0.0.1", help="(%(default)s); one that others can reach needs --token")
+    command.add_argument("--port", type=_port, default=PORT, help="(%(default)s); 0 is any that is free")
+    command.add_argument("--token", help="the API key that clients must know")
+    command.add_argument("--voice", help="of eSpeak NG, such as en-us, en or en-us+f3; or `tone`")
+    command.add_argument("--log", action="store_true", help="print every event")
+    command.set_defaults(run=_serve)
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) <= LAST_PORT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no port, which is a number from 0 to {LAST_PORT}")
+
+
+def _add_draw(add_parser: AddParser) -> None:
+    command = _add(
+        add_parser,
+        "draw",
+        "draw a statechart",
+        "It is drawn from the table that runs it.",
+        "  rtactors draw --list\n  rtactors draw message\n  rtactors draw message --format svg --output message.svg",
+    )
+    command.add_argument("chart", nargs="?", metavar="CHART", help="one of --list")
+    command.add_argument("--list", action="store_true", help="say which charts there are")
+    command.add_argument("--format", choices=FORMATS, default="mermaid", help="%(choices)s (%(default)s)")
+    command.add_argument("--output", type=Path, metavar="FILE", help="write there instead of to the terminal")
+    command.add_argument("--json", action="store_true", help="with --list: as JSON")
+    command.set_defaults(run=_draw)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from rtactors.cli.demo import demo
+
+    return demo(arguments.output, as_json=arguments.json)
+
+
+def _talk(arguments: argparse.Namespace) -> int:
+    from rtactors.cli.talk import Settings, talk
+
+    settings = Settings(
+        provider=arguments.provider,
+        url=arguments.url,
+        model=arguments.model,
+        voice=arguments.voice,
+        instructions=arguments.instructions,
+        with_audio=not arguments.no_audio,
+        as_json=arguments.json,
+    )
+    return talk(settings)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from rtactors.cli.serve import serve
+
+    return serve(arguments.host, arguments.port, token=arguments.token, voice=arguments.voice, log=arguments.log)
+
+
+def _draw(arguments: argparse.Namespace) -> int:
+    from rtactors.cli.draw import draw_chart, list_charts
+
+    if arguments.list or arguments.chart is None:
+        return list_charts(as_json=arguments.json)
+    return draw_chart(arguments.chart, arguments.format, arguments.output)

@@ -1,0 +1,138 @@
+"""Captions: no word before it was heard, and each thing on its own line."""
+
+from io import StringIO
+
+import pytest
+
+from rtactors.cli.caption import Captions
+from rtactors.cli.seen import Seen
+from rtactors.history import HistoryItem
+from rtactors.session_events import (
+    AgentSaid,
+    FunctionCalled,
+    MessageAnnounced,
+    MessageText,
+    Problem,
+    SessionEvent,
+    Transition,
+    UserSaid,
+)
+from rtactors.sinks.base import Progress, Started
+
+RATE = 24_000
+TEXT = "One two three four."
+MS = 65 * len(TEXT)
+
+
+class Talk:
+    """A conversation that is only told of."""
+
+    def __init__(self) -> None:
+        self.seen = Seen()
+        self.out = StringIO()
+        self.captions = Captions(self.out, self.seen, RATE)
+
+    def tell(self, *events: SessionEvent) -> None:
+        for event in events:
+            self.seen.event(event)
+            self.captions.event(event)
+
+    def announce(self, message: str, text: str = TEXT) -> None:
+        self.tell(MessageAnnounced(message, "r", None, 0), MessageText(message, text))
+
+    def play(self, message: str, ms: int) -> None:
+        self.seen.report(Started(message, 0))
+        self.seen.report(Progress(message, ms * RATE // 1000))
+        self.captions.position()
+
+    def say(self, message: str, heard: str, ms: int = MS) -> None:
+        interrupted = heard != TEXT
+        item = HistoryItem(
+            id=message, role="assistant", heard_text=heard, interrupted=interrupted, heard_ms=ms, generated_ms=MS
+        )
+        self.tell(AgentSaid(item))
+
+    def skip(self, message: str) -> None:
+        moved = Transition(chart="message", id=message, before="pending", event=None, after="skipped", effects=(), at=0)
+        self.tell(moved)
+
+    @property
+    def shown(self) -> str:
+        return self.out.getvalue()
+
+
+@pytest.fixture
+def talk() -> Talk:
+    return Talk()
+
+
+def test_words_come_as_they_are_heard(talk: Talk) -> None:
+    talk.announce("m")
+    assert talk.shown == ""
+    talk.play("m", 100)
+    assert talk.shown == ""
+    talk.play("m", MS // 2)
+    assert talk.shown == "model    One two"
+    talk.say("m", TEXT)
+    assert talk.shown == "model    One two three four.\n"
+
+
+def test_what_is_stopped_ends_where_it_was_stopped(talk: Talk) -> None:
+    talk.announce("m")
+    talk.play("m", MS // 2)
+    talk.say("m", "One two", 617)
+    assert talk.shown == "model    One two — (stopped: 0.6 of 1.2 s heard)\n"
+
+
+def test_what_is_stopped_before_its_first_word(talk: Talk) -> None:
+    talk.announce("m")
+    talk.say("m", "", 20)
+    assert talk.shown == "model    — (stopped: 0.0 of 1.2 s heard)\n"
+
+
+def test_what_was_not_heard_is_told_after_what_was(talk: Talk) -> None:
+    talk.announce("m")
+    talk.announce("n", "Five.")
+    talk.announce("o", "")
+    talk.play("m", MS // 2)
+    talk.skip("n")
+    talk.skip("o")
+    talk.say("m", "One two", 617)
+    stopped = "model    One two — (stopped: 0.6 of 1.2 s heard)\n"
+    assert talk.shown == f"{stopped}model    (not heard: Five.)\nmodel    (not heard)\n"
+
+
+def test_another_line_comes_between(talk: Talk) -> None:
+    talk.announce("m")
+    talk.play("m", MS // 2)
+    talk.tell(UserSaid("u", "Hm?", 0), Problem(kind="other", message="It hurts."), FunctionCalled("c", "look", "{}"))
+    talk.say("m", TEXT)
+    assert talk.shown == (
+        "model    One two\nyou      Hm?\nproblem  It hurts.\n"
+        "tool     look({}) was called; there are no tools here\nmodel    … three four.\n"
+    )
+
+
+def test_a_caption_that_ran_ahead_is_put_right(talk: Talk) -> None:
+    talk.announce("m")
+    talk.play("m", MS // 2)
+    talk.say("m", "One", 600)
+    assert talk.shown == "model    One two\n         (as heard: One)\nmodel    — (stopped: 0.6 of 1.2 s heard)\n"
+
+
+def test_a_text_cannot_steer_the_terminal(talk: Talk) -> None:
+    talk.announce("m", "One\ntwo \x1b[2J three.")
+    talk.play("m", 10 * MS)
+    assert talk.shown == "model    One two  [2J three."
+
+
+def test_the_history(talk: Talk) -> None:
+    talk.captions.history(
+        [
+            HistoryItem(id="u", role="user", heard_text="Look."),
+            HistoryItem(id="c", kind="function_call", name="look", arguments='{"at": 1}'),
+            HistoryItem(id="o", kind="function_call_output", output="nothing"),
+            HistoryItem(id="m", role="assistant", heard_text="One two", interrupted=True),
+        ]
+    )
+    assert talk.shown == '\nas heard:\nyou      Look.\ntool     look({"at": 1})\ntool     nothing\nmodel    One two —\n'
