@@ -11,7 +11,7 @@ from rtactors.history import HistoryItem
 from rtactors.loopback.conversation import Snapshot
 from rtactors.loopback.log import Record
 from rtactors.loopback.script import Call, Say, replies
-from rtactors.reply import Reply
+from rtactors.reply import Reply, ReplyRecord
 from rtactors.session_events import AgentStartedSpeaking, AgentStoppedSpeaking, Dropped, FunctionCalled, Transition
 from rtactors.testing.clock import run_virtual
 from rtactors.testing.conversation import MS_PER_CHARACTER, conversation
@@ -170,9 +170,9 @@ def reconnected(evidence: Evidence, *texts: str) -> Evidence:
 
 
 def unheard_reply(evidence: Evidence) -> Evidence:
-    lost = Reply("rt_reply_lost")
+    lost = ReplyRecord("rt_reply_lost")
     lost.resolve("completed", interrupted=False, failure=None)
-    return replace(evidence, replies=(*evidence.replies, lost))
+    return replace(evidence, replies=(*evidence.replies, Reply(lost)))
 
 
 def chat(message_id: str) -> ChatMessage:
@@ -358,7 +358,7 @@ FALSE: dict[str, tuple[str, Callable[[Evidence], Evidence], str]] = {
         "after the reconnect, item 5",
     ),
     "a task is left": ("I10", lambda e: replace(e, left_over=("message actor",)), "message actor still runs"),
-    "a reply is left": ("I10", lambda e: replace(e, replies=(Reply(REPLY),)), "is still waited for (waiting)"),
+    "a reply is left": ("I10", lambda e: replace(e, replies=(Reply(ReplyRecord(REPLY)),)), "is still waited for (waiting)"),
     "all of the text": ("I11", lambda e: in_history(e, SECOND, heard_text=TEXTS[1]), "has 7 words, but 1000 ms"),
     "none of the text": ("I11", lambda e: in_history(e, SECOND, heard_text=""), "has 0 words"),
     "another text": ("I11", lambda e: in_history(e, SECOND, heard_text="Then they are"), "is not the beginning"),
