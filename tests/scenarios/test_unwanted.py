@@ -4,7 +4,7 @@ import pytest
 
 from rtactors import Bounds, ReplyFailed, Session
 from rtactors.loopback.faults import Faults, delay, drop
-from rtactors.loopback.script import Timing, replies
+from rtactors.loopback.script import Gate, Say, Timing, replies
 from rtactors.providers import OpenAIRealtime
 from rtactors.session_events import FunctionCalled, Problem
 from rtactors.sinks import PacedSink
@@ -14,12 +14,16 @@ from tests.scenarios.test_interruption import FIRST, SECOND, length
 
 pytestmark = pytest.mark.anyio
 
-LATE = {"late": delay("response.created", ms=300), "lost": drop("response.created")}
+LATE = {
+    "behind its first audio": delay("response.created", ms=150),
+    "behind its end": delay("response.created", ms=300),
+    "lost": drop("response.created"),
+}
 
 
 @pytest.mark.parametrize("created", LATE)
 async def test_a_response_whose_beginning_is_late_is_the_one_asked_for(created: str) -> None:
-    """It is told only behind the response's output, or never."""
+    """It is told only when the response has begun to speak, or is over, or never."""
     faults = Faults(LATE[created])
     async with conversation(replies(FIRST, SECOND), sink=PacedSink(), timing=Timing(), faults=faults) as talk:
         first = await talk.ask()
@@ -138,7 +142,7 @@ async def test_an_item_that_the_server_refuses_was_never_said() -> None:
         assert [item.heard_text for item in session.history] == ["Something outrageous."]
         request = await server.receive("response.create")
         await server.refuse(item)
-        with pytest.raises(ReplyFailed):
+        with pytest.raises(ReplyFailed, match="given up|interrupted"):
             await reply.done()
         assert session.history == []
         await server.refuse(request)
@@ -159,3 +163,19 @@ async def test_a_message_that_is_too_long_ends_where_it_is_too_long() -> None:
         assert talk.heard() == talk.held() == [(each.id, each.heard_ms) for each in (long, next_one)]
         problem = await talk.tells(Problem)
         assert (problem.operation, "48000 bytes" in problem.message) == (long.id, True)
+
+
+async def test_a_message_that_is_too_long_is_cut_also_when_the_rest_comes_later() -> None:
+    """It has ended, and was heard to its end here, before the server makes what is too much."""
+    gate = Gate()
+    say = Say(text=SECOND, gate=gate, gate_ms=1100)
+    bounds = Bounds(message_bytes=48 * 1000, events=ALL_EVENTS)
+    async with conversation(replies(say), bounds=bounds) as talk:
+        talk.sink.play_all()
+        reply = await talk.ask()
+        await talk.reaches("message", "partial")
+        gate.open()
+        (message,) = await reply.done()
+        await talk.session.quiet()
+        assert (message.heard_ms, message.generated_ms) == (talk.heard()[0][1], length(SECOND))
+        assert talk.heard() == talk.held() == [(message.id, message.heard_ms)]
