@@ -96,6 +96,9 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 self._on_set_paused(paused=message.paused)
             case _:
                 self._on_segment(message)
+        if self._complete and self._final:
+            self.ended = True
+            self._ring.response.send(mail.MessageOver(self.id))
 
     # -- from the server
 
@@ -156,8 +159,6 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._on_audio_over()
         self._conclude()
         self._tell_generated()
-        if self._final:
-            self._leave()
 
     def _on_deadline(self, deadline: mail.MessageDeadline) -> None:
         if deadline.generated == self._generated:
@@ -282,12 +283,6 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         if self._final and not was_final:
             self._waiting.clear()
             self._ring.response.send(mail.MessageEnded(self.id))
-            if self._complete:
-                self._leave()
-
-    def _leave(self) -> None:
-        self.ended = True
-        self._ring.response.send(mail.MessageOver(self.id))
 
     def _tell_generated(self) -> None:
         self._told = self._generated
