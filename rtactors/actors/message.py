@@ -259,7 +259,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 generated_frames=generated,
                 rate=self._rate,
                 complete=not self._cut_short or self._status == "completed",
-                stopped=self._stopped,
+                stopped=self._stopped or self._cut_short,
                 heard_text=heard_text(
                     self._text, self._ms(self._finished.frames), self._ms(generated), complete=self._text_matches_audio
                 ),
