@@ -197,13 +197,13 @@ class Conversation:
 
 
 @asynccontextmanager
-async def conversation(  # noqa: PLR0913 - a conversation has that many sides; all but the script go by name
+async def conversation(  # noqa: PLR0913 - it has that many sides; all but the script go by name
     script: Script = story,
     *,
     sockets: bool = False,
     sink: Sink | None = None,
     loses: Callable[[Report], bool] = lambda _report: False,
-    raises: type[RtactorsError] | None = None,
+    raises: tuple[type[RtactorsError], ...] = (),
     slack_ms: float = 0,
     ms_per_character: float | None = MS_PER_CHARACTER,
     provider: dict[str, Any] | None = None,
@@ -216,7 +216,7 @@ async def conversation(  # noqa: PLR0913 - a conversation has that many sides; a
     `provider` are arguments of `OpenAIRealtime`. `sink` plays (a `SteppedSink` if none is given, so that nothing is
     heard until the test says so), `loses` are its reports that get lost, `slack_ms` is how coarsely it counts;
     `ms_per_character` is None where a fault makes the sound longer or shorter than the words. A session
-    that ends on its own has to do so with what it `raises`; the block is then left at that point, and `failure` tells it.
+    that ends on its own has to do so with one of `raises`; the block is then left there, and `failure` tells it.
     Raises InvariantBroken at its end.
     """
     before = {task.id for task in anyio.get_running_tasks()}
@@ -236,7 +236,7 @@ async def conversation(  # noqa: PLR0913 - a conversation has that many sides; a
         try:
             async with session:
                 yield talk
-        except raises or () as failure:
+        except raises as failure:
             talk.failure = failure
         for wire in server.sessions:
             await wire.closed.wait()
@@ -251,7 +251,7 @@ async def conversation(  # noqa: PLR0913 - a conversation has that many sides; a
         )
     )
     if raises and talk.failure is None:
-        raise AssertionError(f"the session did not end with {raises.__name__}")
+        raise AssertionError(f"the session did not end with {' or '.join(each.__name__ for each in raises)}")
 
 
 async def _left_over(before: set[int]) -> tuple[str, ...]:

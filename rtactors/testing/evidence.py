@@ -7,9 +7,10 @@ from rtactors.history import HistoryItem
 from rtactors.loopback.conversation import Snapshot
 from rtactors.loopback.log import Record
 from rtactors.reply import Reply
-from rtactors.session_events import Problem, SessionEvent
+from rtactors.session_events import Problem, SessionEvent, Transition
 from rtactors.testing.ears import Segment
 from rtactors.testing.wire_story import WireMessage, WireStory
+from statecharts import message
 
 
 class Connection(Struct, frozen=True, kw_only=True):
@@ -61,7 +62,7 @@ class Facts:
         self.stories = [WireStory(connection.log) for connection in evidence.connections]
         self.story = self.stories[-1]
         self.messages: dict[str, WireMessage] = {
-            message.id: message for story in self.stories for message in story.messages.values()
+            each.id: each for story in self.stories for each in story.messages.values()
         }
         """The model's messages in the conversation, as the servers sent them."""
         self.segments = {segment.message_id: segment for segment in evidence.segments}
@@ -69,7 +70,13 @@ class Facts:
         self.said = {item.id: item for item in evidence.history if item.kind == "message" and item.role == "assistant"}
         """Of the history what the model said."""
         self.held = {item.id: item for item in self.connection.items}
-        self._problems = {event.operation for event in evidence.events if isinstance(event, Problem)}
+        self.problems = {event.operation for event in evidence.events if isinstance(event, Problem)}
+        """What the app was told of a problem with."""
+        self.interrupted = {
+            event.id
+            for event in evidence.events
+            if isinstance(event, Transition) and isinstance(event.event, message.Interrupted)
+        }
 
     def heard_frames(self, message_id: str) -> int:
         """What the session can know to have been heard: less than what was, if the sink did not tell."""
@@ -88,4 +95,4 @@ class Facts:
 
     def gave_up(self, item_id: str) -> bool:
         """Whether the server would not let itself be told, and the app knows."""
-        return item_id in self._problems and self.story.was_not_told(item_id)
+        return item_id in self.problems and self.story.was_not_told(item_id)

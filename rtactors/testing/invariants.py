@@ -171,7 +171,7 @@ def each_message_ends_once(facts: Facts) -> Iterator[str]:
     told = [event.message.id for event in facts.evidence.events if isinstance(event, AgentSaid)]
     both = facts.segments.keys() & {*told}
     if [each for each in told if each in both] != [each for each in facts.segments if each in both]:
-        yield f"chat messages came in the order {', '.join(told)}, but were heard in the order {', '.join(facts.segments)}"
+        yield f"chat messages came in the order {', '.join(told)}, but were heard as {', '.join(facts.segments)}"
 
 
 def _its_end(facts: Facts, message: WireMessage, end: str, chats: int) -> Iterator[str]:
@@ -185,14 +185,23 @@ def _its_end(facts: Facts, message: WireMessage, end: str, chats: int) -> Iterat
         yield f"{message.id} is {end}, but the history says interrupted={item.interrupted}"
     if message.only_shown:
         return
-    segment, heard_ms = facts.segments.get(message.id), facts.heard_ms(message.id)
-    everything = 0 < message.frames <= facts.heard_frames(message.id)
+    heard_ms, everything = facts.heard_ms(message.id), 0 < message.frames <= facts.heard_frames(message.id)
     if end == "skipped" and facts.differ(heard_ms, 0):
         yield f"{message.id} counts as skipped, but {heard_ms} ms of it were heard"
-    elif end == "full" and not everything and facts.connection.open:
+    if not facts.connection.open:
+        return  # what the server sent last may not have arrived
+    if end == "full" and not everything:
         yield f"{message.id} counts as full, but {heard_ms} of {facts.ms(len(message.audio))} ms were heard"
-    elif end == "partial" and everything and segment and segment.told and segment.cleared_at is None:
-        yield f"{message.id} counts as partial, but all of it was heard and nobody stopped it"
+    if end != "full" and message.frames and not _was_stopped(facts, message):
+        yield f"{message.id} is {end}, but nobody stopped it"
+
+
+def _was_stopped(facts: Facts, message: WireMessage) -> bool:
+    """The device was told to stop, or never told its end; or it was interrupted before the device had any of it."""
+    segment = facts.segments.get(message.id)
+    if segment is None:
+        return message.id in facts.interrupted
+    return segment.cleared_at is not None or not segment.told or message.id in facts.problems
 
 
 def one_message_at_a_time(facts: Facts) -> Iterator[str]:
@@ -230,6 +239,8 @@ def cuts_are_sound(facts: Facts) -> Iterator[str]:
         for operation in story.truncates:
             if operation.item_id not in story.messages:
                 yield f"{operation.item_id} was cut, though it is no message of the model"
+            elif not operation.known:
+                yield f"{operation.item_id} was cut before the server had announced it, or after it was deleted"
     if not facts.connection.open:
         return
     for message in facts.story.messages.values():
@@ -248,8 +259,6 @@ def _cuts_of(facts: Facts, message: WireMessage) -> Iterator[str]:
             yield f"{where}: servers refuse a cut at 0"
         if cut.audio_end_ms > facts.ms(cut.generated):
             yield f"{where} is beyond the {facts.ms(cut.generated)} ms that had been generated"
-        if not cut.known:
-            yield f"{where} was sent while the server did not hold it, as far as we could know"
         if not corrected and facts.differ(cut.audio_end_ms, heard_ms):
             yield f"{where} is not where it was stopped: {heard_ms} ms were heard"
     if message.truncates and message.frames <= facts.heard_frames(message.id):
@@ -376,11 +385,10 @@ def text_ends_with_the_audio(facts: Facts) -> Iterator[str]:
 def _text_of(facts: Facts, message: WireMessage, item: HistoryItem) -> Iterator[str]:
     """One word more or less; while the model is still speaking its pace is a guess, so a tenth more."""
     assert facts.evidence.ms_per_character
-    segment = facts.segments[item.id]
-    stopped_at = segment.stopped_at if segment.cleared_at is not None else None
+    segment = facts.segments.get(item.id)
+    stopped_at = segment.stopped_at if segment and segment.cleared_at is not None else None
     known = message.text if stopped_at is None else message.text_until(stopped_at + facts.evidence.round_trip)
-    position = int(item.heard_ms / facts.evidence.ms_per_character)
-    expected = len(known[:position].split()) if position < len(known) else len(known.split())
+    expected = _whole_words(known, int(item.heard_ms / facts.evidence.ms_per_character))
     heard = len(item.heard_text.split())
     tolerance = 1 if message.completed_by(stopped_at) else 1 + expected // 10
     if abs(heard - expected) > tolerance:
@@ -388,6 +396,13 @@ def _text_of(facts: Facts, message: WireMessage, item: HistoryItem) -> Iterator[
             f"the heard text of {item.id} has {heard} words, but {item.heard_ms} ms of audio "
             f"are {expected} words: {item.heard_text!r}"
         )
+
+
+def _whole_words(text: str, end: int) -> int:
+    """How many words of the text end before its `end`th character."""
+    if end < len(text):
+        end = max(text.rfind(" ", 0, end + 1), 0)
+    return len(text[:end].split())
 
 
 def replay_gives_the_same(facts: Facts) -> Iterator[str]:

@@ -159,16 +159,21 @@ class WireStory:
         if record.type == "response.done" and response.done_at is None:
             response.done_at = record.at
             response.status = given.get("status") or "completed"
+            for item in given.get("output") or []:
+                self._note_call(item, given["id"], done=True)
 
     def _on_output_item(self, record: Record) -> None:
         event = record.json
         item, done = event["item"], record.type == "response.output_item.done"
+        self._note_call(item, event["response_id"], done=done)
+        if item["type"] == "message" and (message := self._message(event["response_id"], item["id"])) and done:
+            message.status, message.done_at = item.get("status") or "completed", record.at
+
+    def _note_call(self, item: Json, response_id: str, *, done: bool) -> None:
         if item["type"] == "function_call":
-            self._of_calls[item["call_id"]] = event["response_id"]
+            self._of_calls[item["call_id"]] = response_id
             completed = done and item.get("status") == "completed"
             self.begun_calls[item["call_id"]] = self.begun_calls.get(item["call_id"], False) or completed
-        elif item["type"] == "message" and (message := self._message(event["response_id"], item["id"])) and done:
-            message.status, message.done_at = item.get("status") or "completed", record.at
 
     def _on_audio(self, record: Record) -> None:
         if isinstance(record.event, dict):

@@ -74,7 +74,7 @@ async def test_e9_sink_that_stops_late(begin: Begin) -> None:
 
 @pytest.mark.parametrize("heard_ms", [0, 500])
 async def test_lost_device_ends_the_session_and_not_the_record(begin: Begin, heard_ms: int) -> None:
-    async with begin(THREE, raises=SinkLost) as talk:
+    async with begin(THREE, raises=(SinkLost,)) as talk:
         await talk.ask()
         await talk.sink.play(heard_ms)
         await talk.reaches("response", "finishing")
@@ -86,7 +86,7 @@ async def test_lost_device_ends_the_session_and_not_the_record(begin: Begin, hea
 
 
 async def test_lost_device_between_messages(begin: Begin) -> None:
-    async with begin(THREE, raises=SinkLost) as talk:
+    async with begin(THREE, raises=(SinkLost,)) as talk:
         await talk.ask()
         await talk.sink.play(length(FIRST))
         await talk.reaches("response", "finishing")
