@@ -26,11 +26,11 @@ class PlaybackStarted(Struct, frozen=True, tag=True, gc=False):
 
 
 class PlaybackPaused(Struct, frozen=True, tag=True, gc=False):
-    pass
+    """The sink holds it."""
 
 
 class PlaybackResumed(Struct, frozen=True, tag=True, gc=False):
-    pass
+    """The sink goes on with it."""
 
 
 class PlaybackFinished(Struct, frozen=True, tag=True, gc=False, kw_only=True):

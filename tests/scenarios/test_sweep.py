@@ -14,7 +14,7 @@ import anyio
 import pytest
 from msgspec import Struct
 
-from rtactors import ReplyFailed, SessionClosed, SinkLost
+from rtactors import ReplyFailed, SessionClosed
 from rtactors.loopback.faults import ALWAYS, Faults, Rule, delay, drop, duplicate
 from rtactors.loopback.script import Call, Failed, Incomplete, Line, Reply, Say, Script, Timing, Write
 from rtactors.session_events import FunctionCalled
@@ -226,7 +226,7 @@ class Case(Struct, frozen=True, kw_only=True):
     tail_ms: int = 0
     ending: Failed | Incomplete | None = None
     batch_done: bool = False
-    detection: dict[str, Any] | None = {}  # noqa: RUF012 - msgspec copies it
+    detection: dict[str, Any] | None = {}
     rules: tuple[Rule, ...] = ()
     seed: int | None = None
 
@@ -239,7 +239,11 @@ class Case(Struct, frozen=True, kw_only=True):
 
 async def _play(case: Case, number: int) -> None:
     raises = (SessionClosed,) if case.scene in HANG_UPS else ()
-    detection = {"turn_detection": {"type": "server_vad", **case.detection}} if case.detection is not None else {"turn_detection": None}
+    detection = (
+        {"turn_detection": {"type": "server_vad", **case.detection}}
+        if case.detection is not None
+        else {"turn_detection": None}
+    )
     provider = {"extra_session": {"audio": {"input": detection}}}
     sink = DeepSink(case.tail_ms) if case.tail_ms else PacedSink()
     async with conversation(

@@ -142,13 +142,28 @@ async def test_an_item_that_the_server_refuses_was_never_said() -> None:
         assert [item.heard_text for item in session.history] == ["Something outrageous."]
         request = await server.receive("response.create")
         await server.refuse(item)
-        with pytest.raises(ReplyFailed, match="given up"):
+        with pytest.raises(ReplyFailed, match="its question was refused: No"):
             await reply.done()
         assert session.history == []
         await server.refuse(request)
         await session.quiet()
     (problem,) = [event async for event in events if isinstance(event, Problem)]
     assert problem.operation == item["item"]["id"]
+
+
+async def test_a_reply_to_a_refused_question_has_failed_also_if_it_began() -> None:
+    server = ServerByHand()
+    async with by_hand(server) as session:
+        reply = await session.ask("Something outrageous.")
+        item = await server.receive("conversation.item.create")
+        await server.begin(await server.receive("response.create"))
+        await reply.started()
+        await server.refuse(item)
+        assert (await server.receive("response.cancel"))["response_id"] == "resp_1"
+        await server.say("response.done", response={"id": "resp_1", "status": "cancelled"})
+        with pytest.raises(ReplyFailed, match="its question was refused: No"):
+            await reply.done()
+        assert reply.status == "cancelled"
 
 
 async def test_a_message_that_is_too_long_ends_where_it_is_too_long() -> None:

@@ -358,7 +358,11 @@ FALSE: dict[str, tuple[str, Callable[[Evidence], Evidence], str]] = {
         "after the reconnect, item 5",
     ),
     "a task is left": ("I10", lambda e: replace(e, left_over=("message actor",)), "message actor still runs"),
-    "a reply is left": ("I10", lambda e: replace(e, replies=(Reply(ReplyRecord(REPLY)),)), "is still waited for (waiting)"),
+    "a reply is left": (
+        "I10",
+        lambda e: replace(e, replies=(Reply(ReplyRecord(REPLY)),)),
+        "is still waited for (waiting)",
+    ),
     "all of the text": ("I11", lambda e: in_history(e, SECOND, heard_text=TEXTS[1]), "has 7 words, but 1000 ms"),
     "none of the text": ("I11", lambda e: in_history(e, SECOND, heard_text=""), "has 0 words"),
     "another text": ("I11", lambda e: in_history(e, SECOND, heard_text="Then they are"), "is not the beginning"),
