@@ -155,9 +155,13 @@ class TransportActor(Actor[mail.TransportMail]):
         return inbox
 
     def _on_output_done(self, event: events.OutputDone) -> None:
-        if event.item.kind != "message":
+        item = event.item
+        if item.kind != "message":
             self._ring.response.send(event)
-        elif inbox := self._messages.get(event.item.id):
+            return
+        if item.id not in self._messages:  # neither announced nor begun, and yet the server may hold it
+            self._open_message(OutputStarted(event.response_id, event.output_index, item))
+        if inbox := self._messages[item.id]:
             inbox.send(event)
 
     def _on_session_started(self, event: events.SessionStarted) -> None:

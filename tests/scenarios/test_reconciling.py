@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+import anyio
 import pytest
 
 from rtactors.history import HistoryItem
 from rtactors.limits import Deadlines
 from rtactors.loopback.faults import ALWAYS, Faults, Rule, delay, drop, duplicate, edit, hold, inject
-from rtactors.loopback.script import Failed, Gate, Incomplete, Reply, Say, Write, replies
+from rtactors.loopback.script import Failed, Gate, Incomplete, Reply, Say, Timing, Write, replies
 from rtactors.session_events import MessageAnnounced, Problem, Unhandled
 from tests.scenarios.conftest import Begin
 from tests.scenarios.test_interruption import FIRST, SECOND, THIRD, THREE, length
@@ -349,3 +350,46 @@ async def test_e14_late_item_news_over_and_over(begin: Begin) -> None:
         await talk.session.quiet()
         (message,) = talk.said()
         assert talk.held() == talk.heard() == [(message.id, 300)]
+
+
+async def test_e14_message_of_which_only_the_end_is_told(begin: Begin) -> None:
+    """Its announcement got lost, and it was interrupted before it had any content; the server holds it all the same."""
+    lost = Faults(drop("response.output_item.added"))
+    async with begin(replies(Say(text=FIRST, gate=Gate())), faults=lost) as talk:
+        await talk.ask()
+        await talk.log.wait("conversation.item.added", 2)
+        await talk.reaches("response", "active")
+        await talk.session.interrupt()
+        await talk.log.wait("conversation.item.deleted")
+        await talk.session.quiet()
+        assert talk.held() == talk.heard() == talk.said() == []
+
+
+async def test_e14_late_text_of_a_message_that_is_over(begin: Begin) -> None:
+    """It begins no second message of the same id."""
+    async with begin(replies(FIRST)) as talk:
+        talk.sink.play_all()
+        reply = await talk.ask()
+        await reply.done()
+        (message,) = talk.said()
+        late = {"response_id": reply.response_id, "item_id": message.id, "output_index": 0, "content_index": 0}
+        talk.wire.inject({"type": "response.output_audio_transcript.delta", "event_id": "e", **late, "delta": ""})
+        talk.wire.inject(NOVELTY)
+        await talk.tells(Unhandled)
+        await talk.session.quiet()
+        assert talk.said() == [message]
+    assert sum(isinstance(event, MessageAnnounced) for event in talk.events) == 1
+
+
+async def test_quiet_is_as_soon_as_all_is_acknowledged(begin: Begin) -> None:
+    """Not when some deadline passes that nobody waits for any more."""
+    async with begin(THREE, timing=Timing()) as talk:
+        await talk.ask()
+        await talk.sink.play(300)
+        await talk.reaches("response", "finishing")
+        asked = anyio.current_time()
+        await talk.session.interrupt()
+        await talk.session.quiet()
+        assert talk.held() == talk.heard()
+        if talk.virtual:
+            assert anyio.current_time() - asked == pytest.approx(Timing().command_ms / 1000)

@@ -309,6 +309,7 @@ LATE_OR_TWICE = (
 
 def by_chance(number: int) -> Case:
     chance = random.Random(number)
+    scene = chance.choice(SCENES)
     outputs: list[Line] = [
         Say(text=text, transcript=chance.choice(["ahead", "ahead", "aligned", "late"])) for text in (ONE, TWO, THREE)
     ]
@@ -317,7 +318,8 @@ def by_chance(number: int) -> Case:
         outputs.insert(chance.randrange(4), extra)
     rules: list[Rule] = []
     for _ in range(chance.choice([0, 0, 1, 3])):
-        on = chance.choice(LATE_OR_TWICE)
+        # Late news of where an item stands is wrong by then if something was put behind its predecessor meanwhile.
+        on = chance.choice(LATE_OR_TWICE[scene is _run_functions :])
         nth, times = chance.randrange(1, 5), chance.choice([1, ALWAYS])
         rules.append(
             chance.choice(
@@ -330,7 +332,7 @@ def by_chance(number: int) -> Case:
         )
     ends = [Failed(after_ms=chance.randrange(5000)), Incomplete(after_ms=chance.randrange(5000))]
     return Case(
-        scene=chance.choice(SCENES),
+        scene=scene,
         at=chance.choice([0, chance.random() / 5, chance.random() * 6, chance.choice(BOUNDARIES_MS) / 1000]),
         outputs=tuple(outputs),
         timing=chance.choice([TIMING, TIMING, SLOW, Timing(delta_ms=100, speed=math.inf)]),
