@@ -3,6 +3,7 @@
 from rtactors.errors import (
     ConfigurationError,
     ConnectionFailed,
+    MicrophoneLost,
     ReplyFailed,
     RtactorsError,
     SessionClosed,
@@ -21,6 +22,7 @@ __all__ = [
     "ConnectionFailed",
     "Deadlines",
     "HistoryItem",
+    "MicrophoneLost",
     "Reply",
     "ReplyFailed",
     "RtactorsError",

@@ -2,7 +2,7 @@
 
 
 class RtactorsError(Exception):
-    """Base of every error that leaves this package."""
+    """Base of the errors about what happens; for a call that makes no sense Python's own (TypeError, RuntimeError)."""
 
 
 class ConfigurationError(RtactorsError):

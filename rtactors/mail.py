@@ -51,6 +51,8 @@ class StopReply(Struct, frozen=True):
     """They don't want this one any more: give it up if it has not started, interrupt it if it has."""
 
     reply_id: str
+    reason: str = ""
+    """Why there is none, if not because somebody wanted that."""
 
 
 class InterruptAll(Struct, frozen=True):

@@ -43,6 +43,13 @@ class Session(AsyncContextManagerMixin):
     cancellation, stops what is being said, lets the server know what was heard of it, and closes. A session that ends
     on its own plays what it has received, then cancels the block and raises SessionClosed or SinkLost with the cause.
     `history` stays readable.
+
+    An agent with a function to call, given to the provider as one of its `tools`:
+
+        async for event in session.events():
+            if isinstance(event, FunctionCalled):  # from rtactors.session_events
+                await session.answer_call(event.call_id, look_up(event.name, event.arguments))
+                await session.generate_reply()
     """
 
     def __init__(
@@ -151,7 +158,10 @@ class Session(AsyncContextManagerMixin):
         return self._context.ledger.history()
 
     async def add(self, text: str, *, role: Role = "user", after: str | None = None) -> str:
-        """Put a message into the conversation, behind the item `after` (`""`: the front; None: the end). Its id."""
+        """Put a message into the conversation, behind the item `after`; gives its id.
+
+        `""` is the front; None is the end, as is the id of an item that there is none of.
+        """
         item = Item(id=self._new_id(role), role=role, text=text)
         await self._tell(mail.AddItem(item, after))
         return item.id
@@ -166,7 +176,11 @@ class Session(AsyncContextManagerMixin):
         What stands in it already is left alone, where it is, cut or whole; with another text it is new. What is new
         keeps its id if that was never used.
         """
-        await self._tell(mail.SetHistory(tuple(items)))
+        wanted = tuple(items)
+        for item in wanted:
+            if not isinstance(item, HistoryItem):  # pyright: ignore[reportUnnecessaryIsInstance]  an app may not check types
+                raise TypeError(f"a history is made of HistoryItem, not of {item!r}")
+        await self._tell(mail.SetHistory(wanted))
 
     def events(self) -> EventStream:
         """What happens from now on, as it happens."""

@@ -1,6 +1,6 @@
 """What a session lets its app see: one stream of facts, in the order they happened. Nothing here steers anything.
 
-`at` is always seconds of the session's clock (`anyio.current_time()`).
+`at`, where something has a moment of its own, is in seconds of the session's clock (`anyio.current_time()`).
 """
 
 from typing import TypeAlias

@@ -27,7 +27,7 @@ class Configured(Struct, frozen=True, tag=True, gc=False):
 
 
 class CloseAsked(Struct, frozen=True, tag=True, gc=False):
-    pass
+    """The session is done with it."""
 
 
 class Drained(Struct, frozen=True, tag=True, gc=False):
@@ -41,7 +41,7 @@ class Broken(Struct, frozen=True, tag=True, gc=False):
 
 
 class Expired(Struct, frozen=True, tag=True, gc=False):
-    pass
+    """It was not set up in time."""
 
 
 ConnectionEvent: TypeAlias = Opened | Greeted | Configured | CloseAsked | Drained | Broken | Expired

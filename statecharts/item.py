@@ -36,11 +36,13 @@ class Drop(Struct, frozen=True, tag=True, gc=False):
 
 
 class Truncated(Struct, frozen=True, tag=True, gc=False):
+    """The server has cut it."""
+
     audio_end_ms: int
 
 
 class Deleted(Struct, frozen=True, tag=True, gc=False):
-    pass
+    """The server has deleted it."""
 
 
 class Refused(Struct, frozen=True, tag=True, gc=False):

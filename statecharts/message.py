@@ -26,11 +26,11 @@ class PlaybackStarted(Struct, frozen=True, tag=True, gc=False):
 
 
 class PlaybackPaused(Struct, frozen=True, tag=True, gc=False):
-    pass
+    """The sink holds it."""
 
 
 class PlaybackResumed(Struct, frozen=True, tag=True, gc=False):
-    pass
+    """The sink goes on with it."""
 
 
 class PlaybackFinished(Struct, frozen=True, tag=True, gc=False, kw_only=True):
@@ -44,7 +44,7 @@ class PlaybackFinished(Struct, frozen=True, tag=True, gc=False, kw_only=True):
     complete: bool
     """True if the server will send no more of it."""
     stopped: bool
-    """True if it was cleared, False if it played to its end."""
+    """True if it was cleared or is too long to be heard, False if it played to its end."""
     heard_text: str = ""
     generated_text: str = ""
     started_at: float | None = None

@@ -28,11 +28,11 @@ class Clear(Struct, frozen=True, tag=True, gc=False):
 
 
 class Pause(Struct, frozen=True, tag=True, gc=False):
-    pass
+    """Hold it."""
 
 
 class Resume(Struct, frozen=True, tag=True, gc=False):
-    pass
+    """Go on where it was held."""
 
 
 class Finished(Struct, frozen=True, tag=True, gc=False):

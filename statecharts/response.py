@@ -23,6 +23,8 @@ class SlotFree(Struct, frozen=True, tag=True, gc=False):
 
 
 class Created(Struct, frozen=True, tag=True, gc=False):
+    """The server has started it."""
+
     response_id: str
 
 

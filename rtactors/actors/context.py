@@ -168,7 +168,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         self._fire(entry, chart.Refused(kind, error.message, attempt, error.limit_ms), attempt=attempt + 1)
         self._end(operation)
         if asked := self._asked.pop(entry.item.id, None):
-            self._ring.response.send(mail.StopReply(asked))
+            self._ring.response.send(mail.StopReply(asked, f"its question was refused: {error.message}"))
 
     def _on_deadline(self, operation_id: str) -> None:
         operation = self._operations[operation_id]

@@ -55,7 +55,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._finished: mail.SegmentFinished | None = None
         self._started_at: float | None = None
         self._stopped = False  # interrupted: nothing more goes to the sink
-        self._cut_short = False  # interrupted while the server was still making audio for it
+        self._cut_short = False  # stopped while the server was still making audio for it
         self._audio_over = False  # nothing more will come, or nothing more will be played
         self._text_over = False
         self._complete = False  # the server makes no more of it
@@ -126,6 +126,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             self._report(
                 "other", f"has more than {self._bounds.message_bytes} bytes of audio; what comes now is not played"
             )
+            self._cut_short = True
             self._on_audio_over()
 
     def _on_audio_dropped(self, size: int) -> None:
@@ -170,7 +171,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         if self._stopped:
             return
         self._stopped = True
-        self._cut_short = not self._audio_over
+        self._cut_short = self._cut_short or not self._audio_over
         self._waiting.clear()
         if self._finished is None:
             self._fire(chart.Interrupted(segment_open=self._asked_for_sink))
@@ -258,7 +259,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 generated_frames=generated,
                 rate=self._rate,
                 complete=not self._cut_short or self._status == "completed",
-                stopped=self._stopped,
+                stopped=self._stopped or self._cut_short,
                 heard_text=heard_text(
                     self._text, self._ms(self._finished.frames), self._ms(generated), complete=self._text_matches_audio
                 ),

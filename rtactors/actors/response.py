@@ -151,7 +151,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             case mail.StopReply():
                 for response in self._all():
                     if response.request and response.request.reply.id == message.reply_id:
-                        self._stop(response)
+                        self._stop(response, message.reason)
             case mail.InterruptAll():
                 for response in self._all():
                     self._interrupt(response, server_cancels=False)
@@ -205,10 +205,12 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             return
         self._requests.append(response)
 
-    def _stop(self, response: _Response) -> None:
+    def _stop(self, response: _Response, reason: str = "") -> None:
+        """Give it up if it has not started, interrupt it if it has; with a `reason` it has failed in either case."""
         if response.life.state in _UNSTARTED:
-            self._give_up(response, "it was given up before the server started it")
+            self._give_up(response, reason or "it was given up before the server started it")
         else:
+            response.failure = reason or response.failure
             self._interrupt(response, server_cancels=False)
 
     def _give_up(self, response: _Response, reason: str) -> None:

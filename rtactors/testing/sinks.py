@@ -207,8 +207,12 @@ async def check_sink(make_sink: Callable[[], Sink], *, tolerance_frames: int = 0
 def _check(body: Callable[[SinkProbe], Awaitable[None]]) -> Callable[[SinkProbe], Awaitable[None]]:
     @wraps(body)
     async def check(make_sink: Callable[[], Sink], *, tolerance_frames: int = 0) -> None:
-        async with probing(make_sink(), tolerance_frames=tolerance_frames) as probe:
-            await body(probe)
+        try:
+            async with probing(make_sink(), tolerance_frames=tolerance_frames) as probe:
+                await body(probe)
+        except Exception as error:
+            error.add_note(f"in the check {body.__name__} of rtactors.testing.sinks")
+            raise
 
     SINK_CHECKS.append(check)
     return body

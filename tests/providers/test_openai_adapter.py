@@ -315,3 +315,18 @@ else:
     raise SystemExit("found Nobody")
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "where"),
+    [
+        ({"turn_detection": "server_vad"}, "turn_detection"),
+        ({"output_modalities": ["voice"]}, "output_modalities"),
+        ({"tools": [{"name": "x"}]}, "tools"),
+        ({"voice": 3}, "voice"),
+        ({"instructions": 3}, "instructions"),
+    ],
+)
+def test_settings_that_cannot_be_sent_are_told_at_once(settings: dict[str, Any], where: str) -> None:
+    with pytest.raises(ConfigurationError, match=where):
+        OpenAIRealtime(api_key="", **settings)

@@ -15,7 +15,7 @@ from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint
 from rtactors.sinks import MemorySink, PacedSink
 from rtactors.testing.clock import BackendName, real_backends, run_virtual
-from rtactors.testing.conversation import Conversation, conversation
+from rtactors.testing.conversation import conversation
 from rtactors.testing.stepped_sink import SteppedSink
 from rtactors.transports.base import Connect, Socket
 from tests.scenarios.by_hand import MESSAGE, ServerByHand
@@ -228,21 +228,14 @@ class ClingingSink(SteppedSink):
 
 async def test_a_sink_that_never_lets_go_is_lost() -> None:
     """What was confirmed before stays; what can't be heard any more was never said."""
-    talks: list[Conversation] = []
-
-    async def app() -> None:
-        async with conversation(replies(FIRST, SECOND), sink=ClingingSink()) as talk:
-            talks.append(talk)
-            await talk.ask()
-            await talk.sink.play(500)
-            await talk.session.interrupt()
-            await talk.reaches("message", "partial")
-            await talk.ask()
-            await anyio.sleep_forever()
-
-    with pytest.raises(SinkLost, match="audio device"):
-        await app()
-    (talk,) = talks
+    async with conversation(replies(FIRST, SECOND), sink=ClingingSink(), raises=SinkLost) as talk:
+        await talk.ask()
+        await talk.sink.play(500)
+        await talk.session.interrupt()
+        await talk.reaches("message", "partial")
+        await talk.ask()
+        await anyio.sleep_forever()
+    assert "audio device" in str(talk.failure)
     (message,) = talk.said()
     assert talk.heard() == talk.held() == [(message.id, 500)]
     assert (message.heard_ms, message.interrupted, message.confirmed) == (500, True, False)

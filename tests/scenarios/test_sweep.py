@@ -14,7 +14,7 @@ import anyio
 import pytest
 from msgspec import Struct
 
-from rtactors import ReplyFailed, SessionClosed, SinkLost
+from rtactors import ReplyFailed, SessionClosed
 from rtactors.loopback.faults import ALWAYS, Faults, Rule, delay, drop, duplicate
 from rtactors.loopback.script import Call, Failed, Incomplete, Line, Reply, Say, Script, Timing, Write
 from rtactors.session_events import FunctionCalled
@@ -226,7 +226,7 @@ class Case(Struct, frozen=True, kw_only=True):
     tail_ms: int = 0
     ending: Failed | Incomplete | None = None
     batch_done: bool = False
-    detection: dict[str, Any] | None = {}  # noqa: RUF012 - msgspec copies it
+    detection: dict[str, Any] | None = {}
     rules: tuple[Rule, ...] = ()
     seed: int | None = None
 

@@ -4,9 +4,9 @@ import pytest
 
 from rtactors import Bounds, ReplyFailed, Session
 from rtactors.loopback.faults import Faults, delay, drop
-from rtactors.loopback.script import Timing, replies
+from rtactors.loopback.script import Gate, Say, Timing, replies
 from rtactors.providers import OpenAIRealtime
-from rtactors.session_events import FunctionCalled, Problem
+from rtactors.session_events import AgentSaid, FunctionCalled, Problem
 from rtactors.sinks import PacedSink
 from rtactors.testing.conversation import ALL_EVENTS, conversation
 from tests.scenarios.by_hand import CALL, Json, ServerByHand
@@ -14,12 +14,16 @@ from tests.scenarios.test_interruption import FIRST, SECOND, length
 
 pytestmark = pytest.mark.anyio
 
-LATE = {"late": delay("response.created", ms=300), "lost": drop("response.created")}
+LATE = {
+    "behind its first audio": delay("response.created", ms=150),
+    "behind its end": delay("response.created", ms=300),
+    "lost": drop("response.created"),
+}
 
 
 @pytest.mark.parametrize("created", LATE)
 async def test_a_response_whose_beginning_is_late_is_the_one_asked_for(created: str) -> None:
-    """It is told only behind the response's output, or never."""
+    """It is told only when the response has begun to speak, or is over, or never."""
     faults = Faults(LATE[created])
     async with conversation(replies(FIRST, SECOND), sink=PacedSink(), timing=Timing(), faults=faults) as talk:
         first = await talk.ask()
@@ -138,13 +142,28 @@ async def test_an_item_that_the_server_refuses_was_never_said() -> None:
         assert [item.heard_text for item in session.history] == ["Something outrageous."]
         request = await server.receive("response.create")
         await server.refuse(item)
-        with pytest.raises(ReplyFailed):
+        with pytest.raises(ReplyFailed, match="its question was refused: No"):
             await reply.done()
         assert session.history == []
         await server.refuse(request)
         await session.quiet()
     (problem,) = [event async for event in events if isinstance(event, Problem)]
     assert problem.operation == item["item"]["id"]
+
+
+async def test_a_reply_to_a_refused_question_has_failed_also_if_it_began() -> None:
+    server = ServerByHand()
+    async with by_hand(server) as session:
+        reply = await session.ask("Something outrageous.")
+        item = await server.receive("conversation.item.create")
+        await server.begin(await server.receive("response.create"))
+        await reply.started()
+        await server.refuse(item)
+        assert (await server.receive("response.cancel"))["response_id"] == "resp_1"
+        await server.say("response.done", response={"id": "resp_1", "status": "cancelled"})
+        with pytest.raises(ReplyFailed, match="its question was refused: No"):
+            await reply.done()
+        assert reply.status == "cancelled"
 
 
 async def test_a_message_that_is_too_long_ends_where_it_is_too_long() -> None:
@@ -159,3 +178,20 @@ async def test_a_message_that_is_too_long_ends_where_it_is_too_long() -> None:
         assert talk.heard() == talk.held() == [(each.id, each.heard_ms) for each in (long, next_one)]
         problem = await talk.tells(Problem)
         assert (problem.operation, "48000 bytes" in problem.message) == (long.id, True)
+
+
+@pytest.mark.parametrize("made_ms", [1020, 1100], ids=["all heard", "not all heard"])
+async def test_a_message_that_is_too_long_is_cut_also_when_the_rest_comes_later(made_ms: int) -> None:
+    """It has ended here before the server goes on with it."""
+    gate = Gate()
+    say = Say(text=SECOND, gate=gate, gate_ms=made_ms)
+    bounds = Bounds(message_bytes=48 * 1000, events=ALL_EVENTS)
+    async with conversation(replies(say), bounds=bounds) as talk:
+        talk.sink.play_all()
+        reply = await talk.ask()
+        await talk.tells(AgentSaid)
+        gate.open()
+        (message,) = await reply.done()
+        await talk.session.quiet()
+        assert (message.heard_ms, message.generated_ms) == (talk.heard()[0][1], length(SECOND))
+        assert talk.heard() == talk.held() == [(message.id, message.heard_ms)]

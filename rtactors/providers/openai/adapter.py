@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from msgspec import UNSET
+from msgspec import UNSET, ValidationError
 
+from rtactors.errors import ConfigurationError
 from rtactors.events import Command, ProviderEvent
 from rtactors.providers.base import Capabilities, Endpoint, Frame
 from rtactors.providers.openai import endpoint, wire
@@ -75,6 +76,10 @@ class OpenAIRealtime:
         )
         self._session = settings(session, {"tools": list(tools), **(extra_session or {})})
         self._capabilities = capabilities(self._session)
+        try:
+            wire.client_decoder.decode(self.configure()[0])
+        except (TypeError, ValidationError) as error:
+            raise ConfigurationError(f"these settings can't be sent to OpenAI: {error}") from None
 
     def __repr__(self) -> str:  # never the key
         return f"OpenAIRealtime({self.model!r})"

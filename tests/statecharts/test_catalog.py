@@ -1,0 +1,13 @@
+"""The catalogue of charts: what every one of them owes its reader."""
+
+import pytest
+
+from statecharts.catalog import CHARTS, PROSE
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_every_event_and_state_says_what_it_is(name: str) -> None:
+    chart = CHARTS[name]
+    assert not [event.__name__ for event in chart.events.values() if not event.__doc__]
+    assert all(chart.states.values())
+    assert PROSE[name]
