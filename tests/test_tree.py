@@ -65,6 +65,14 @@ def test_tests_named_by_the_scenarios_exist() -> None:
     assert not [f"{file}::{test}" for file, test in named if f"def {test}(" not in (ROOT / file).read_text()]
 
 
+def test_each_scenario_names_its_test_or_says_that_there_is_none_yet() -> None:
+    rows = re.findall(
+        r"^\| ([DE]\d[^|]*) \|.*\| (.*) \|$", FILES["docs/scenarios.md"].read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert len(rows) > 30
+    assert not [number for number, test in rows if "::" not in test and test != "later"]
+
+
 @pytest.mark.parametrize("name", sorted(name for name in FILES if name.startswith("locks/")))
 def test_lock_is_whole(name: str) -> None:
     """Every package has a version and at least one sha256, and no option names an index, a file or a folder."""

@@ -203,7 +203,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     sockets: bool = False,
     sink: Sink | None = None,
     loses: Callable[[Report], bool] = lambda _report: False,
-    raises: tuple[type[RtactorsError], ...] = (),
+    raises: type[RtactorsError] | tuple[type[RtactorsError], ...] = (),
     slack_ms: float = 0,
     ms_per_character: float | None = MS_PER_CHARACTER,
     provider: dict[str, Any] | None = None,
@@ -216,7 +216,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     `provider` are arguments of `OpenAIRealtime`. `sink` plays (a `SteppedSink` if none is given, so that nothing is
     heard until the test says so), `loses` are its reports that get lost, `slack_ms` is how coarsely it counts;
     `ms_per_character` is None where a fault makes the sound longer or shorter than the words. A session
-    that ends on its own has to do so with one of `raises`; the block is then left there, and `failure` tells it.
+    that ends on its own has to do so with what it `raises`; the block is then left there, and `failure` tells it.
     Raises InvariantBroken at its end.
     """
     before = {task.id for task in anyio.get_running_tasks()}
@@ -225,8 +225,9 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     ears = Ears(device, loses=loses)
     async with Server(script, **options) if sockets else MemoryServer(script, **options) as server:
         url = server.url if isinstance(server, Server) else "ws://memory/v1"
+        settings: dict[str, Any] = {"api_key": "", "websocket_base_url": url, **(provider or {})}
         session = Session(
-            OpenAIRealtime(**{"api_key": "", "websocket_base_url": url, **(provider or {})}),
+            OpenAIRealtime(**settings),
             sink=ears,
             connect=server.connect if isinstance(server, MemoryServer) else None,
             deadlines=deadlines,
@@ -251,7 +252,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
         )
     )
     if raises and talk.failure is None:
-        raise AssertionError(f"the session did not end with {' or '.join(each.__name__ for each in raises)}")
+        raise AssertionError(f"the session did not end on its own, with {raises}")
 
 
 async def _left_over(before: set[int]) -> tuple[str, ...]:

@@ -150,16 +150,18 @@ class WireStory:
     # -- what the server sent
 
     def _on_response(self, record: Record) -> None:
-        given = record.json["response"]
+        given: Json = record.json["response"]
         response = self.responses.get(given["id"])
         if response is None:
             response = self.responses[given["id"]] = WireResponse(id=given["id"], created_at=record.at)
         response.out_of_band = given.get("conversation_id", "") is None
-        response.metadata.update((given.get("metadata") or {}).values())
+        metadata: dict[str, str] = given.get("metadata") or {}
+        response.metadata.update(metadata.values())
         if record.type == "response.done" and response.done_at is None:
             response.done_at = record.at
             response.status = given.get("status") or "completed"
-            for item in given.get("output") or []:
+            output: list[Json] = given.get("output") or []
+            for item in output:
                 self._note_call(item, given["id"], done=True)
 
     def _on_output_item(self, record: Record) -> None:
@@ -272,7 +274,8 @@ class WireStory:
 
     def _on_request(self, record: Record) -> None:
         event = record.json
-        if (event.get("response") or {}).get("conversation") == "none":
+        asked: Json = event.get("response") or {}
+        if asked.get("conversation") == "none":
             return
         self.requests.add(event.get("event_id") or "")
         for response in self.responses.values():

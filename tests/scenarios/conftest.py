@@ -25,5 +25,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def cases(request: pytest.FixtureRequest) -> range:
     """Numbers of cases for `test_sweep`."""
-    first, last = request.config.getoption("--cases").split(":")
+    first, last = str(request.config.getoption("--cases")).split(":")
     return range(int(first), int(last))

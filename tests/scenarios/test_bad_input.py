@@ -156,7 +156,7 @@ async def test_malformed_frame_is_told_and_costs_nothing_else(begin: Begin, what
     async with begin(replies([Say(text=FIRST, gate=gate, gate_ms=600), SECOND], THIRD)) as talk:
         await talk.ask()
         await talk.sink.play(300)
-        await talk.wire._socket.send(MALFORMED[what])
+        await talk.wire._socket.send(MALFORMED[what])  # pyright: ignore[reportPrivateUsage] - no event is like this
         problem = await talk.tells(Problem)
         assert problem.kind == "malformed"
         assert len(problem.message) < 500

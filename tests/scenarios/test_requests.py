@@ -7,12 +7,18 @@ from rtactors.limits import Deadlines
 from rtactors.loopback.faults import ALWAYS, Faults, hold, ignore
 from rtactors.loopback.script import IMMEDIATE, Call, Gate, Reply, Say, Timing, replies
 from rtactors.session_events import FunctionCalled, UserSaid
+from rtactors.testing.conversation import Conversation
 from tests.scenarios.conftest import Begin
 from tests.scenarios.test_interruption import FIRST, SECOND, THIRD, length
 
 pytestmark = pytest.mark.anyio
 
 SLOW_START = Timing(command_ms=0, created_ms=1500, thinking_ms=0, between_ms=0, audio_ms=0, speed=float("inf"))
+
+
+def somebody_else(talk: Conversation, command: events.Command) -> None:
+    """With whom we share the connection, asks for something that a session has no words for."""
+    talk.session._transport.inbox.send(command)  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_d10_response_outside_of_the_conversation(begin: Begin) -> None:
@@ -25,8 +31,7 @@ async def test_d10_response_outside_of_the_conversation(begin: Begin) -> None:
     async with begin(script) as talk:
         reply = await talk.ask()
         await talk.sink.play(300)
-        # A session has no words for these yet: whoever else shares the connection asks for one.
-        talk.session._transport.inbox.send(events.CreateResponse("elsewhere-1", out_of_band=True))
+        somebody_else(talk, events.CreateResponse("elsewhere-1", out_of_band=True))
         await other.reached.wait()
         gate.open()
         other.open()
@@ -49,7 +54,7 @@ async def test_d10_interruption_leaves_the_one_outside_alone(begin: Begin) -> No
     async with begin(script) as talk:
         await talk.ask()
         await talk.sink.play(300)
-        talk.session._transport.inbox.send(events.CreateResponse("elsewhere-1", out_of_band=True))
+        somebody_else(talk, events.CreateResponse("elsewhere-1", out_of_band=True))
         await other.reached.wait()
         await talk.session.interrupt()
         await talk.log.wait("response.done")
@@ -117,8 +122,7 @@ async def test_d22_busy_server(begin: Begin, refused: str) -> None:
     faults = Faults(hold("error", late, times=ALWAYS)) if refused != "at once" else Faults()
     async with begin(script, faults=faults) as talk:
         talk.sink.play_all()
-        # Somebody else, with whom we share the connection, was quicker.
-        talk.session._transport.inbox.send(events.CreateResponse("elsewhere-1"))
+        somebody_else(talk, events.CreateResponse("elsewhere-1"))
         await talk.log.wait("response.create")
         reply = await talk.ask("And what about this?")
         await talk.log.wait("response.create", 2)

@@ -47,8 +47,8 @@ class DeepSink(PacedSink):
             return super()._halt(segment)
         return min(segment.written, segment.heard + self._tail)
 
-    def _advance(self, segment: Segment, heard: int, since: float, until: float) -> None:
-        super()._advance(segment, heard, since, until)
+    def _advance(self, segment: Segment, heard: int, since: float, until: float, *, confirmed: bool = True) -> None:
+        super()._advance(segment, heard, since, until, confirmed=confirmed)
         if segment.over:
             self._since = None  # the tail has come to its end
 
