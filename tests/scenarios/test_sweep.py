@@ -237,7 +237,8 @@ class Case(Struct, frozen=True, kw_only=True):
         return lambda turn: reply if turn.index < 2 else Reply(outputs=(Say(text="That is all."),))
 
 
-async def _play(case: Case, number: int) -> None:
+async def converse(case: Case, number: int) -> Conversation:
+    """Have it, judge it, and give what is left of it."""
     raises = (SessionClosed,) if case.scene in HANG_UPS else ()
     detection = (
         {"turn_detection": {"type": "server_vad", **case.detection}}
@@ -254,6 +255,7 @@ async def _play(case: Case, number: int) -> None:
             await talk.session.quiet()
             await anyio.sleep(1)  # what comes late comes now
             await talk.session.quiet()
+    return talk
 
 
 def play(cases: Iterable[tuple[int, Case]], backend: BackendName) -> None:
@@ -263,7 +265,7 @@ def play(cases: Iterable[tuple[int, Case]], backend: BackendName) -> None:
     for number, case in cases:
         count += 1
         try:
-            run_virtual(_play, case, number, backend=backend, seed=case.seed)
+            run_virtual(converse, case, number, backend=backend, seed=case.seed)
         except (InvariantBroken, Exception) as error:  # noqa: BLE001 - whatever it is, the others are to run
             wrong.append(f"case {number}: {case}\n    {type(error).__name__}: {error}")
     assert count
