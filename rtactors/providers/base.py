@@ -2,8 +2,8 @@
 
 What a session needs of a provider, in this order: `SessionStarted`, then `SessionConfigured`; for each reply
 `ResponseStarted`, `OutputStarted` for each message, its `AudioDelta`s and `TextDelta`s, `OutputDone`, and
-`ResponseDone`, which always comes; `ItemAdded` for what the server holds, `ItemTruncated` and `ItemDeleted` for what it was told to cut
-and delete. `SpeechStarted` is what interrupts.
+`ResponseDone`, which always comes; `ItemAdded` for what the server holds, `ItemTruncated` and `ItemDeleted` for what it
+was told to cut and delete. `SpeechStarted` is what interrupts.
 
 An adapter holds no connection and awaits nothing. Actors know providers by this protocol only. Configuration errors
 (no key, bad URL) are raised by `endpoint()` as `rtactors.errors.ConfigurationError`, in a sentence for people.

@@ -228,7 +228,7 @@ class ClingingSink(SteppedSink):
 
 async def test_a_sink_that_never_lets_go_is_lost() -> None:
     """What was confirmed before stays; what can't be heard any more was never said."""
-    async with conversation(replies(FIRST, SECOND), sink=ClingingSink(), raises=SinkLost) as talk:
+    async with conversation(replies(FIRST, SECOND), sink=ClingingSink(), raises=(SinkLost,)) as talk:
         await talk.ask()
         await talk.sink.play(500)
         await talk.session.interrupt()
