@@ -11,9 +11,8 @@ from textwrap import fill
 from typing import NoReturn, TypeAlias
 
 from rtactors import __version__
+from rtactors.cli.ends import USAGE
 
-USAGE = 2
-"""The exit code of a wrong call."""
 PORT, LAST_PORT = 8765, 65535
 FORMATS = ("mermaid", "svg", "scxml", "xstate")
 AddParser: TypeAlias = Callable[..., argparse.ArgumentParser]
@@ -69,7 +68,7 @@ def _add_demo(add_parser: AddParser) -> None:
     )
     command.add_argument(
         "--output",
-        type=Path,
+        type=_path,
         default=Path("demo-output"),
         metavar="DIR",
         help="where heard.wav, report.json and timeline.svg go (%(default)s)",
@@ -91,10 +90,10 @@ def _add_talk(add_parser: AddParser) -> None:
         "  rtactors talk --url ws://127.0.0.1:8765/v1\n  echo 'Tell me a story.' | rtactors talk --no-audio",
     )
     command.add_argument("--provider", choices=("openai", "loopback"), help="who answers; loopback is the embedded one")
-    command.add_argument("--url", help="base URL of a server that speaks the OpenAI Realtime protocol")
-    command.add_argument("--model", default="gpt-realtime", help="(%(default)s)")
-    command.add_argument("--voice", help="a voice of the provider's")
-    command.add_argument("--instructions", help="what the model is told to be")
+    command.add_argument("--url", type=_text, help="base URL of a server that speaks the OpenAI Realtime protocol")
+    command.add_argument("--model", type=_text, default="gpt-realtime", help="(%(default)s)")
+    command.add_argument("--voice", type=_text, help="a voice of the provider's")
+    command.add_argument("--instructions", type=_text, help="what the model is told to be")
     command.add_argument("--no-audio", action="store_true", help="keyboard only; speech passes at its pace, unheard")
     command.add_argument(
         "--json", action="store_true", help="print each event as a line of JSON, the history as the last"
@@ -111,12 +110,25 @@ def _add_serve(add_parser: AddParser) -> None:
         "  rtactors serve\n  rtactors serve --port 0 --voice en+f4\n"
         "  rtactors serve --host 0.0.0.0 --token secret --log",
     )
-    command.add_argument("--host", default="127.0.0.1", help="(%(default)s); one that others can reach needs --token")
+    command.add_argument(
+        "--host", type=_text, default="127.0.0.1", help="(%(default)s); one that others can reach needs --token"
+    )
     command.add_argument("--port", type=_port, default=PORT, help="(%(default)s); 0 is any that is free")
-    command.add_argument("--token", help="the API key that clients must know")
-    command.add_argument("--voice", help="of eSpeak NG, such as en-us, en or en-us+f3; or `tone`")
+    command.add_argument("--token", type=_text, help="the API key that clients must know")
+    command.add_argument("--voice", type=_text, help="of eSpeak NG, such as en-us, en or en-us+f3; or `tone`")
     command.add_argument("--log", action="store_true", help="print every event")
     command.set_defaults(run=_serve)
+
+
+def _text(text: str) -> str:
+    """An empty one is a variable that the shell does not know, and never what was meant."""
+    if text.strip():
+        return text
+    raise argparse.ArgumentTypeError("it is empty")
+
+
+def _path(text: str) -> Path:
+    return Path(_text(text))
 
 
 def _port(text: str) -> int:
@@ -136,7 +148,7 @@ def _add_draw(add_parser: AddParser) -> None:
     command.add_argument("chart", nargs="?", metavar="CHART", help="one of --list")
     command.add_argument("--list", action="store_true", help="say which charts there are")
     command.add_argument("--format", choices=FORMATS, default="mermaid", help="%(choices)s (%(default)s)")
-    command.add_argument("--output", type=Path, metavar="FILE", help="write there instead of to the terminal")
+    command.add_argument("--output", type=_path, metavar="FILE", help="write there instead of to the terminal")
     command.add_argument("--json", action="store_true", help="with --list: as JSON")
     command.set_defaults(run=_draw)
 
