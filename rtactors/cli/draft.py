@@ -1,6 +1,5 @@
 """Files that replace those of an earlier run only when all of them are complete."""
 
-import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,7 +31,7 @@ def draft(files: Sequence[Path]) -> Generator[list[Path]]:
             drafts = [Path(name) / file.name for file in files]
             yield drafts
             for written, file in zip(drafts, files, strict=True):
-                os.replace(written, file)
+                written.replace(file)
     finally:
         _remove(missing)
 

@@ -33,11 +33,15 @@ def test_two_at_once_do_not_meet(tmp_path: Path) -> None:
     assert names(file.parent) == ["a"]
 
 
-def test_a_failure_leaves_all_as_it_was(tmp_path: Path) -> None:
-    file = tmp_path / "new" / "folder" / "a"
-    with pytest.raises(ZeroDivisionError), draft([file]) as (written,):
+def half_written(file: Path) -> None:
+    with draft([file]) as (written,):
         written.write_text("half")
         raise ZeroDivisionError
+
+
+def test_a_failure_leaves_all_as_it_was(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        half_written(tmp_path / "new" / "folder" / "a")
     assert names(tmp_path) == []
 
 
