@@ -106,7 +106,7 @@ def _add_serve(add_parser: AddParser) -> None:
         add_parser,
         "serve",
         "run the embedded provider alone, for any client of the OpenAI Realtime protocol",
-        "Ctrl-C ends it.",
+        "Ctrl-C ends it, and so does SIGTERM, with exit code 0.",
         "  rtactors serve\n  rtactors serve --port 0 --voice en+f4\n"
         "  rtactors serve --host 0.0.0.0 --token secret --log",
     )

@@ -1,6 +1,7 @@
 """The command `rtactors`: runs one of the commands, and tells in one line what goes wrong.
 
 Exit codes: 0 all is well; 1 it failed, or `demo` found that the record differs; 2 it was called wrongly; 130 Ctrl-C.
+`serve` ends with 0 on SIGTERM, as service managers expect of what they stop.
 """
 
 import io

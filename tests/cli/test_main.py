@@ -49,7 +49,14 @@ def test_help_of_a_command_shows_examples(command: str) -> None:
         (["draw", "message", "--output", "/"], r"cannot write to / \(Is a directory\): choose another --output"),
         (["serve", "--port", "many"], r"argument --port: 'many' is no port, .*; see rtactors serve --help"),
         (["serve", "--port", "70000"], r"argument --port: '70000' is no port, .*; see .*"),
-        (["serve", "--host", "0.0.0.0"], r"0\.0\.0\.0 can be reached by others: .* \(its api_key is --token\)"),
+        (
+            ["serve", "--host", "0.0.0.0"],
+            r"0\.0\.0\.0 can be reached by others: give it a --token, or serve on 127.0.0.1",
+        ),
+        (["serve", "--host", "203.0.113.1"], r"203\.0\.113\.1 is no host of this machine: .*"),
+        (["serve", "--token", ""], r"argument --token: it is empty; see rtactors serve --help"),
+        (["serve", "--token", "x", "--host", "203.0.113.1"], r"203\.0\.113\.1 is no host of this machine: .*"),
+        (["serve", "--token", "x", "--host", "no host"], r"no host is no host of this machine: .*"),
         (
             ["talk", "--no-audio", "--provider", "openai"],
             r"there is no OpenAI API key: set the environment variable .*",
