@@ -84,15 +84,22 @@ def _add_talk(add_parser: AddParser) -> None:
         add_parser,
         "talk",
         "talk with a model, by keyboard and, where there is one, by microphone",
-        "Each line is a message to the model; an empty line or /interrupt stops it, /quit or Ctrl-D ends. Without a "
-        "key in OPENAI_API_KEY, and without --url, the embedded provider answers.",
+        "Each line is a message to the model; an empty line or /interrupt stops it, /quit or Ctrl-D ends. With "
+        "OPENAI_API_KEY OpenAI answers; with --url or OPENAI_BASE_URL the server that is there, also without a key; "
+        "else the embedded provider, which knows no --model.",
         "  rtactors talk\n  OPENAI_API_KEY=... rtactors talk --model gpt-realtime --voice marin\n"
         "  rtactors talk --url ws://127.0.0.1:8765/v1\n  echo 'Tell me a story.' | rtactors talk --no-audio",
     )
     command.add_argument("--provider", choices=("openai", "loopback"), help="who answers; loopback is the embedded one")
-    command.add_argument("--url", type=_text, help="base URL of a server that speaks the OpenAI Realtime protocol")
-    command.add_argument("--model", type=_text, default="gpt-realtime", help="(%(default)s)")
-    command.add_argument("--voice", type=_text, help="a voice of the provider's")
+    command.add_argument(
+        "--url",
+        type=_text,
+        help="base URL of a server that speaks the OpenAI Realtime protocol, instead of OPENAI_BASE_URL",
+    )
+    command.add_argument("--model", type=_text, help="(gpt-realtime)")
+    command.add_argument(
+        "--voice", type=_text, help="a voice of the provider's; for the embedded one see rtactors serve --help"
+    )
     command.add_argument("--instructions", type=_text, help="what the model is told to be")
     command.add_argument("--no-audio", action="store_true", help="keyboard only; speech passes at its pace, unheard")
     command.add_argument(

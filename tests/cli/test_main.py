@@ -59,12 +59,14 @@ def test_help_of_a_command_shows_examples(command: str) -> None:
         (["serve", "--token", "x", "--host", "no host"], r"no host is no host of this machine: .*"),
         (
             ["talk", "--no-audio", "--provider", "openai"],
-            r"there is no OpenAI API key: set the environment variable .*",
+            r"there is no OpenAI API key: set the environment variable OPENAI_API_KEY",
         ),
         (
             ["talk", "--no-audio", "--provider", "loopback", "--url", "ws://x"],
             r"--provider loopback starts a server of its own: .*",
         ),
+        (["talk", "--model", "gpt-4"], r"the embedded provider has no models: leave out --model, .*"),
+        (["talk", "--voice", ""], r"argument --voice: it is empty; see rtactors talk --help"),
         (["talk", "--url", "example.com"], r"--url: websocket_base_url must begin with .*"),
         (["talk", "--url", "ws://"], r"--url: websocket_base_url names no host: .*"),
     ],
