@@ -15,6 +15,8 @@ from rtactors.cli.ends import USAGE
 
 PORT, LAST_PORT = 8765, 65535
 FORMATS = ("mermaid", "svg", "scxml", "xstate")
+SUFFIXES = {"": "mermaid", ".mmd": "mermaid", ".md": "mermaid", ".svg": "svg", ".scxml": "scxml", ".json": "xstate"}
+"""Which format a file is in, by its name; what has none is mostly the terminal."""
 AddParser: TypeAlias = Callable[..., argparse.ArgumentParser]
 """`add_parser` of argparse."""
 
@@ -150,14 +152,16 @@ def _add_draw(add_parser: AddParser) -> None:
         "draw",
         "draw a statechart",
         "It is drawn from the table that runs it.",
-        "  rtactors draw --list\n  rtactors draw message\n  rtactors draw message --format svg --output message.svg",
+        "  rtactors draw --list\n  rtactors draw message\n  rtactors draw message --output message.svg",
     )
     command.add_argument("chart", nargs="?", metavar="CHART", help="one of --list")
     command.add_argument("--list", action="store_true", help="say which charts there are")
-    command.add_argument("--format", choices=FORMATS, default="mermaid", help="%(choices)s (%(default)s)")
+    command.add_argument(
+        "--format", choices=FORMATS, help="%(choices)s (that of --output's suffix: .mmd .md .svg .scxml .json; mermaid)"
+    )
     command.add_argument("--output", type=_path, metavar="FILE", help="write there instead of to the terminal")
     command.add_argument("--json", action="store_true", help="with --list: as JSON")
-    command.set_defaults(run=_draw)
+    command.set_defaults(run=_draw, usage_error=command.error)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -190,6 +194,11 @@ def _serve(arguments: argparse.Namespace) -> int:
 def _draw(arguments: argparse.Namespace) -> int:
     from rtactors.cli.draw import draw_chart, list_charts
 
+    if arguments.json and not arguments.list:
+        arguments.usage_error("--json goes with --list; a chart as JSON is --format xstate")
     if arguments.list or arguments.chart is None:
         return list_charts(as_json=arguments.json)
-    return draw_chart(arguments.chart, arguments.format, arguments.output)
+    format = arguments.format or (SUFFIXES.get(arguments.output.suffix.lower() if arguments.output else ""))
+    if format is None:
+        arguments.usage_error(f"the suffix of {arguments.output} is none of{' '.join(SUFFIXES)}: give it a --format")
+    return draw_chart(arguments.chart, format, arguments.output)
