@@ -8,14 +8,24 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import fill
-from typing import NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from rtactors import __version__
 from rtactors.cli.ends import USAGE
 
+if TYPE_CHECKING:
+    from statecharts.drawing import Format
+
 PORT, LAST_PORT = 8765, 65535
 FORMATS = ("mermaid", "svg", "scxml", "xstate")
-SUFFIXES = {"": "mermaid", ".mmd": "mermaid", ".md": "mermaid", ".svg": "svg", ".scxml": "scxml", ".json": "xstate"}
+SUFFIXES: "dict[str, Format]" = {
+    "": "mermaid",
+    ".mmd": "mermaid",
+    ".md": "mermaid",
+    ".svg": "svg",
+    ".scxml": "scxml",
+    ".json": "xstate",
+}
 """Which format a file is in, by its name; what has none is mostly the terminal."""
 AddParser: TypeAlias = Callable[..., argparse.ArgumentParser]
 """`add_parser` of argparse."""

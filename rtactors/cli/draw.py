@@ -32,6 +32,8 @@ def draw_chart(name: str, format: Format, output: Path | None) -> int:
     if output is None:
         print(picture, end="")
         return 0
+    if format == "mermaid" and output.suffix.lower() == ".md":
+        picture = f"```mermaid\n{picture}```\n"  # as Markdown shows it
     try:
         output.write_text(picture, encoding="utf-8", newline="\n")
     except FileNotFoundError:

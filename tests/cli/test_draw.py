@@ -9,7 +9,7 @@ from rtactors.cli.arguments import FORMATS, SUFFIXES
 from rtactors.cli.main import main
 from statecharts.catalog import CHARTS
 from statecharts.drawing import FORMATS as ALL_FORMATS
-from statecharts.drawing import draw
+from statecharts.drawing import Format, draw
 from tests.cli.command import rtactors
 
 
@@ -25,10 +25,12 @@ def test_every_chart_in_every_format(chart: str, format: str, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize(("suffix", "format"), SUFFIXES.items())
-def test_into_a_file_in_the_format_of_its_name(suffix: str, format: str, tmp_path: Path) -> None:
+def test_into_a_file_in_the_format_of_its_name(suffix: str, format: Format, tmp_path: Path) -> None:
     picture = tmp_path / f"message{suffix}"
     assert main(["draw", "message", "--output", str(picture)]) == 0
-    assert picture.read_text(encoding="utf-8") == draw(CHARTS["message"], format)  # pyright: ignore[reportArgumentType]
+    drawn = draw(CHARTS["message"], format)
+    fenced = f"```mermaid\n{drawn}```\n"  # as Markdown shows it
+    assert picture.read_text(encoding="utf-8") == (fenced if suffix == ".md" else drawn)
 
 
 def test_a_format_that_is_given_counts_more(tmp_path: Path) -> None:
