@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from rtactors import __version__
+from rtactors import ConfigurationError, __version__
 from rtactors.cli.ends import USAGE
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def _add_draw(add_parser: AddParser) -> None:
     )
     command.add_argument("--output", type=_path, metavar="FILE", help="write there instead of to the terminal")
     command.add_argument("--json", action="store_true", help="with --list: as JSON")
-    command.set_defaults(run=_draw, usage_error=command.error)
+    command.set_defaults(run=_draw)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -205,10 +205,11 @@ def _draw(arguments: argparse.Namespace) -> int:
     from rtactors.cli.draw import draw_chart, list_charts
 
     if arguments.json and not arguments.list:
-        arguments.usage_error("--json goes with --list; a chart as JSON is --format xstate")
+        raise ConfigurationError("--json goes with --list; a chart as JSON is --format xstate")
     if arguments.list or arguments.chart is None:
         return list_charts(as_json=arguments.json)
     format = arguments.format or (SUFFIXES.get(arguments.output.suffix.lower() if arguments.output else ""))
     if format is None:
-        arguments.usage_error(f"the suffix of {arguments.output} is none of{' '.join(SUFFIXES)}: give it a --format")
+        suffixes = " ".join(SUFFIXES).strip()
+        raise ConfigurationError(f"the suffix of {arguments.output} is none of {suffixes}: give it a --format")
     return draw_chart(arguments.chart, format, arguments.output)
