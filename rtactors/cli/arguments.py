@@ -8,14 +8,25 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import fill
-from typing import NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from rtactors import __version__
+from rtactors import ConfigurationError, __version__
+from rtactors.cli.ends import USAGE
 
-USAGE = 2
-"""The exit code of a wrong call."""
+if TYPE_CHECKING:
+    from statecharts.drawing import Format
+
 PORT, LAST_PORT = 8765, 65535
 FORMATS = ("mermaid", "svg", "scxml", "xstate")
+SUFFIXES: "dict[str, Format]" = {
+    "": "mermaid",
+    ".mmd": "mermaid",
+    ".md": "mermaid",
+    ".svg": "svg",
+    ".scxml": "scxml",
+    ".json": "xstate",
+}
+"""Which format a file is in, by its name; what has none is mostly the terminal."""
 AddParser: TypeAlias = Callable[..., argparse.ArgumentParser]
 """`add_parser` of argparse."""
 
@@ -69,7 +80,7 @@ def _add_demo(add_parser: AddParser) -> None:
     )
     command.add_argument(
         "--output",
-        type=Path,
+        type=_path,
         default=Path("demo-output"),
         metavar="DIR",
         help="where heard.wav, report.json and timeline.svg go (%(default)s)",
@@ -85,16 +96,23 @@ def _add_talk(add_parser: AddParser) -> None:
         add_parser,
         "talk",
         "talk with a model, by keyboard and, where there is one, by microphone",
-        "Each line is a message to the model; an empty line or /interrupt stops it, /quit or Ctrl-D ends. Without a "
-        "key in OPENAI_API_KEY, and without --url, the embedded provider answers.",
+        "Each line is a message to the model; an empty line or /interrupt stops it, /quit or Ctrl-D ends. With "
+        "OPENAI_API_KEY OpenAI answers; with --url or OPENAI_BASE_URL the server that is there, also without a key; "
+        "else the embedded provider, which knows no --model.",
         "  rtactors talk\n  OPENAI_API_KEY=... rtactors talk --model gpt-realtime --voice marin\n"
         "  rtactors talk --url ws://127.0.0.1:8765/v1\n  echo 'Tell me a story.' | rtactors talk --no-audio",
     )
     command.add_argument("--provider", choices=("openai", "loopback"), help="who answers; loopback is the embedded one")
-    command.add_argument("--url", help="base URL of a server that speaks the OpenAI Realtime protocol")
-    command.add_argument("--model", default="gpt-realtime", help="(%(default)s)")
-    command.add_argument("--voice", help="a voice of the provider's")
-    command.add_argument("--instructions", help="what the model is told to be")
+    command.add_argument(
+        "--url",
+        type=_text,
+        help="base URL of a server that speaks the OpenAI Realtime protocol, instead of OPENAI_BASE_URL",
+    )
+    command.add_argument("--model", type=_text, help="(gpt-realtime)")
+    command.add_argument(
+        "--voice", type=_text, help="a voice of the provider's; for the embedded one see rtactors serve --help"
+    )
+    command.add_argument("--instructions", type=_text, help="what the model is told to be")
     command.add_argument("--no-audio", action="store_true", help="keyboard only; speech passes at its pace, unheard")
     command.add_argument(
         "--json", action="store_true", help="print each event as a line of JSON, the history as the last"
@@ -107,16 +125,29 @@ def _add_serve(add_parser: AddParser) -> None:
         add_parser,
         "serve",
         "run the embedded provider alone, for any client of the OpenAI Realtime protocol",
-        "Ctrl-C ends it.",
+        "Ctrl-C ends it, and so does SIGTERM, with exit code 0.",
         "  rtactors serve\n  rtactors serve --port 0 --voice en+f4\n"
         "  rtactors serve --host 0.0.0.0 --token secret --log",
     )
-    command.add_argument("--host", default="127.0.0.1", help="(%(default)s); one that others can reach needs --token")
+    command.add_argument(
+        "--host", type=_text, default="127.0.0.1", help="(%(default)s); one that others can reach needs --token"
+    )
     command.add_argument("--port", type=_port, default=PORT, help="(%(default)s); 0 is any that is free")
-    command.add_argument("--token", help="the API key that clients must know")
-    command.add_argument("--voice", help="of eSpeak NG, such as en-us, en or en-us+f3; or `tone`")
+    command.add_argument("--token", type=_text, help="the API key that clients must know")
+    command.add_argument("--voice", type=_text, help="of eSpeak NG, such as en-us, en or en-us+f3; or `tone`")
     command.add_argument("--log", action="store_true", help="print every event")
     command.set_defaults(run=_serve)
+
+
+def _text(text: str) -> str:
+    """An empty one is a variable that the shell does not know, and never what was meant."""
+    if text.strip():
+        return text
+    raise argparse.ArgumentTypeError("it is empty")
+
+
+def _path(text: str) -> Path:
+    return Path(_text(text))
 
 
 def _port(text: str) -> int:
@@ -131,12 +162,14 @@ def _add_draw(add_parser: AddParser) -> None:
         "draw",
         "draw a statechart",
         "It is drawn from the table that runs it.",
-        "  rtactors draw --list\n  rtactors draw message\n  rtactors draw message --format svg --output message.svg",
+        "  rtactors draw --list\n  rtactors draw message\n  rtactors draw message --output message.svg",
     )
     command.add_argument("chart", nargs="?", metavar="CHART", help="one of --list")
     command.add_argument("--list", action="store_true", help="say which charts there are")
-    command.add_argument("--format", choices=FORMATS, default="mermaid", help="%(choices)s (%(default)s)")
-    command.add_argument("--output", type=Path, metavar="FILE", help="write there instead of to the terminal")
+    command.add_argument(
+        "--format", choices=FORMATS, help="%(choices)s (that of --output's suffix: .mmd .md .svg .scxml .json; mermaid)"
+    )
+    command.add_argument("--output", type=_path, metavar="FILE", help="write there instead of to the terminal")
     command.add_argument("--json", action="store_true", help="with --list: as JSON")
     command.set_defaults(run=_draw)
 
@@ -171,6 +204,12 @@ def _serve(arguments: argparse.Namespace) -> int:
 def _draw(arguments: argparse.Namespace) -> int:
     from rtactors.cli.draw import draw_chart, list_charts
 
+    if arguments.json and not arguments.list:
+        raise ConfigurationError("--json goes with --list; a chart as JSON is --format xstate")
     if arguments.list or arguments.chart is None:
         return list_charts(as_json=arguments.json)
-    return draw_chart(arguments.chart, arguments.format, arguments.output)
+    format = arguments.format or (SUFFIXES.get(arguments.output.suffix.lower() if arguments.output else ""))
+    if format is None:
+        suffixes = " ".join(SUFFIXES).strip()
+        raise ConfigurationError(f"the suffix of {arguments.output} is none of {suffixes}: give it a --format")
+    return draw_chart(arguments.chart, format, arguments.output)

@@ -6,7 +6,15 @@ from rtactors.cli.seen import Seen
 from rtactors.cli.terminal import plain
 from rtactors.heard_text import heard_text
 from rtactors.history import HistoryItem
-from rtactors.session_events import AgentSaid, FunctionCalled, Problem, SessionEvent, Transition, UserSaid
+from rtactors.session_events import (
+    AgentSaid,
+    ConnectionChanged,
+    FunctionCalled,
+    Problem,
+    SessionEvent,
+    Transition,
+    UserSaid,
+)
 
 NAMES = {"user": "you", "assistant": "model", "system": "system", None: "tool"}
 MARGIN = 9
@@ -21,6 +29,8 @@ class Captions:
         self._rate = rate
         self._shown: dict[str, str] = {}  # by message, what of it stands there already
         self._line: str | None = None  # the message whose line is not ended
+        self._connection = ""
+        self._lost = False
         self._unheard: list[str] = []  # skipped messages that are still to be told of
 
     def event(self, event: SessionEvent) -> None:
@@ -34,7 +44,12 @@ class Captions:
                     self._tell_unheard()
             case UserSaid():
                 self.line("you", event.text or "(not understood)")
-            case Problem():
+            case ConnectionChanged():
+                if (self._connection, event.state) == ("ready", "closed"):
+                    self._lost = True
+                    self.line("", "(the connection is lost; what has arrived still plays)")
+                self._connection = event.state
+            case Problem() if not self._lost:  # after that, what fails fails for that reason
                 self.line("problem", event.message)
             case FunctionCalled():
                 self.line("tool", f"{event.name}({event.arguments}) was called; there are no tools here")
@@ -47,6 +62,10 @@ class Captions:
             if message.frames and not message.over:
                 ms = message.frames * 1000 // self._rate
                 self._go_on(message.id, heard_text(message.text, ms, 0, complete=False))
+
+    def waiting(self) -> None:
+        """Nothing has come for long."""
+        self.line("", "(waiting for the server ...)")
 
     def line(self, who: str, text: str) -> None:
         """A line of its own; a message that is being heard goes on below it."""

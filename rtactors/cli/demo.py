@@ -14,8 +14,10 @@ from pathlib import Path
 import anyio
 from msgspec import json
 
-from rtactors import ConfigurationError, RtactorsError, Session
+from rtactors import RtactorsError, Session
 from rtactors.cli import embedded
+from rtactors.cli.draft import draft
+from rtactors.cli.ends import Interrupted, by_broken_pipe, by_ctrl_c
 from rtactors.cli.evidence import Evidence
 from rtactors.cli.jsonlines import JsonLines
 from rtactors.cli.live import Live, show_report
@@ -47,30 +49,24 @@ def demo(output: Path, *, as_json: bool, faults: Faults | None = None) -> int:
 
     `faults` are what the server does wrong, to see that it is found.
     """
-    recording, data, picture = files = [output / name for name in ("heard.wav", "report.json", "timeline.svg")]
-    _prepare(output, files)
+    files = [output / name for name in ("heard.wav", "report.json", "timeline.svg")]
     terminal = Terminal(sys.stdout)
-    if not embedded.has_speech():
-        print(f"rtactors: {embedded.MISSING}", file=sys.stderr)
-    report = anyio.run(_run, recording, None if as_json else terminal, faults or Faults())
-    data.write_bytes(json.format(json.encode(report)) + b"\n")
-    picture.write_text(draw_timeline(report), encoding="utf-8")
+    try:
+        with draft(files) as (recording, data, picture):
+            if not embedded.has_speech():
+                print(f"rtactors: {embedded.MISSING}", file=sys.stderr)
+            report = anyio.run(_run, recording, None if as_json else terminal, faults or Faults())
+            data.write_bytes(json.format(json.encode(report)) + b"\n")
+            picture.write_text(draw_timeline(report), encoding="utf-8")
+    except BaseException as error:
+        if by_ctrl_c(error) or by_broken_pipe(error):
+            raise Interrupted(f"interrupted: nothing was compared, {output} is as it was") from error
+        raise
     if as_json:
         JsonLines(sys.stdout).print(report)
     else:
         show_report(terminal, report, [str(file) for file in files])
     return 1 if report.differences else 0
-
-
-def _prepare(output: Path, files: list[Path]) -> None:
-    """What can't be written is better known now than in twenty seconds. Nothing of an earlier run stays."""
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        for file in files:
-            file.write_bytes(b"")
-    except OSError as error:
-        what = f"cannot write to {output} ({error.strerror}): choose another folder with --output"
-        raise ConfigurationError(what) from None
 
 
 async def _run(recording: Path, terminal: Terminal | None, faults: Faults) -> Report:

@@ -32,8 +32,13 @@ def draw_chart(name: str, format: Format, output: Path | None) -> int:
     if output is None:
         print(picture, end="")
         return 0
+    if format == "mermaid" and output.suffix.lower() == ".md":
+        picture = f"```mermaid\n{picture}```\n"  # as Markdown shows it
     try:
         output.write_text(picture, encoding="utf-8", newline="\n")
+    except FileNotFoundError:
+        what = f"cannot write to {output}: there is no folder {output.parent}; make it, or choose another --output"
+        raise ConfigurationError(what) from None
     except OSError as error:
         raise ConfigurationError(f"cannot write to {output} ({error.strerror}): choose another --output") from None
     return 0

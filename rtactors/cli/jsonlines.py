@@ -32,3 +32,6 @@ class JsonLines:
 
     def position(self) -> None:
         """Nothing to say: what was heard comes with the events."""
+
+    def waiting(self) -> None:
+        """Nothing to say: no event comes."""

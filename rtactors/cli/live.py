@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import anyio
 
-from rtactors.cli.report import Report
+from rtactors.cli.report import Message, Report
 from rtactors.cli.seen import Seen, SeenMessage
 from rtactors.cli.terminal import Line, Style, Terminal
 from rtactors.heard_text import heard_text
@@ -12,7 +12,10 @@ from rtactors.loopback.conversation import FRAMES_PER_MS
 from rtactors.session_events import AgentSaid, SessionEvent, UserSaid, UserStartedSpeaking
 
 REDRAW_S = 0.1
-BAR = 20
+BAR, SHORTEST_BAR = 20, 5
+NARROW = 60
+"""Columns below which the closing table has no room for its values side by side."""
+SOURCES = "heard: what left the sink, found again in heard.wav; server: its own history, read directly"
 
 _STATES: dict[str, tuple[str, Style]] = {
     "pending": ("○", "faint"),
@@ -80,16 +83,27 @@ class Live:
         sign, style = _STATES.get(message.state, ("?", ""))
         generated_ms = self._generated_ms(message.id)
         heard_ms = message.frames // FRAMES_PER_MS
-        done = min(BAR, round(BAR * heard_ms / max(generated_ms, 1)))
+        head = f" {message.number} {sign if self._terminal.shows(sign) else ' '} {message.state:8}"
+        room = self._terminal.columns - 1 - len(head)
+        # A number that is cut is a wrong one: the bar goes first, then whole numbers.
+        amounts = (f" {self._amounts(message)}  ", f" {heard_ms / 1000:6.3f} s  ", "")
+        amount = next(text for text in amounts if len(text.rstrip()) <= room)
+        bar = self._bar(heard_ms, generated_ms, room - len(amount))
         heard = message.heard_text or heard_text(message.text, heard_ms, generated_ms, complete=False)
         return [
-            (f" {message.number} {sign} {message.state:8}", style),
-            ("█" * done, style),
-            ("░" * (BAR - done), "faint"),
-            (f" {self._amounts(message)}  ", ""),
+            (head, style),
+            *zip(bar, (style, "faint"), strict=True),
+            (amount, ""),
             (heard, "strong"),
             (message.text[len(heard) :], "faint"),
         ]
+
+    def _bar(self, heard_ms: int, generated_ms: int, room: int) -> tuple[str, str]:
+        """What is done of it, and what is not; empty if there is no room."""
+        length = min(BAR, room) if room >= SHORTEST_BAR else 0
+        done = min(length, round(length * heard_ms / max(generated_ms, 1)))
+        full, empty = "█░" if self._terminal.shows("█░") else "#."
+        return full * done, empty * (length - done)
 
     def _amounts(self, message: SeenMessage) -> str:
         heard_ms, generated_ms = message.frames // FRAMES_PER_MS, self._generated_ms(message.id)
@@ -99,18 +113,10 @@ class Live:
 def show_report(terminal: Terminal, report: Report, files: Sequence[str]) -> None:
     """Side by side: what was heard, what the server kept, what the chat history holds; then the verdict."""
     terminal.print()
-    terminal.print(("                     heard   server keeps   chat history", "strong"))
-    for message in report.messages:
-        style = _STATES.get(message.state, ("", ""))[1]
-        terminal.row(
-            (f" {message.number} {message.state:8}", style),
-            (f"{_seconds(message.heard_ms or None):>15}", "strong"),
-            (f"{_seconds(message.server_ms):>15}{_seconds(message.history_ms):>15}   ", ""),
-            (message.heard_text, "faint"),
-        )
-    terminal.row(
-        (" heard: what left the sink, found again in heard.wav; server: its own history, read directly", "faint")
-    )
+    if terminal.live and terminal.columns < NARROW:
+        _print_narrow(terminal, report)
+    else:
+        _print_table(terminal, report)
     terminal.print()
     for problem in report.problems:
         terminal.print(("problem: ", "warm"), (problem, ""))
@@ -124,6 +130,31 @@ def show_report(terminal: Terminal, report: Report, files: Sequence[str]) -> Non
         what = f"The record equals what was heard: {count} messages, {_seconds(heard)} of speech, no difference."
         terminal.print((what, "good"))
     terminal.print((f"See and hear it: {', '.join(files)}", ""))
+
+
+def _print_table(terminal: Terminal, report: Report) -> None:
+    terminal.print(("                     heard   server keeps   chat history", "strong"))
+    for message in report.messages:
+        heard, server, history = _values(message)
+        terminal.row(
+            (f" {message.number} {message.state:8}", _STATES.get(message.state, ("", ""))[1]),
+            (f"{heard:>15}", "strong"),
+            (f"{server:>15}{history:>15}   ", ""),
+            (message.heard_text, "faint"),
+        )
+    terminal.row((f" {SOURCES}", "faint"))
+
+
+def _print_narrow(terminal: Terminal, report: Report) -> None:
+    for message in report.messages:
+        terminal.print((f" {message.number} {message.state}", _STATES.get(message.state, ("", ""))[1]))
+        for name, value in zip(("heard", "server keeps", "chat history"), _values(message), strict=True):
+            terminal.print((f"   {name:12}{value:>11}", ""))
+    terminal.print((f" {SOURCES}", "faint"))
+
+
+def _values(message: Message) -> tuple[str, str, str]:
+    return _seconds(message.heard_ms or None), _seconds(message.server_ms), _seconds(message.history_ms)
 
 
 def _seconds(ms: int | None) -> str:

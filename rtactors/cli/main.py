@@ -1,19 +1,18 @@
 """The command `rtactors`: runs one of the commands, and tells in one line what goes wrong.
 
 Exit codes: 0 all is well; 1 it failed, or `demo` found that the record differs; 2 it was called wrongly; 130 Ctrl-C.
+`serve` ends with 0 on SIGTERM, as service managers expect of what they stop.
 """
 
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from typing import cast
+from collections.abc import Sequence
 
 from rtactors import ConfigurationError, RtactorsError
-from rtactors.cli.arguments import USAGE, parser
+from rtactors.cli.arguments import parser
+from rtactors.cli.ends import FAILED, OK, STOPPED, USAGE, Interrupted, by_broken_pipe, by_ctrl_c, causes
 from rtactors.cli.terminal import plain
-
-OK, FAILED, STOPPED = 0, 1, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,23 +25,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return arguments.run(arguments)
     except SystemExit as end:  # of argparse, which has said why
         return USAGE if end.code else OK
+    except Interrupted as interrupted:
+        if by_broken_pipe(interrupted.__cause__ or interrupted):
+            _stop_printing()
+        print(f"rtactors: {interrupted}", file=sys.stderr)
+        return STOPPED
     except BaseException as error:
-        causes = list(_causes(error))
-        if any(isinstance(cause, KeyboardInterrupt) for cause in causes):
+        if by_ctrl_c(error):
             return STOPPED
-        if all(isinstance(cause, BrokenPipeError) for cause in causes):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who read us has read enough
+        if by_broken_pipe(error):
+            _stop_printing()
             return FAILED
-        if not all(isinstance(cause, RtactorsError | OSError) for cause in causes):
+        first, *others = causes(error)
+        if not all(isinstance(cause, RtactorsError | OSError) for cause in (first, *others)):
             raise
-        print(f"rtactors: {plain(str(causes[0]))}", file=sys.stderr)
-        return USAGE if isinstance(causes[0], ConfigurationError) else FAILED
+        print(f"rtactors: {plain(str(first))}", file=sys.stderr)
+        return USAGE if isinstance(first, ConfigurationError) else FAILED
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The errors in nested groups."""
-    if isinstance(error, BaseExceptionGroup):
-        for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
-            yield from _causes(inner)
-    else:
-        yield error
+def _stop_printing() -> None:
+    """Nobody reads it, and what still waits to be written must not fail at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,5 +1,6 @@
 """`rtactors serve`: the embedded provider alone, for any client of the OpenAI Realtime protocol."""
 
+import signal
 import sys
 
 import anyio
@@ -14,7 +15,10 @@ AUDIO = {"response.output_audio.delta", "input_audio_buffer.append"}
 
 
 def serve(host: str, port: int, *, token: str | None, voice: str | None, log: bool) -> int:
-    """Until Ctrl-C. Raises ConfigurationError if it can't be served there, or not without a token."""
+    """Until Ctrl-C or SIGTERM; all clients are told goodbye (1001).
+
+    Raises ConfigurationError if it can't be served there, or not without a token.
+    """
     options = Options(voice=embedded.voice_named(voice), recognizer=embedded.recognizer(), keep=False)
     if log:
         options["listener"] = _print
@@ -23,17 +27,22 @@ def serve(host: str, port: int, *, token: str | None, voice: str | None, log: bo
     try:
         server = Server(host=host, port=port, api_key=token, **options)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{error} (its api_key is --token)") from None
+        raise ConfigurationError(str(error).replace("give the server an api_key", "give it a --token")) from None
     anyio.run(_serve, server, token is not None)
-    return 0
+    return 0  # after SIGTERM: whoever sent it sees that all was left in order
 
 
 async def _serve(server: Server, with_token: bool) -> None:  # noqa: FBT001 - anyio.run passes by position
     async with server:
-        key = "the token" if with_token else "anything"
-        print(f"serving at {server.url}", f"(websocket_base_url; api_key: {key})", flush=True)
-        print(f"try it: rtactors talk --url {server.url}", flush=True)
-        await anyio.sleep_forever()
+        key = "<the token>" if with_token else "none"
+        print(f"serving at {server.url}", "in another terminal:", sep="\n")
+        print(
+            f"  export OPENAI_BASE_URL={server.base_url} OPENAI_API_KEY={key}", "  rtactors talk", sep="\n", flush=True
+        )
+        if sys.platform == "win32":  # which has no SIGTERM to receive
+            await anyio.sleep_forever()
+        with anyio.open_signal_receiver(signal.SIGTERM) as signals:
+            await anext(signals)
 
 
 def _print(record: Record) -> None:

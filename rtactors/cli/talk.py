@@ -4,8 +4,9 @@ import os
 import secrets
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Literal, Protocol
+from urllib.parse import urlsplit
 
 import anyio
 from anyio.abc import ObjectReceiveStream
@@ -24,10 +25,11 @@ from rtactors.providers import OpenAIRealtime
 from rtactors.session_events import Problem, SessionEvent
 from rtactors.sinks import PacedSink
 
-INTRODUCTION = """\
-Type and press Enter; an empty line stops the model, Ctrl-D ends.
-With a microphone, speak, and wear headphones: else the model hears itself, and stops.
-"""
+TYPING = "Type and press Enter; an empty line stops the model, Ctrl-D ends."
+SPEAKING = "Or speak, and wear headphones: else the model hears itself, and stops."
+MODEL = "gpt-realtime"
+PATIENCE_S = 5.0
+"""How long a server may be silent before a word about it."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -35,7 +37,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     provider: Literal["openai", "loopback"] | None
     url: str | None
-    model: str
+    model: str | None
     voice: str | None
     instructions: str | None
     with_audio: bool
@@ -49,23 +51,21 @@ class View(Protocol):
 
     def position(self) -> None: ...
 
+    def waiting(self) -> None: ...
+
     def history(self, history: list[HistoryItem]) -> None: ...
 
 
 def talk(settings: Settings) -> int:
     """Until stdin ends, `/quit` or Ctrl-C."""
-    if sys.stdin.isatty() and not settings.as_json:
-        print(INTRODUCTION, file=sys.stderr)
     anyio.run(_talk, settings)
     return 0
 
 
 async def _talk(settings: Settings) -> None:
-    async with _provider(settings) as provider:
+    async with _provider(settings) as (provider, who):
         rates = provider.capabilities
         devices = find_devices(rates) if settings.with_audio else Devices(None, None, [])
-        for reason in devices.missing:
-            print(f"rtactors: {reason} (--no-audio: by keyboard alone)", file=sys.stderr)
         seen = Seen()
         view = JsonLines(sys.stdout) if settings.as_json else Captions(sys.stdout, seen, rates.output_rate)
         session = Session(provider, sink=Witness(devices.speaker or PacedSink(rates.output_rate), seen, view.position))
@@ -75,13 +75,24 @@ async def _talk(settings: Settings) -> None:
                 watching.start_soon(watch, session, seen, view.event)
                 async with session, typed_lines() as lines, anyio.create_task_group() as listening:
                     connected = True
+                    _introduce(who, devices, settings)
                     if devices.microphone:
                         listening.start_soon(_listen, devices.microphone, session)
-                    await _follow(session, lines, view)
+                    await _follow(session, lines, seen, view)
                     listening.cancel_scope.cancel()
         finally:
-            if connected:
+            if connected and (settings.as_json or session.history):
                 view.history(session.history)
+
+
+def _introduce(who: str, devices: Devices, settings: Settings) -> None:
+    """What people have to know first; programs know it."""
+    lines = [] if settings.as_json else [who]
+    lines += [f"rtactors: {reason} (--no-audio: by keyboard alone)" for reason in devices.missing]
+    if sys.stdin.isatty() and not settings.as_json:
+        lines += [TYPING, *([SPEAKING] if devices.microphone else []), ""]
+    for line in lines:
+        print(line, file=sys.stderr)
 
 
 async def _listen(microphone: Microphone, session: Session) -> None:
@@ -90,7 +101,7 @@ async def _listen(microphone: Microphone, session: Session) -> None:
             await session.send_audio(pcm)
 
 
-async def _follow(session: Session, lines: ObjectReceiveStream[str], view: View) -> None:
+async def _follow(session: Session, lines: ObjectReceiveStream[str], seen: Seen, view: View) -> None:
     """Do what is typed; at its end wait for what was asked for."""
     async with anyio.create_task_group() as replies:
         async for line in lines:
@@ -104,41 +115,61 @@ async def _follow(session: Session, lines: ObjectReceiveStream[str], view: View)
                     what = f"there is no command {line}: /interrupt (or an empty line) and /quit are all there are"
                     view.event(Problem(kind="other", message=what))
                 case _:
-                    replies.start_soon(_answered, await session.ask(line), view)
+                    reply = await session.ask(line)
+                    replies.start_soon(_answered, reply, view)
+                    replies.start_soon(tell_of_silence, reply, seen, view)
     await session.quiet()
 
 
 async def _answered(reply: Reply, view: View) -> None:
     try:
         await reply.done()
-    except ReplyFailed as failure:
-        view.event(Problem(kind="other", message=str(failure), operation=reply.id))
+    except ReplyFailed:
+        view.event(Problem(kind="other", message=reply.failure or "", operation=reply.id))
+
+
+async def tell_of_silence(reply: Reply, seen: Seen, view: View) -> None:
+    """Say once if nothing comes, unless something else is still being heard."""
+    with anyio.move_on_after(PATIENCE_S) as patience:
+        with suppress(ReplyFailed):  # `_answered` tells it
+            await reply.started()
+    if patience.cancelled_caught and all(message.over for message in seen.in_order):
+        view.waiting()
 
 
 @asynccontextmanager
-async def _provider(settings: Settings) -> AsyncGenerator[OpenAIRealtime]:
-    """OpenAI if there is a key, or the server of `--url`; else the embedded one, for as long as it lasts."""
-    key = os.environ.get("OPENAI_API_KEY")
-    kind = settings.provider or ("openai" if settings.url or key else "loopback")
+async def _provider(settings: Settings) -> AsyncGenerator[tuple[OpenAIRealtime, str]]:
+    """Who answers, and how to call it: OpenAI if there is a key, or a server whose URL is given; else the embedded one.
+
+    That lasts as long as the block.
+    """
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
+    has_url = bool(settings.url or os.environ.get("OPENAI_BASE_URL", "").strip())
+    kind = settings.provider or ("openai" if has_url or key else "loopback")
     if kind == "loopback":
         if settings.url:
             raise ConfigurationError("--provider loopback starts a server of its own: leave out either it or --url")
+        if settings.model:
+            raise ConfigurationError("the embedded provider has no models: leave out --model, or set OPENAI_API_KEY")
         key = secrets.token_urlsafe()
         voice, ears = embedded.voice_named(settings.voice), embedded.recognizer()
         async with Server(api_key=key, voice=voice, recognizer=ears, keep=False) as server:
-            yield OpenAIRealtime(
-                settings.model, api_key=key, websocket_base_url=server.url, instructions=settings.instructions
+            provider = OpenAIRealtime(
+                MODEL, api_key=key, websocket_base_url=server.url, instructions=settings.instructions
             )
+            yield provider, f"embedded provider{'' if settings.provider else ' (no OPENAI_API_KEY)'}"
         return
+    if not key and not has_url:
+        raise ConfigurationError("there is no OpenAI API key: set the environment variable OPENAI_API_KEY")
     provider = OpenAIRealtime(
-        settings.model,
-        api_key=key or ("" if settings.url else None),  # a compatible server may ask for none
+        settings.model or MODEL,
+        api_key=key,  # a compatible server may ask for none
         websocket_base_url=settings.url,
         voice=settings.voice,
         instructions=settings.instructions,
     )
     try:
-        provider.endpoint()
+        url = provider.endpoint().url
     except ConfigurationError as error:
         raise ConfigurationError(f"--url: {error}" if settings.url else str(error)) from None
-    yield provider
+    yield provider, f"{provider.model} at {urlsplit(url).netloc}"

@@ -44,6 +44,14 @@ class Terminal:
     def columns(self) -> int:
         return shutil.get_terminal_size().columns
 
+    def shows(self, text: str) -> bool:
+        """Whether the encoding of the terminal has all of it."""
+        try:
+            text.encode(getattr(self._stream, "encoding", None) or "utf-8")
+        except UnicodeEncodeError:
+            return False
+        return True
+
     def print(self, *pieces: Piece) -> None:
         """One line, above the block if there is one."""
         self._write([*self._erased(), self._styled(pieces), "\n", *self._drawn()])

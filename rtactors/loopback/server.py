@@ -172,6 +172,8 @@ class Server(_Host):
         **options: Unpack[Options],
     ) -> None:
         super().__init__(script, EspeakVoice, options)
+        if not _is_ours(host):
+            raise ConfigurationError(f"{host} is no host of this machine: serve on 127.0.0.1, or on 0.0.0.0 for all")
         if not api_key and not _is_loopback(host):
             raise ConfigurationError(
                 f"{host} can be reached by others: give the server an api_key, or serve on 127.0.0.1"
@@ -202,8 +204,7 @@ class Server(_Host):
 
     def _bind(self) -> socket.socket:
         try:
-            family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-            return socket.create_server((self._host, self._port), family=family)
+            return _listen(self._host, self._port)
         except OSError as error:
             reason = (error.strerror or str(error)).partition(" (while")[0]  # what Python adds
             what = f"cannot serve on {self._host} port {self._port} ({reason}): choose another port, or 0"
@@ -265,3 +266,15 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+
+
+def _is_ours(host: str) -> bool:
+    try:
+        _listen(host, 0).close()
+    except (OSError, UnicodeError):  # another machine's, or nobody's
+        return False
+    return True

@@ -11,7 +11,8 @@ class SocketClosed(Exception):
     """The other side, or the network, ended the connection."""
 
     def __init__(self, code: int | None, reason: str) -> None:
-        super().__init__(f"the connection was closed (code {code}): {reason or 'no reason given'}")
+        how = "was lost" if code is None else f"was closed (code {code})"
+        super().__init__(f"the connection {how}: {reason or 'no reason given'}")
         self.code = code
         """The websocket close code; None if there was no close frame (the network broke)."""
         self.reason = reason

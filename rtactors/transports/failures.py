@@ -8,8 +8,9 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from websockets.exceptions import (
@@ -51,6 +52,8 @@ def connection_failed(  # noqa: C901, PLR0912 - a table, one case for each way t
             said = _server_message(error.response.body)
             retryable = status in _RETRYABLE or status >= _FIRST_SERVER_ERROR
             advice = _ADVICE.get(status, "try again later" if retryable else "check the URL and the model's name")
+            if status == HTTPStatus.NOT_FOUND and urlsplit(where).path == "/realtime":
+                advice = "check the base URL: the path is usually /v1"
             text = f"{where} refused the connection with HTTP {status}{said and f' ({said})'}: {advice}"
         case InvalidURI():
             text = f"{where!r} is not the address of a websocket ({error.msg}): it has to look like wss://host/path"

@@ -51,10 +51,19 @@ class Running:
         """Ctrl-C."""
         self._process.send_signal(signal.SIGINT)
 
+    def terminate(self) -> None:
+        """What service managers end a process with."""
+        self._process.terminate()
+
+    def stop_reading(self) -> None:
+        """Close its stdout, as `head` does when it has had enough."""
+        assert self._process.stdout
+        self._process.stdout.close()
+
     def end(self, stdin: str = "") -> Result:
         """Close its stdin and wait."""
         out, err = self._process.communicate(stdin.encode(), timeout=LONGEST_S)
-        return Result(self._process.returncode, (self._out + out).decode(), err.decode())
+        return Result(self._process.returncode, (self._out + (out or b"")).decode(), err.decode())
 
 
 @contextmanager

@@ -187,9 +187,33 @@ def test_an_output_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> Non
     )
 
 
-def test_ctrl_c_ends_it(tmp_path: Path) -> None:
+def interrupted(folder: Path) -> str:
+    return f"rtactors: interrupted: nothing was compared, {folder} is as it was\n"
+
+
+def test_ctrl_c_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text("earlier")
     with running("demo", "--output", tmp_path) as process:
         process.until("the user speaks")
         process.interrupt()
         result = process.end()
-    assert (result.code, result.err) == (130, "")
+    assert (result.code, result.err) == (130, interrupted(tmp_path))
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("report.json", "earlier")]
+
+
+def test_who_stops_reading_leaves_no_folder_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "demo"
+    with running("demo", "--output", folder) as process:
+        process.until("the user speaks")
+        process.stop_reading()
+        result = process.end()
+    assert (result.code, result.err) == (130, interrupted(folder))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_output_is_a_wrong_call() -> None:
+    assert rtactors("demo", "--output", "") == (
+        2,
+        "",
+        "rtactors demo: argument --output: it is empty; see rtactors demo --help\n",
+    )

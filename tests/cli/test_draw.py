@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from rtactors.cli.arguments import FORMATS
+from rtactors.cli.arguments import FORMATS, SUFFIXES
 from rtactors.cli.main import main
 from statecharts.catalog import CHARTS
 from statecharts.drawing import FORMATS as ALL_FORMATS
-from statecharts.drawing import draw
+from statecharts.drawing import Format, draw
 from tests.cli.command import rtactors
 
 
@@ -24,10 +24,27 @@ def test_every_chart_in_every_format(chart: str, format: str, capsys: pytest.Cap
     assert capsys.readouterr() == (draw(CHARTS[chart], format), "")  # pyright: ignore[reportArgumentType]
 
 
-def test_into_a_file(tmp_path: Path) -> None:
-    picture = tmp_path / "message.svg"
+@pytest.mark.parametrize(("suffix", "format"), SUFFIXES.items())
+def test_into_a_file_in_the_format_of_its_name(suffix: str, format: Format, tmp_path: Path) -> None:
+    picture = tmp_path / f"message{suffix}"
+    assert main(["draw", "message", "--output", str(picture)]) == 0
+    drawn = draw(CHARTS["message"], format)
+    fenced = f"```mermaid\n{drawn}```\n"  # as Markdown shows it
+    assert picture.read_text(encoding="utf-8") == (fenced if suffix == ".md" else drawn)
+
+
+def test_a_format_that_is_given_counts_more(tmp_path: Path) -> None:
+    picture = tmp_path / "message.txt"
     assert rtactors("draw", "message", "--format", "svg", "--output", picture) == (0, "", "")
     assert picture.read_text(encoding="utf-8") == draw(CHARTS["message"], "svg")
+
+
+def test_no_folder_is_made(tmp_path: Path) -> None:
+    picture = tmp_path / "new" / "message.svg"
+    result = rtactors("draw", "message", "--output", picture)
+    assert (result.code, result.out) == (2, "")
+    assert f"cannot write to {picture}: there is no folder {picture.parent};" in result.err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", [["draw"], ["draw", "--list"]])

@@ -1,10 +1,13 @@
 """`rtactors serve`: a server that others can talk to, here the official client."""
 
+import asyncio
 import re
 
 import anyio
 import pytest
 from openai import AsyncOpenAI
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.cli.command import Running, running
 
@@ -36,7 +39,9 @@ def test_the_official_client_talks_to_it() -> None:
         server.interrupt()
         result = server.end()
     assert (result.code, result.err) == (130, "")
-    assert f"try it: rtactors talk --url {url}\n" in result.out
+    base_url = url.replace("ws:", "http:")
+    copied = f"  export OPENAI_BASE_URL={base_url} OPENAI_API_KEY=<the token>\n  rtactors talk\n"
+    assert result.out.startswith(f"serving at {url}\nin another terminal:\n{copied}")
     assert re.search(r"<- response\.create \{", result.out)
     assert re.search(r"-> response\.created \{.*resp_000001", result.out)
     assert "output_audio.delta" not in result.out
@@ -49,4 +54,23 @@ def test_without_log_it_says_only_where_it_is() -> None:
         server.interrupt()
         result = server.end()
     assert (result.code, result.err) == (130, "")
-    assert len(result.out.splitlines()) == 2
+    assert "OPENAI_API_KEY=none\n" in result.out
+    assert len(result.out.splitlines()) == 4
+
+
+async def goodbye(url: str, server: Running) -> int:
+    """The close code that a client sees when the server is asked to end."""
+    async with connect(f"{url}/realtime?model=any", proxy=None) as client:
+        await client.recv()
+        server.terminate()
+        with pytest.raises(ConnectionClosed) as closed:
+            await client.recv()
+    assert closed.value.rcvd
+    return closed.value.rcvd.code
+
+
+def test_a_service_manager_ends_it_in_order() -> None:
+    with running("serve", "--port", "0", "--voice", "tone") as server:
+        assert asyncio.run(goodbye(url_of(server), server)) == 1001
+        result = server.end()
+    assert (result.code, result.err) == (0, "")

@@ -11,6 +11,8 @@ from tests.cli.command import rtactors, running, without
 
 pytestmark = pytest.mark.sockets
 
+EMBEDDED = "embedded provider (no OPENAI_API_KEY)\n"
+AT_URL = r"gpt-realtime at 127\.0\.0\.1:\d+\n"
 FIRST = "Ada kept the lighthouse. Every evening she counted the ships that passed, and wrote them in a book."
 
 
@@ -28,7 +30,7 @@ def test_each_line_is_a_message_and_an_empty_one_interrupts() -> None:
         talk.until("(stopped: ")
         talk.type("Who is Ada?\n")
         result = talk.end()
-    assert (result.code, result.err) == (0, "")
+    assert (result.code, result.err) == (0, EMBEDDED)
     live, _, history = result.out.partition("\nas heard:\n")
     [stopped] = re.findall(r"^model    (Ada kept.*) — \(stopped: [\d.]+ of [\d.]+ s heard\)$", live, re.MULTILINE)
     assert FIRST.startswith(stopped)
@@ -46,7 +48,8 @@ def test_what_was_asked_for_is_waited_for_when_stdin_ends(url: str) -> None:
         talk.until("model    Ada")
         talk.type("/interrupt\nWhat happened?")  # the last line has no end
         result = talk.end()
-    assert (result.code, result.err) == (0, "")
+    assert result.code == 0
+    assert re.fullmatch(AT_URL, result.err)
     assert result.out.endswith("model    The captain found the harbour, and Ada wrote one more ship.\n")
 
 
@@ -57,7 +60,7 @@ def test_quit_ends_at_once() -> None:
         talk.type("/quit\n")
         out = talk.until("\nas heard:\n")  # though its stdin is still open
         result = talk.end()
-    assert (result.code, result.err) == (0, "")
+    assert (result.code, result.err) == (0, EMBEDDED)
     assert "(stopped: " in out
 
 
@@ -68,13 +71,15 @@ def test_ctrl_c_ends_it_with_the_record_of_what_was_heard() -> None:
         talk.interrupt()
         out = talk.until("\nas heard:\n")
         result = talk.end()
-    assert (result.code, result.err) == (130, "")
+    assert (result.code, result.err) == (130, EMBEDDED)
     assert "(stopped: " in out
     assert result.out.endswith(" —\n")
 
 
 def test_nothing_said_is_a_conversation_too(url: str) -> None:
-    assert rtactors("talk", "--no-audio", "--url", url, OPENAI_API_KEY="secret") == (0, "\nas heard:\n", "")
+    result = rtactors("talk", "--no-audio", "--url", url, OPENAI_API_KEY="secret")
+    assert (result.code, result.out) == (0, "")
+    assert re.fullmatch(AT_URL, result.err)
 
 
 def test_for_programs(url: str) -> None:
@@ -117,16 +122,29 @@ def test_a_server_that_goes_away_is_said_and_what_was_heard_stays() -> None:
             result = talk.end()
     assert result.code == 1
     assert "you      Tell me a story.\nmodel    Ada" in result.out.partition("\nas heard:\n")[2]
-    assert re.fullmatch(r"rtactors: the connection was closed .*\n", result.err)
+    assert re.fullmatch(rf"{AT_URL}rtactors: the connection was closed \(code 1001\): .*\n", result.err)
+    assert result.out.count("(the connection is lost; what has arrived still plays)\n") == 1
+    assert "problem" not in result.out
 
 
 def test_without_devices_it_is_by_keyboard() -> None:
     process = subprocess.run(
         [*without("sounddevice"), "talk"], input="", capture_output=True, text=True, check=False, timeout=30
     )
-    assert (process.returncode, process.stdout) == (0, "\nas heard:\n")
+    assert (process.returncode, process.stdout) == (0, "")
     line = (
         'rtactors: the extra for audio devices is not installed: pip install "rtactors[audio]" '
         "(--no-audio: by keyboard alone)\n"
     )
-    assert process.stderr == line
+    assert process.stderr == EMBEDDED + line
+
+
+def test_a_base_url_in_the_environment_counts_also_without_a_key() -> None:
+    with running("serve", "--port", "0", "--voice", "tone") as server:
+        url = re.findall(r"ws://\S+", server.until("\n"))[0]
+        result = rtactors("talk", "--no-audio", OPENAI_BASE_URL=url.replace("ws:", "http:"))
+        nowhere = rtactors("talk", "--no-audio", OPENAI_BASE_URL=url.removesuffix("/v1"))
+    assert (result.code, result.out) == (0, "")
+    assert re.fullmatch(AT_URL, result.err)
+    assert (nowhere.code, nowhere.out) == (1, "")
+    assert nowhere.err.endswith(": check the base URL: the path is usually /v1\n")

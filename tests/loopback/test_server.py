@@ -170,7 +170,13 @@ async def test_web_pages_of_others_are_refused_without_a_key(origin: str, status
         assert (await handshake(server, Origin=origin))[0] == status
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org", "::"])
+@pytest.mark.parametrize("host", ["192.0.2.1", "nosuch.invalid", "no host", "a..b"])
+def test_a_host_of_another_machine_is_said(host: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{host} is no host of this machine"):
+        Server(host=host, voice=ToneVoice())
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_others_need_a_key(host: str) -> None:
     with pytest.raises(ConfigurationError, match=r"give the server an api_key, or serve on 127\.0\.0\.1"):
         serve(host=host)

@@ -1,0 +1,63 @@
+"""What `rtactors talk` says when the server says nothing, or is gone."""
+
+from io import StringIO
+
+import anyio
+import pytest
+
+from rtactors.cli.caption import Captions
+from rtactors.cli.seen import Seen
+from rtactors.cli.talk import tell_of_silence
+from rtactors.reply import Reply, ReplyRecord
+from rtactors.session_events import ConnectionChanged, MessageAnnounced, Problem
+
+pytestmark = pytest.mark.anyio
+
+LOST = "         (the connection is lost; what has arrived still plays)\n"
+
+
+class Told(Captions):
+    """A view in memory."""
+
+    def __init__(self) -> None:
+        self.stream = StringIO()
+        self.seen = Seen()
+        super().__init__(self.stream, self.seen, 24_000)
+
+
+async def test_a_server_that_is_silent_is_said_once() -> None:
+    told = Told()
+    await tell_of_silence(Reply(ReplyRecord("r1")), told.seen, told)
+    assert told.stream.getvalue() == "         (waiting for the server ...)\n"
+
+
+async def test_a_server_that_answers_is_not_silent() -> None:
+    told = Told()
+    record = ReplyRecord("r1")
+    record.start("resp_1")
+    await tell_of_silence(Reply(record), told.seen, told)
+    assert told.stream.getvalue() == ""
+
+
+async def test_while_something_is_heard_nobody_waits() -> None:
+    told = Told()
+    told.seen.event(MessageAnnounced("msg_1", "resp_1", None, anyio.current_time()))
+    await tell_of_silence(Reply(ReplyRecord("r1")), told.seen, told)
+    assert told.stream.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        (["connecting", "configuring", "ready", "closed"], LOST),
+        (["connecting", "configuring", "ready", "draining", "closed"], ""),  # we closed it
+        (["connecting", "closed"], ""),  # there never was one
+    ],
+)
+async def test_a_lost_connection_is_said_once(states: list[str], said: str) -> None:
+    told = Told()
+    for state in states:
+        told.event(ConnectionChanged(state, "", 0.0))
+    assert told.stream.getvalue() == said
+    told.event(Problem(kind="other", message="the connection was lost: why", operation="r1"))
+    assert ("problem" in told.stream.getvalue()) == (said == "")
