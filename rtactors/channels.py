@@ -16,8 +16,8 @@ class Inbox(Generic[T]):
     """One actor's inbox: many may tell it something, one receives.
 
     `send` and `urgent` return at once and raise InboxFull at `capacity`: an actor that falls so far behind is broken.
-    `put` waits for room instead, for apps that send faster than a network takes. What is sent to a closed inbox is
-    dropped: its actor has ended. `name` is for errors.
+    `put` waits for room instead, for apps that send faster than a network takes, and `deliver` until the message was
+    taken. What is sent to a closed inbox is dropped: its actor has ended. `name` is for errors.
     """
 
     __slots__ = ("_news", "_room", "_sent", "_urgent", "capacity", "closed", "name")
@@ -42,10 +42,14 @@ class Inbox(Generic[T]):
     async def put(self, message: T) -> None:
         """Tell it in order, waiting for room."""
         while len(self._sent) >= self.capacity and not self.closed:
-            if self._room is None:
-                self._room = anyio.Event()
-            await self._room.wait()
+            await self._one_was_taken()
         self.send(message)
+
+    async def deliver(self, message: T) -> None:
+        """Tell it in order, and wait until it was taken: nothing that is urgent from then on overtakes it."""
+        await self.put(message)
+        while any(each is message for each in self._sent):
+            await self._one_was_taken()
 
     async def receive(self) -> T:
         """The next message. Waits, and so lets others run, only if there is none."""
@@ -69,6 +73,12 @@ class Inbox(Generic[T]):
         self._urgent.clear()
         if self._room is not None:
             self._room.set()
+
+    async def _one_was_taken(self) -> None:
+        """Wait until one was, in order, or until the inbox is closed."""
+        if self._room is None:
+            self._room = anyio.Event()
+        await self._room.wait()
 
     def _add(self, lane: deque[T], message: T) -> None:
         if self.closed:

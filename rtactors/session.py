@@ -128,9 +128,12 @@ class Session(AsyncContextManagerMixin):
         await self._transport.inbox.put(events.AppendAudio(pcm))
 
     async def commit_audio(self) -> None:
-        """End the user's turn by hand (for providers without turn detection). It asks for no reply."""
+        """End the user's turn by hand (for providers without turn detection). It asks for no reply.
+
+        Returns when all of the turn has gone out: a reply that is asked for then is one to it.
+        """
         self._check()
-        await self._transport.inbox.put(events.CommitAudio(self._new_operation()))
+        await self._transport.inbox.deliver(events.CommitAudio(self._new_operation()))
 
     async def clear_audio(self) -> None:
         """Throw away what was sent of the user's turn."""

@@ -113,6 +113,29 @@ async def test_closing_frees_who_waits_for_room() -> None:
         inbox.close()
 
 
+async def test_delivered_is_what_nothing_urgent_overtakes() -> None:
+    inbox: Inbox[str] = Inbox("test", 8)
+    inbox.send("a")
+
+    async def tell() -> None:
+        await inbox.deliver("b")
+        inbox.urgent("c")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(tell)
+        await anyio.wait_all_tasks_blocked()
+        assert await taken(inbox, 3) == ["a", "b", "c"]
+    inbox.close()
+
+
+async def test_closing_frees_who_waits_for_delivery() -> None:
+    inbox: Inbox[str] = Inbox("test", 8)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(inbox.deliver, "a")
+        await anyio.wait_all_tasks_blocked()
+        inbox.close()
+
+
 async def test_a_cancelled_receive_loses_nothing() -> None:
     inbox: Inbox[str] = Inbox("test", 8)
     with anyio.move_on_after(1):

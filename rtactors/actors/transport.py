@@ -180,7 +180,8 @@ class TransportActor(Actor[mail.TransportMail]):
     def _on_error(self, error: ProviderError) -> None:
         """To the operation that caused it; one without an owner is reported. Few end the session."""
         owner = owner_of(error.operation_id)
-        if error.kind in {"fatal", "expired"} or not self._ready:
+        refused = not self._ready and error.kind != "malformed"  # whatever it is, we would not be set up as we asked
+        if error.kind in {"fatal", "expired"} or refused:
             self._fire(chart.Broken(error.message))
         elif owner == "context":
             self._ring.context.send(error)

@@ -33,6 +33,7 @@ from rtactors.loopback.server import MemoryServer, Options, Server
 from rtactors.loopback.session import Session as ServerSession
 from rtactors.loopback.voice import ToneVoice
 from rtactors.providers import OpenAIRealtime
+from rtactors.providers.base import Endpoint
 from rtactors.reply import Reply
 from rtactors.session import Session
 from rtactors.session_events import SessionEvent, Transition
@@ -41,6 +42,8 @@ from rtactors.testing.ears import Ears
 from rtactors.testing.evidence import Connection, Evidence
 from rtactors.testing.invariants import check_invariants
 from rtactors.testing.stepped_sink import SteppedSink
+from rtactors.transports.base import Connect, Socket
+from rtactors.transports.websocket import connect
 
 EventT = TypeVar("EventT")
 
@@ -201,6 +204,8 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     script: Script = story,
     *,
     sockets: bool = False,
+    network: Callable[[Socket], Socket] = lambda socket: socket,
+    round_trip: float | None = None,
     sink: Sink | None = None,
     loses: Callable[[Report], bool] = lambda _report: False,
     raises: type[RtactorsError] | tuple[type[RtactorsError], ...] = (),
@@ -213,10 +218,12 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
 ) -> AsyncGenerator[Conversation]:
     """Begin one with a server that follows `script`, at once if no `timing` is given; `options` are the server's.
 
-    `provider` are arguments of `OpenAIRealtime`. `sink` plays (a `SteppedSink` if none is given, so that nothing is
-    heard until the test says so), `loses` are its reports that get lost, `slack_ms` is how coarsely it counts;
-    `ms_per_character` is None where a fault makes the sound longer or shorter than the words. A session
-    that ends on its own has to do so with what it `raises`; the block is then left there, and `failure` tells it.
+    `provider` are arguments of `OpenAIRealtime`; `network` may stand between the two, such as a slow one, whose
+    `round_trip` is then so many seconds. `sink` plays (a `SteppedSink` if none is given, so that nothing is heard until
+    the test says so), `loses` are its reports that get lost, `slack_ms` is how coarsely it counts. `ms_per_character`
+    is None where a fault makes the sound longer or shorter than the words. A session that ends on its own has to do so
+    with what it `raises`; the block is then left there, and `failure` tells it.
+
     Raises InvariantBroken at its end.
     """
     before = {task.id for task in anyio.get_running_tasks()}
@@ -229,7 +236,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
         session = Session(
             OpenAIRealtime(**settings),
             sink=ears,
-            connect=server.connect if isinstance(server, MemoryServer) else None,
+            connect=_through(network, server.connect if isinstance(server, MemoryServer) else connect),
             deadlines=deadlines,
             bounds=bounds,
         )
@@ -245,7 +252,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     check_invariants(
         talk.evidence(
             acknowledge=deadlines.acknowledge,
-            round_trip=2.0 if sockets else 0.05,
+            round_trip=round_trip or (2.0 if sockets else 0.05),
             slack_ms=slack_ms,
             ms_per_character=ms_per_character,
             left_over=await _left_over(before),
@@ -253,6 +260,15 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     )
     if raises and talk.failure is None:
         raise AssertionError(f"the session did not end on its own, with {raises}")
+
+
+def _through(network: Callable[[Socket], Socket], connect: Connect) -> Connect:
+    @asynccontextmanager
+    async def connect_through(endpoint: Endpoint) -> AsyncGenerator[Socket]:
+        async with connect(endpoint) as socket:
+            yield network(socket)
+
+    return connect_through
 
 
 async def _left_over(before: set[int]) -> tuple[str, ...]:

@@ -387,11 +387,15 @@ def _text_of(facts: Facts, message: WireMessage, item: HistoryItem) -> Iterator[
     assert facts.evidence.ms_per_character
     segment = facts.segments.get(item.id)
     stopped_at = segment.stopped_at if segment and segment.cleared_at is not None else None
-    known = message.text if stopped_at is None else message.text_until(stopped_at + facts.evidence.round_trip)
-    expected = _whole_words(known, int(item.heard_ms / facts.evidence.ms_per_character))
-    heard = len(item.heard_text.split())
+    if stopped_at is None:
+        least = most = message.text
+    else:  # what the server sent just then may have been known already, or not
+        least = message.text_until(stopped_at - facts.evidence.round_trip)
+        most = message.text_until(stopped_at + facts.evidence.round_trip)
+    end = int(item.heard_ms / facts.evidence.ms_per_character)
+    fewest, expected, heard = _whole_words(least, end), _whole_words(most, end), len(item.heard_text.split())
     tolerance = 1 if message.completed_by(stopped_at) else 1 + expected // 10
-    if abs(heard - expected) > tolerance:
+    if not fewest - tolerance <= heard <= expected + tolerance:
         yield (
             f"the heard text of {item.id} has {heard} words, but {item.heard_ms} ms of audio "
             f"are {expected} words: {item.heard_text!r}"

@@ -136,7 +136,11 @@ class WireStory:
         }
         for record in log:
             if reader := readers.get(record.type):
-                reader(record)
+                try:
+                    reader(record)
+                except (KeyError, TypeError):
+                    if not isinstance(record.event, dict):
+                        raise  # else it is a fault's: an event that lacks what it is about tells nothing
         for call_id, response_id in self._of_calls.items():
             response = self.responses.get(response_id)
             in_full = response is not None and response.status == "completed" and not response.out_of_band

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from rtactors import ConnectionFailed, SessionClosed
-from rtactors.loopback.faults import ALWAYS, Faults, close, cut, drop, edit
+from rtactors.loopback.faults import ALWAYS, Faults, close, cut, drop, edit, inject
 from rtactors.loopback.script import Gate, Say, replies
 from rtactors.session_events import ConnectionChanged, Problem
 from rtactors.testing.conversation import Conversation
@@ -110,6 +110,17 @@ async def test_server_hangs_up_before_it_is_ready(begin: Begin, event: str) -> N
     with pytest.raises(ConnectionFailed, match="maximum duration"):
         async with begin(THREE, faults=Faults(close(event, code=1001, reason=REASON))):
             pass
+
+
+@pytest.mark.parametrize("what", [{"type": 7}, {"type": "response.output_audio.delta"}, {"type": "session.novelty"}])
+async def test_strange_event_before_it_is_ready(begin: Begin, what: dict[str, Any]) -> None:
+    """It is one frame, not the connection."""
+    async with begin(THREE, faults=Faults(inject(what, before="session.updated"))) as talk:
+        talk.sink.play_all()
+        reply = await talk.ask()
+        assert [message.heard_text for message in await reply.done()] == [FIRST, SECOND, THIRD]
+        await talk.session.quiet()
+        assert talk.held() == talk.heard()
 
 
 async def test_the_reason_is_told_as_an_event_too(begin: Begin) -> None:

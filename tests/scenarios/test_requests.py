@@ -1,13 +1,18 @@
 """Replies that are asked for, refused, given up, late, or asked for by somebody else; functions that are called."""
 
+from functools import partial
+
+import anyio
 import pytest
 
-from rtactors import ReplyFailed, events
+from rtactors import ReplyFailed, SessionClosed, events
 from rtactors.limits import Deadlines
 from rtactors.loopback.faults import ALWAYS, Faults, hold, ignore
 from rtactors.loopback.script import IMMEDIATE, Call, Gate, Reply, Say, Timing, replies
+from rtactors.providers.base import Frame
 from rtactors.session_events import FunctionCalled, UserSaid
 from rtactors.testing.conversation import Conversation
+from rtactors.transports.base import Socket
 from tests.scenarios.conftest import Begin
 from tests.scenarios.test_interruption import FIRST, SECOND, THIRD, length
 
@@ -234,3 +239,59 @@ async def test_e12_it_comes_late_and_leaves_nothing(begin: Begin) -> None:
         (message,) = talk.said()
         assert message.heard_text == SECOND
         assert talk.held() == talk.heard() == [(message.id, length(SECOND))]
+
+
+class Slow:
+    """A network through which nothing goes out until the gate is open."""
+
+    def __init__(self, socket: Socket, gate: Gate) -> None:
+        self._socket = socket
+        self._gate = gate
+
+    async def send(self, frame: Frame) -> None:
+        if "session.update" not in str(frame):
+            await self._gate.passed()
+        await self._socket.send(frame)
+
+    async def receive(self) -> Frame:
+        return await self._socket.receive()
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        await self._socket.close(code, reason)
+
+
+async def test_reply_to_a_turn_is_asked_for_behind_it(begin: Begin) -> None:
+    """Without turn detection, over a slow network: the model is not asked before it has heard the user."""
+    gate = Gate()
+    async with begin(replies(FIRST), provider={"turn_detection": None}, network=partial(Slow, gate=gate)) as talk:
+        talk.sink.play_all()
+
+        async def speak() -> None:
+            for _ in range(10):
+                await talk.session.send_audio(bytes(48 * 50))
+            await talk.session.commit_audio()
+            await talk.generate_reply()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(speak)
+            await gate.reached.wait()
+            gate.open()
+        await talk.replies[0].done()
+        await talk.session.quiet()
+        order = [record.type for record in talk.log.received if "session" not in record.type]
+        assert order == ["input_audio_buffer.append"] * 10 + ["input_audio_buffer.commit", "response.create"]
+        assert [item.role for item in talk.items()] == ["user", "assistant"]
+        assert talk.held() == talk.heard() == [(talk.said()[0].id, length(FIRST))]
+
+
+async def test_turn_that_the_connection_did_not_outlive(begin: Begin) -> None:
+    """Who commits it is not left waiting."""
+    gate = Gate()
+    manual, slow = {"turn_detection": None}, partial(Slow, gate=gate)
+    async with begin(replies(FIRST), provider=manual, raises=SessionClosed, network=slow) as talk:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(talk.session.send_audio, bytes(4800))
+            await gate.reached.wait()
+            tasks.start_soon(talk.session.commit_audio)
+            await talk.wire.close(1001, "bye")
+        await anyio.sleep_forever()

@@ -8,6 +8,7 @@ In virtual time. Each case is made from its number, so that what was found can b
 import math
 import random
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any, TypeAlias
 
 import anyio
@@ -17,12 +18,14 @@ from msgspec import Struct
 from rtactors import ReplyFailed, SessionClosed
 from rtactors.loopback.faults import ALWAYS, Faults, Rule, delay, drop, duplicate
 from rtactors.loopback.script import Call, Failed, Incomplete, Line, Reply, Say, Script, Timing, Write
+from rtactors.providers.base import Frame
 from rtactors.session_events import FunctionCalled
 from rtactors.sinks import PacedSink
 from rtactors.sinks.segment import Segment
 from rtactors.testing.clock import BackendName, run_virtual
 from rtactors.testing.conversation import Conversation, conversation
 from rtactors.testing.invariants import InvariantBroken
+from rtactors.transports.base import Socket
 
 ONE, TWO, THREE = "The first message of three.", "The second message, a bit longer than that.", "And the third."
 START_MS = 130
@@ -51,6 +54,24 @@ class DeepSink(PacedSink):
         super()._advance(segment, heard, since, until, confirmed=confirmed)
         if segment.over:
             self._since = None  # the tail has come to its end
+
+
+class Lagging:
+    """A network that takes its time with each frame on its way out."""
+
+    def __init__(self, socket: Socket, seconds: float) -> None:
+        self._socket = socket
+        self._seconds = seconds
+
+    async def send(self, frame: Frame) -> None:
+        await anyio.sleep(self._seconds)
+        await self._socket.send(frame)
+
+    async def receive(self) -> Frame:
+        return await self._socket.receive()
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        await self._socket.close(code, reason)
 
 
 Scene: TypeAlias = Callable[[Conversation, float, random.Random], Awaitable[None]]
@@ -224,6 +245,7 @@ class Case(Struct, frozen=True, kw_only=True):
     outputs: tuple[Line, ...] = (ONE, TWO, THREE)
     timing: Timing = TIMING
     tail_ms: int = 0
+    lag: float = 0
     ending: Failed | Incomplete | None = None
     batch_done: bool = False
     detection: dict[str, Any] | None = {}
@@ -248,7 +270,14 @@ async def converse(case: Case, number: int) -> Conversation:
     provider = {"extra_session": {"audio": {"input": detection}}}
     sink = DeepSink(case.tail_ms) if case.tail_ms else PacedSink()
     async with conversation(
-        case.script, sink=sink, raises=raises, provider=provider, timing=case.timing, faults=Faults(*case.rules)
+        case.script,
+        sink=sink,
+        raises=raises,
+        provider=provider,
+        network=partial(Lagging, seconds=case.lag) if case.lag else lambda socket: socket,
+        round_trip=0.05 + 20 * case.lag,
+        timing=case.timing,
+        faults=Faults(*case.rules),
     ) as talk:
         await case.scene(talk, case.at, random.Random(number))
         if case.scene is not _leave:
@@ -339,6 +368,7 @@ def by_chance(number: int) -> Case:
         outputs=tuple(outputs),
         timing=chance.choice([TIMING, TIMING, SLOW, Timing(delta_ms=100, speed=math.inf)]),
         tail_ms=chance.choice([0, 0, 150]),
+        lag=chance.choice([0, 0, 0, 0.002, 0.1]),
         ending=chance.choice([None, None, None, *ends]),
         batch_done=chance.random() < 0.2,
         detection=chance.choice([{}, {}, {"interrupt_response": False}, {"create_response": False}]),
