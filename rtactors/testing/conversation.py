@@ -252,6 +252,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     check_invariants(
         talk.evidence(
             acknowledge=deadlines.acknowledge,
+            delay=2.0 if sockets else 0.0,
             round_trip=round_trip or (2.0 if sockets else 0.05),
             slack_ms=slack_ms,
             ms_per_character=ms_per_character,

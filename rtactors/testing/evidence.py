@@ -48,6 +48,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """For a voice that takes the same time for each character; None: where the text should end is not known."""
     acknowledge: float = 5.0
     """Seconds after which an operation that was not answered may be sent again (`Deadlines.acknowledge`)."""
+    delay: float = 0.0
+    """Seconds that an event may take from the server to the session."""
     round_trip: float = 0.1
     """Seconds within which each side has heard of what the other one sent."""
 

@@ -390,8 +390,8 @@ def _text_of(facts: Facts, message: WireMessage, item: HistoryItem) -> Iterator[
     if stopped_at is None:
         least = most = message.text
     else:  # what the server sent just then may have been known already, or not
-        least = message.text_until(stopped_at - facts.evidence.round_trip)
-        most = message.text_until(stopped_at + facts.evidence.round_trip)
+        least = message.text_until(stopped_at - facts.evidence.delay)
+        most = message.text_until(stopped_at + facts.evidence.delay)
     end = int(item.heard_ms / facts.evidence.ms_per_character)
     fewest, expected, heard = _whole_words(least, end), _whole_words(most, end), len(item.heard_text.split())
     tolerance = 1 if message.completed_by(stopped_at) else 1 + expected // 10

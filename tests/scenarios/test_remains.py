@@ -94,7 +94,7 @@ def _alive() -> Counter[str]:
     gc.collect()
     everything: list[object] = gc.get_objects()
     kinds = Counter(map(type, everything))
-    return Counter({kind.__qualname__: count for kind, count in kinds.items() if _is_ours(kind.__module__)})
+    return Counter({kind.__qualname__: count for kind, count in kinds.items() if _is_ours(str(kind.__module__))})
 
 
 def _is_ours(module: object) -> bool:
