@@ -76,7 +76,7 @@ def _add_demo(add_parser: AddParser) -> None:
         "demo",
         "hold a spoken conversation with an interruption, and check its record",
         "Needs no key, no microphone and no network. Exits with 1 if the record is not what was heard.",
-        "  rtactors demo\n  rtactors demo --output /tmp/demo\n  rtactors demo --json | tail -1 | jq .differences",
+        "  rtactors demo\n  rtactors demo --output results\n  rtactors demo --json | tail -1 | jq .differences",
     )
     command.add_argument(
         "--output",
