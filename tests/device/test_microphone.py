@@ -11,7 +11,7 @@ from rtactors.testing.sinks import probing
 
 from .conftest import SoundCard
 
-pytestmark = [pytest.mark.anyio, pytest.mark.device]
+pytestmark = [pytest.mark.anyio, pytest.mark.device, pytest.mark.flaky(reruns=3)]  # see conftest.py
 
 BLOCK = 24 * BLOCK_MS
 

@@ -97,8 +97,10 @@ def _alive() -> Counter[str]:
     return Counter({kind.__qualname__: count for kind, count in kinds.items() if _is_ours(str(kind.__module__))})
 
 
-def _is_ours(module: str) -> bool:
+def _is_ours(module: object) -> bool:
     """The embedded server keeps its log; that is no business of a session's."""
+    if not isinstance(module, str):  # a type may have a descriptor of that name
+        return False
     return module.startswith(("rtactors.", "statecharts.")) and not module.startswith("rtactors.loopback.")
 
 
