@@ -15,7 +15,7 @@ always hold.
 import math
 from array import array
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
 from typing import Any, TypeVar, Unpack
 
@@ -49,6 +49,8 @@ EventT = TypeVar("EventT")
 
 MS_PER_CHARACTER = 60
 """How fast the server speaks here: the same for each character, so that a text's length says how long it sounds."""
+PATIENCE_S = 40
+"""After so long a conversation over sockets is given up. (In virtual time a wait without an end is a `Deadlock`.)"""
 ALL_EVENTS = 1 << 20
 """Session events that are kept for the end: all of them."""
 
@@ -230,7 +232,9 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     options = {"voice": ToneVoice(MS_PER_CHARACTER), "timing": IMMEDIATE, **options}
     device = sink or SteppedSink()
     ears = Ears(device, loses=loses)
-    async with Server(script, **options) if sockets else MemoryServer(script, **options) as server:
+    async with AsyncExitStack() as stack:
+        stack.enter_context(anyio.fail_after(PATIENCE_S if sockets else None))
+        server = await stack.enter_async_context((Server if sockets else MemoryServer)(script, **options))
         url = server.url if isinstance(server, Server) else "ws://memory/v1"
         settings: dict[str, Any] = {"api_key": "", "websocket_base_url": url, **(provider or {})}
         session = Session(

@@ -288,7 +288,8 @@ async def test_turn_that_the_connection_did_not_outlive(begin: Begin) -> None:
     """Who commits it is not left waiting."""
     gate = Gate()
     manual, slow = {"turn_detection": None}, partial(Slow, gate=gate)
-    async with begin(replies(FIRST), provider=manual, raises=SessionClosed, network=slow) as talk:
+    soon = Deadlines(close=0.1)  # for a network that never lets go
+    async with begin(replies(FIRST), provider=manual, raises=SessionClosed, network=slow, deadlines=soon) as talk:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(talk.session.send_audio, bytes(4800))
             await gate.reached.wait()
