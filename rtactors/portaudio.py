@@ -13,7 +13,7 @@ CLOSE_TIMEOUT_S = 2
 def load() -> Any:  # noqa: ANN401 - the library has no types
     """Import `sounddevice`. Raises ConfigurationError that says what to install."""
     try:
-        import sounddevice  # pyright: ignore[reportMissingTypeStubs]
+        import sounddevice  # pyright: ignore[reportMissingTypeStubs] it has none
     except ImportError:
         raise ConfigurationError(
             'the extra for audio devices is not installed: pip install "rtactors[audio]"'

@@ -52,6 +52,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._connecting: anyio.CancelScope | None = None
         self._ready = False
         self._messages: dict[str, Inbox[mail.MessageMail] | None] = {}  # None: it has ended, what comes is dropped
+        self._live: dict[str, Inbox[mail.MessageMail]] = {}  # of these the few that may not have ended
         self._routes: dict[type, Callable[[Any], None]] = {
             events.AudioDelta: self._to_message,
             events.TextDelta: self._to_message,
@@ -146,11 +147,11 @@ class TransportActor(Actor[mail.TransportMail]):
             self._open_message(event)
 
     def _open_message(self, event: OutputStarted) -> Inbox[mail.MessageMail]:
-        for item_id, open_inbox in self._messages.items():
-            if open_inbox is not None and open_inbox.closed:
-                self._messages[item_id] = None
+        for ended in [item_id for item_id, inbox in self._live.items() if inbox.closed]:
+            del self._live[ended]
+            self._messages[ended] = None
         inbox: Inbox[mail.MessageMail] = Inbox(f"message {event.item.id}", self._bounds.inbox)
-        self._messages[event.item.id] = inbox
+        self._messages[event.item.id] = self._live[event.item.id] = inbox
         self._ring.response.send(mail.MessageOpened(event, inbox))
         return inbox
 

@@ -103,7 +103,7 @@ async def serve_websockets(
     }
     if _in_trio():
         import trio
-        from websockets.trio.server import serve as serve_trio  # noqa: PLC0415
+        from websockets.trio.server import serve as serve_trio  # noqa: PLC0415 - only one backend runs
 
         async def accept(*, task_status: Any) -> None:  # noqa: ANN401 - trio's, which has no type of anyio
             listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(listener))]
@@ -114,7 +114,7 @@ async def serve_websockets(
         server: Any = await tasks.start(accept)
         close = server.aclose
     else:
-        from websockets.asyncio.server import serve as serve_asyncio  # noqa: PLC0415
+        from websockets.asyncio.server import serve as serve_asyncio  # noqa: PLC0415 - the same
 
         server = await serve_asyncio(on_connection, sock=listener, **settings)
 

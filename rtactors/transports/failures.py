@@ -98,7 +98,7 @@ def connection_failed(  # noqa: C901, PLR0912 - a table, one case for each way t
 def reason(error: BaseException) -> str:
     """The innermost cause in few words: what the operating system or the other side says, without addresses."""
     if isinstance(error, BaseExceptionGroup):  # of trio, for a host that was tried over IPv6 and IPv4
-        return reason(error.exceptions[0])  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        return reason(error.exceptions[0])  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] a group of any
     if isinstance(error, ssl.SSLError):
         return error.reason or str(error)
     if isinstance(error, OSError) and error.errno:
@@ -118,7 +118,7 @@ def _server_message(body: bytes | bytearray) -> str:
         return ""
     for key in ("error", "message", "detail"):  # {"error": {"message": ...}}, {"error": ...}, {"message": ...}, ...
         if isinstance(message, dict):
-            message = message.get(key, message)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+            message = message.get(key, message)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] any JSON
     return " ".join(message.split())[:_MAX_QUOTE] if isinstance(message, str) else ""
 
 

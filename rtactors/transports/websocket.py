@@ -63,7 +63,7 @@ async def _open_asyncio(endpoint: Endpoint, open_timeout: float) -> AsyncGenerat
 
     connection = await connect(**_options(endpoint, open_timeout))
     if hasattr(connection.transport, "max_size"):  # TLS and uvloop have other ways to read
-        connection.transport.max_size = READ_BYTES  # pyright: ignore[reportAttributeAccessIssue]
+        connection.transport.max_size = READ_BYTES  # pyright: ignore[reportAttributeAccessIssue] asked above
     opened = _Socket(connection, connection.close)
     try:
         yield opened

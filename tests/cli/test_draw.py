@@ -21,7 +21,7 @@ def test_all_formats_are_offered() -> None:
 @pytest.mark.parametrize("chart", CHARTS)
 def test_every_chart_in_every_format(chart: str, format: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["draw", chart, "--format", format]) == 0
-    assert capsys.readouterr() == (draw(CHARTS[chart], format), "")  # pyright: ignore[reportArgumentType]
+    assert capsys.readouterr() == (draw(CHARTS[chart], format), "")  # pyright: ignore[reportArgumentType] a str here
 
 
 @pytest.mark.parametrize(("suffix", "format"), SUFFIXES.items())

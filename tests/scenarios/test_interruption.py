@@ -91,7 +91,7 @@ async def test_d12_text_ends_where_the_audio_was_stopped(begin: Begin, captions:
     """Whether all of it is generated (and its text known) or only a part, and whatever the text does meanwhile."""
     text = "A text that runs ahead of its sound, as the texts of models do, and is known long before it is heard."
     gate = Gate()
-    say = Say(text=text, transcript=captions, gate=gate, gate_ms=generated_ms)  # pyright: ignore[reportArgumentType]
+    say = Say(text=text, transcript=captions, gate=gate, gate_ms=generated_ms)  # pyright: ignore[reportArgumentType] a str
     async with begin(replies(say)) as talk:
         await talk.ask()
         if generated_ms > length(text):

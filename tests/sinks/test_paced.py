@@ -17,7 +17,7 @@ MS = 2 * 24  # bytes of 1 ms at 24 kHz
 
 
 def at(time: float) -> float:
-    return pytest.approx(time, abs=1e-9)  # pyright: ignore[reportReturnType]
+    return pytest.approx(time, abs=1e-9)  # pyright: ignore[reportReturnType] compares as one
 
 
 @pytest.mark.anyio
