@@ -36,6 +36,7 @@ class Entry:
     """One item of the conversation."""
 
     __slots__ = (
+        "called",
         "generated_ms",
         "item",
         "keep_ms",
@@ -56,6 +57,8 @@ class Entry:
         """How it was heard; None for what is not spoken, and for what is still pending or playing."""
         self.keep_ms: int | None = None
         """How much of it the server is to hold: all (None), so much of its audio, or nothing of it (0)."""
+        self.called = False
+        """Whether it is a function call that the app knows of."""
         self.operation: str | None = None
         """The id of what was last sent for it."""
         self.previous: Entry | None = None
@@ -109,6 +112,8 @@ class Ledger:
     """The conversation's entries by id, and in the server's order."""
 
     def __init__(self) -> None:
+        self.unanswered: dict[str, str] = {}
+        """Function calls that were handed over and have no output yet: call id -> id of the call's item."""
         self._entries: dict[str, Entry] = {}
         self._first: Entry | None = None
         self._last: Entry | None = None

@@ -11,10 +11,11 @@ from msgspec.structs import replace
 
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
+from rtactors.actors.scribe import Scribe
 from rtactors.events import Item
 from rtactors.history import HistoryItem
 from rtactors.ledger import Entry, Ledger, item_of
-from rtactors.operations import operation_id
+from rtactors.operations import operation_id, own_id
 from rtactors.reminders import Reminder
 from rtactors.reply import ReplyRecord
 from rtactors.ring import Ring, Surroundings
@@ -48,17 +49,23 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
     def __init__(self, ring: Ring, surroundings: Surroundings) -> None:
         super().__init__(ring.context, surroundings.publish, surroundings.reminders)
         self.ledger = Ledger()
+        self._scribe = Scribe(ring.journal, surroundings.publish)
         self._ring = ring
         self._capabilities = surroundings.capabilities
         self._deadlines = surroundings.deadlines
         self._operations: dict[str, _Operation] = {}
         self._operation = 0
-        self._calls: dict[str, str] = {}  # call id -> id of the call's item, until it is answered
         self._replies: dict[str, ReplyRecord] = {}  # by response id, those that are not over
         self._asked: dict[str, str] = {}  # item id -> id of the reply that is to answer it, until it is acknowledged
         self._quiet: list[anyio.Event] = []
         self._items = 0
         self._connected = True
+
+    def resume(self, ledger: Ledger, last_id: int) -> None:
+        """Begin with what a journal holds; the ids of new items have numbers above `last_id`."""
+        self.ledger = ledger
+        self._scribe.remember(ledger)
+        self._items = last_id
 
     def handle(self, message: mail.ContextMail) -> None:
         match message:
@@ -84,6 +91,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._know(message.item).response_id = message.response_id
             case mail.Generated():
                 self._on_generated(message)
+            case mail.HeardSoFar():
+                self._scribe.heard(message)
             case mail.CallCompleted():
                 self._on_call(message.item)
             case Truncate():
@@ -109,21 +118,24 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                         message.reply.said.append(entry.project)
             case mail.ReplyOver():
                 self._replies.pop(message.reply.response_id or "", None)
-                message.reply.resolve(message.status, interrupted=message.interrupted, failure=message.failure)
+                self._scribe.acknowledge(message)
             case mail.ConnectionEnded():
                 self._connected = False
                 for operation in list(self._operations.values()):
                     self._end(operation)
             case mail.WhenAcknowledged():
                 self._quiet.append(message.quiet)
+            case mail.WhenDurable():
+                self._scribe.acknowledge(message.durable)
             case mail.OperationDeadline():
                 self._on_deadline(message.operation_id)
             case _:
                 self._ring.response.send(message)  # steering, behind what was asked before it
         if self._quiet and not self._operations:
             for quiet in self._quiet:
-                quiet.set()
+                self._scribe.acknowledge(quiet)
             self._quiet.clear()
+        self._scribe.hand_over()
 
     # -- what the server says
 
@@ -155,7 +167,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         entry = self._know(Item(id=event.item_id, role="user"))
         if event.final:
             entry.item = replace(entry.item, text=event.text)
-            self.publish(UserSaid(event.item_id, event.text, anyio.current_time()))
+            self._scribe.acknowledge(UserSaid(event.item_id, event.text, anyio.current_time()))
 
     def _on_refused(self, error: events.ProviderError) -> None:
         operation = self._operations.get(error.operation_id or "")
@@ -163,7 +175,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             return  # about something that has ended otherwise
         entry, attempt = operation.entry, operation.attempt
         if entry.life.state == "creating":
-            entry.keep_ms = 0  # it was never said
+            self._scribe.touch(entry).keep_ms = 0  # it was never said
         kind = error.kind if error.kind in ("absent", "too_short") else "other"
         self._fire(entry, chart.Refused(kind, error.message, attempt, error.limit_ms), attempt=attempt + 1)
         self._end(operation)
@@ -179,37 +191,39 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
     # -- what was heard
 
     def _on_generated(self, generated: mail.Generated) -> None:
-        entry = self.ledger[generated.message_id]
+        entry = self._scribe.touch(self.ledger[generated.message_id])
         entry.generated_ms = max(entry.generated_ms, generated.ms)
         entry.item = replace(entry.item, text=generated.text or entry.item.text, status=generated.status)
         if entry.spoken and entry.spoken.heard_ms < entry.generated_ms:
             self._keep(entry, entry.spoken.heard_ms)
 
     def _on_said(self, spoken: ChatMessage) -> None:
-        entry = self.ledger[spoken.message_id]
+        entry = self._scribe.touch(self.ledger[spoken.message_id])
         entry.spoken = spoken
         if reply := self._replies.get(entry.response_id or ""):
             reply.said.append(entry.project)
-        self.publish(AgentSaid(entry.project()))
+        self._scribe.acknowledge(AgentSaid(entry.project()))
 
     # -- what the app wants
 
     def _add(self, item: Item, after: str | None, then: mail.RequestReply | None = None) -> None:
         if item.id in self.ledger:
             raise RuntimeError(f"there is an item {item.id} already")
-        entry = self.ledger.add(item, after)
+        entry = self._scribe.touch(self.ledger.add(item, after))
+        entry.called = item.kind == "function_call"
         self._fire(entry, chart.Create())
         if then:
             self._asked[item.id] = then.reply.id
             self._ring.response.send(then)
 
     def _on_call(self, item: Item) -> None:
-        self._know(item).item = item
-        self._calls[item.call_id] = item.id
-        self.publish(FunctionCalled(item.call_id, item.name, item.arguments))
+        entry = self._know(item)
+        entry.item, entry.called = item, True
+        self.ledger.unanswered[item.call_id] = item.id
+        self._scribe.acknowledge(FunctionCalled(item.call_id, item.name, item.arguments))
 
     def _on_answer(self, answer: mail.AnswerCall) -> None:
-        call_item = self._calls.pop(answer.call_id, None)
+        call_item = self.ledger.unanswered.pop(answer.call_id, None)
         if call_item is None:
             what = f"function call {answer.call_id} is unknown or was answered before; this output was not sent"
             self.publish(Problem(kind="other", message=what, operation=answer.call_id))
@@ -241,9 +255,10 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
 
     def _know(self, item: Item, after: str | None = None) -> Entry:
         """The entry of an item, which begins here if it is new."""
-        return self.ledger.get(item.id) or self.ledger.add(item, after)
+        return self._scribe.touch(self.ledger.get(item.id) or self.ledger.add(item, after))
 
     def _keep(self, entry: Entry, heard_ms: int) -> None:
+        self._scribe.touch(entry)
         entry.keep_ms = heard_ms if entry.keep_ms is None else min(entry.keep_ms, heard_ms)
         self._reconcile(entry)
 
@@ -291,4 +306,4 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
 
     def _new_id(self) -> str:
         self._items += 1
-        return f"rt_context_{self._items}"
+        return own_id("context", self._items)

@@ -1,0 +1,138 @@
+"""From a journal back to a ledger: what was said, as it was heard, when the last record was written."""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rtactors.errors import JournalDamaged
+from rtactors.journal.base import Journal
+from rtactors.journal.records import Damage, Heard, ItemChanged, Opened, Record, decode
+from rtactors.ledger import Entry, Ledger
+from rtactors.operations import number_of
+from statecharts.message import ChatMessage
+
+
+class Past(Struct, frozen=True):
+    """What a journal tells of a session."""
+
+    records: tuple[Record, ...] = ()
+    torn: tuple[int, ...] = ()
+    """The number of the last record, if it is not what was written."""
+    next: int = 1
+    """The number of the next record."""
+
+    @property
+    def last_id(self) -> int:
+        """The highest number in an id that the session made: the next one makes a higher one."""
+        changes = (record.change for record in self.records)
+        return max((number_of(change.item.id) for change in changes if isinstance(change, ItemChanged)), default=0)
+
+
+async def recall(journal: Journal, session_id: str) -> Past:
+    """Read a session. A last record that is damaged was torn when its process ended: it was never acknowledged.
+
+    Raises JournalDamaged for any other, JournalFailed, ConfigurationError.
+    """
+    stored = await journal.read(session_id)
+    whole, damaged = examine(session_id, stored)
+    last = stored[-1][0] if stored else 0
+    known = {number for record in whole if isinstance(record.change, Opened) for number in record.change.left_out}
+    torn = (last,) if last in damaged else ()
+    if serious := sorted(damaged - known - {*torn}):
+        raise JournalDamaged(
+            f"the journal of session {session_id!r} is damaged: {len(serious)} of its {last} records, the first of "
+            f"them number {serious[0]}, are missing or not what was written. Each record tells all of one item, so the "
+            "others hold: `salvage` of rtactors.journal copies them to a new session id, which can be resumed. An item "
+            "whose last record is lost is then as it was before, or not there"
+        )
+    return Past(tuple(whole), torn, last + 1)
+
+
+def examine(session_id: str, stored: Iterable[tuple[int, bytes]]) -> tuple[list[Record], set[int]]:
+    """The records that are what was written, in order, and the numbers of those that are not, or are missing."""
+    whole: list[Record] = []
+    damaged: set[int] = set()
+    expected = 1
+    for number, body in stored:
+        damaged.update(range(expected, number))
+        expected = number + 1
+        try:
+            whole.append(decode(session_id, number, body))
+        except Damage:
+            damaged.add(number)
+    return whole, damaged
+
+
+def ledger_of(records: Iterable[Record], *, epoch: float) -> Ledger:
+    """The conversation that the records tell, for a session whose clock was 0 at `epoch`, in unix seconds.
+
+    It has what was said, and nothing else: what was announced and not heard was never said, and a function call that
+    nobody was told of was never made. No server holds any of it yet.
+    """
+    heard: dict[str, ChatMessage] = {}
+    everything = Ledger()
+    for record in records:
+        change, shift = record.change, record.epoch - epoch
+        match change:
+            case ItemChanged():
+                _change(everything, change, shift)
+            case Heard():
+                heard[change.item_id] = _broken_off(change, shift)
+            case Opened():
+                pass
+    ledger = Ledger()
+    answered = {entry.item.call_id for entry in everything if entry.item.kind == "function_call_output"}
+    for entry in everything:
+        entry.spoken = entry.spoken or heard.get(entry.item.id)
+        if entry.in_history and (entry.called or entry.item.kind != "function_call"):
+            _copy(entry, ledger)
+            if entry.called and entry.item.call_id not in answered:
+                ledger.unanswered[entry.item.call_id] = entry.item.id
+    return ledger
+
+
+def _change(ledger: Ledger, change: ItemChanged, shift: float) -> None:
+    entry = ledger.get(change.item.id) or ledger.add(change.item, change.after)
+    ledger.place(entry, change.after)
+    entry.item = change.item
+    entry.response_id = change.response_id
+    entry.generated_ms = change.generated_ms
+    entry.spoken = change.spoken and _shifted(change.spoken, shift)
+    entry.keep_ms = 0 if change.removed else None
+    entry.called = change.called
+
+
+def _copy(entry: Entry, ledger: Ledger) -> None:
+    copy = ledger.add(entry.item)
+    if copy.item.status == "in_progress":
+        copy.item = replace(copy.item, status="incomplete")
+    copy.response_id = entry.response_id
+    copy.generated_ms = entry.generated_ms
+    copy.spoken = entry.spoken
+    copy.called = entry.called
+
+
+def _broken_off(heard: Heard, shift: float) -> ChatMessage:
+    """A message whose process ended while it was being heard. What was generated beyond that is gone."""
+    return _shifted(
+        ChatMessage(
+            message_id=heard.item_id,
+            heard_text=heard.text,
+            generated_text=heard.text,
+            heard_ms=heard.heard_ms,
+            generated_ms=heard.generated_ms,
+            interrupted=True,
+            started_at=heard.started_at,
+            stopped_at=None,
+            confirmed=False,
+        ),
+        shift,
+    )
+
+
+def _shifted(spoken: ChatMessage, shift: float) -> ChatMessage:
+    """The same on the clock of another session."""
+    started_at = None if spoken.started_at is None else spoken.started_at + shift
+    stopped_at = None if spoken.stopped_at is None else spoken.stopped_at + shift
+    return replace(spoken, started_at=started_at, stopped_at=stopped_at)
