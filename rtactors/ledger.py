@@ -36,8 +36,8 @@ class Entry:
     """One item of the conversation."""
 
     __slots__ = (
-        "called",
         "generated_ms",
+        "handed_over",
         "item",
         "keep_ms",
         "life",
@@ -57,8 +57,8 @@ class Entry:
         """How it was heard; None for what is not spoken, and for what is still pending or playing."""
         self.keep_ms: int | None = None
         """How much of it the server is to hold: all (None), so much of its audio, or nothing of it (0)."""
-        self.called = False
-        """Whether it is a function call that the app knows of."""
+        self.handed_over = False
+        """Whether the app has it, or it came from there: of a function call, that it may be answered."""
         self.operation: str | None = None
         """The id of what was last sent for it."""
         self.previous: Entry | None = None

@@ -210,7 +210,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         if item.id in self.ledger:
             raise RuntimeError(f"there is an item {item.id} already")
         entry = self._scribe.touch(self.ledger.add(item, after))
-        entry.called = item.kind == "function_call"
+        entry.handed_over = True
         self._fire(entry, chart.Create())
         if then:
             self._asked[item.id] = then.reply.id
@@ -218,7 +218,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
 
     def _on_call(self, item: Item) -> None:
         entry = self._know(item)
-        entry.item, entry.called = item, True
+        entry.item = item
+        entry.handed_over = True
         self.ledger.unanswered[item.call_id] = item.id
         self._scribe.acknowledge(FunctionCalled(item.call_id, item.name, item.arguments))
 

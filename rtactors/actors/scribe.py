@@ -81,5 +81,5 @@ def _as_it_is(entry: Entry) -> ItemChanged:
         generated_ms=entry.generated_ms,
         spoken=entry.spoken,
         removed=entry.keep_ms == 0,
-        called=entry.called,
+        handed_over=entry.handed_over,
     )

@@ -109,13 +109,13 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
             case sinks.Starved():
                 if segment.confirm(message.frames) == segment.written:  # else more was written since
                     segment.owner.urgent(mail.SegmentStarved())
-                self._tell_journal(segment, still=True)
+                self._tell_journal(segment)
             case sinks.Started():
                 self._fire(segment, playback.Started(message.at))
             case sinks.Paused():
                 segment.confirm(message.frames)
                 segment.owner.urgent(mail.SegmentPaused())
-                self._tell_journal(segment, still=True)
+                self._tell_journal(segment, paused=True)
             case sinks.Resumed():
                 segment.owner.urgent(mail.SegmentResumed())
             case sinks.Finished():
@@ -133,10 +133,10 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
             case mail.SinkDeadline():
                 self._fire(segment, playback.Expired(segment.confirmed, anyio.current_time()))
 
-    def _tell_journal(self, segment: _Segment, *, still: bool = False) -> None:
-        """By way of the message, which knows the words; now and then, and where it stands `still`."""
+    def _tell_journal(self, segment: _Segment, *, paused: bool = False) -> None:
+        """By way of the message, which knows the words; now and then, and where it is `paused`."""
         step = self._journal_step
-        if step and segment.confirmed > segment.told and (still or segment.confirmed // step > segment.told // step):
+        if step and segment.confirmed > segment.told and (paused or segment.confirmed // step > segment.told // step):
             segment.told = segment.confirmed
             segment.owner.send(mail.SegmentProgress(segment.confirmed))
 

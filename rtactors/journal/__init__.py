@@ -1,6 +1,6 @@
 """Journals: where the record of a conversation outlives its process.
 
-`from rtactors.journal import SqliteJournal` loads that journal alone, and only then.
+`from rtactors.journal import SqliteJournal` loads that journal alone, and only then. `salvage` is for damaged ones.
 """
 
 from importlib import import_module
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rtactors.journal.memory import MemoryJournal
-    from rtactors.journal.salvage import salvage
+    from rtactors.journal.recall import salvage
     from rtactors.journal.sqlite import SqliteJournal
 
 __all__ = ["MemoryJournal", "SqliteJournal", "salvage"]
 
-_MODULES = {"MemoryJournal": "memory", "SqliteJournal": "sqlite", "salvage": "salvage"}
+_MODULES = {"MemoryJournal": "memory", "SqliteJournal": "sqlite", "salvage": "recall"}
 
 
 def __getattr__(name: str) -> object:

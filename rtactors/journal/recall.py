@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from rtactors.errors import JournalDamaged
 from rtactors.journal.base import Journal
-from rtactors.journal.records import Damage, Heard, ItemChanged, Opened, Record, decode
+from rtactors.journal.records import Damage, Heard, ItemChanged, Opened, Record, decode, encode
 from rtactors.ledger import Entry, Ledger
 from rtactors.operations import number_of
 from statecharts.message import ChatMessage
@@ -35,7 +35,7 @@ async def recall(journal: Journal, session_id: str) -> Past:
     Raises JournalDamaged for any other, JournalFailed, ConfigurationError.
     """
     stored = await journal.read(session_id)
-    whole, damaged = examine(session_id, stored)
+    whole, damaged = _examine(session_id, stored)
     last = stored[-1][0] if stored else 0
     known = {number for record in whole if isinstance(record.change, Opened) for number in record.change.left_out}
     torn = (last,) if last in damaged else ()
@@ -49,7 +49,17 @@ async def recall(journal: Journal, session_id: str) -> Past:
     return Past(tuple(whole), torn, last + 1)
 
 
-def examine(session_id: str, stored: Iterable[tuple[int, bytes]]) -> tuple[list[Record], set[int]]:
+async def salvage(journal: Journal, session_id: str, into: str) -> int:
+    """Copy what is whole of a damaged session to a new session id, which can be resumed; how many records are lost.
+
+    The damaged session stays as it is. Raises JournalConflict if there is a session `into` already, JournalFailed.
+    """
+    whole, damaged = _examine(session_id, await journal.read(session_id))
+    await journal.append(into, 1, [encode(into, number, record) for number, record in enumerate(whole, 1)])
+    return len(damaged)
+
+
+def _examine(session_id: str, stored: Iterable[tuple[int, bytes]]) -> tuple[list[Record], set[int]]:
     """The records that are what was written, in order, and the numbers of those that are not, or are missing."""
     whole: list[Record] = []
     damaged: set[int] = set()
@@ -85,9 +95,10 @@ def ledger_of(records: Iterable[Record], *, epoch: float) -> Ledger:
     answered = {entry.item.call_id for entry in everything if entry.item.kind == "function_call_output"}
     for entry in everything:
         entry.spoken = entry.spoken or heard.get(entry.item.id)
-        if entry.in_history and (entry.called or entry.item.kind != "function_call"):
+        is_call = entry.item.kind == "function_call"
+        if entry.in_history and (entry.handed_over or not is_call):
             _copy(entry, ledger)
-            if entry.called and entry.item.call_id not in answered:
+            if is_call and entry.item.call_id not in answered:
                 ledger.unanswered[entry.item.call_id] = entry.item.id
     return ledger
 
@@ -100,7 +111,7 @@ def _change(ledger: Ledger, change: ItemChanged, shift: float) -> None:
     entry.generated_ms = change.generated_ms
     entry.spoken = change.spoken and _shifted(change.spoken, shift)
     entry.keep_ms = 0 if change.removed else None
-    entry.called = change.called
+    entry.handed_over = change.handed_over
 
 
 def _copy(entry: Entry, ledger: Ledger) -> None:
@@ -110,7 +121,7 @@ def _copy(entry: Entry, ledger: Ledger) -> None:
     copy.response_id = entry.response_id
     copy.generated_ms = entry.generated_ms
     copy.spoken = entry.spoken
-    copy.called = entry.called
+    copy.handed_over = entry.handed_over
 
 
 def _broken_off(heard: Heard, shift: float) -> ChatMessage:

@@ -37,8 +37,8 @@ class ItemChanged(Struct, frozen=True, tag="item", omit_defaults=True):
     spoken: ChatMessage | None = None
     """How it was heard; None for what is not spoken, and for what is still pending or playing."""
     removed: bool = False
-    called: bool = False
-    """Whether it is a function call that the app knows of."""
+    handed_over: bool = False
+    """Whether the app has it, or it came from there: of a function call, that it may be answered."""
 
 
 class Heard(Struct, frozen=True, tag="heard", omit_defaults=True):
@@ -85,15 +85,17 @@ def decode(session_id: str, number: int, stored: bytes) -> Record:
     if checksum != _checksum(session_id, number, body):
         raise Damage
     try:
-        return _decoder.decode(body)
-    except ValidationError as error:
-        version, *_ = msgpack.decode(body)
-        raise ConfigurationError(
-            f"session {session_id!r} has records of version {version} in its journal, and this rtactors reads version "
-            f"{VERSION}: resume it with a newer rtactors ({error})"
-        ) from error
+        record = _decoder.decode(body)
+    except ValidationError:
+        record = None
     except DecodeError as error:
         raise Damage from error
+    if record is None or record.version > VERSION:
+        raise ConfigurationError(
+            f"session {session_id!r} has records in its journal that this rtactors can't read (it knows version "
+            f"{VERSION}): resume it with the one that wrote them, or a newer one"
+        )
+    return record
 
 
 def _checksum(session_id: str, number: int, body: bytes) -> bytes:

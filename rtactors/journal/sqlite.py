@@ -54,7 +54,7 @@ class SqliteJournal:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, power_safe: bool = True) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()  # else SQLite reads a meaning into some names
         self._power_safe = power_safe
         self._connection: sqlite3.Connection | None = None
         self._turns = Lock()  # a thread that nobody waits for any more still has its turn
