@@ -73,7 +73,7 @@ async def talk(session: Session, run: int) -> None:
         except ReplyFailed as failure:
             tell("failed", str(failure))
         if turn % 4 == 3:
-            gone = session.history[0].id
+            gone = next(item.id for item in session.history if item.role == "user")
             await session.remove(gone)
             tell("removed", gone)
 

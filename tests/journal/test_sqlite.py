@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(os.listdir(folder))
+    return sorted(file.name for file in folder.iterdir())
 
 
 def record(number: int, session_id: str = "s") -> bytes:
@@ -105,11 +105,13 @@ async def test_where_it_can_not_be(tmp_path: Path) -> None:
 async def test_a_database_of_something_else_is_left_alone(path: Path) -> None:
     with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE record (price REAL)")
-    before = path.read_bytes()
+        before = list(other.iterdump())
     with pytest.raises(ConfigurationError, match="something else"):
         async with SqliteJournal(path):
             pytest.fail("it is not ours")
-    assert path.read_bytes() == before
+    with closing(sqlite3.connect(path)) as other:
+        assert list(other.iterdump()) == before
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("delete",)
 
 
 async def test_a_journal_of_a_newer_version_is_left_alone(path: Path) -> None:
