@@ -4,11 +4,12 @@ Without a journal it lets the app know at once, and does nothing else.
 """
 
 import anyio
+from msgspec import convert
 
 from rtactors import mail
 from rtactors.actor import Publish
 from rtactors.channels import Inbox
-from rtactors.journal.records import Heard, ItemChanged
+from rtactors.journal.records import Heard, ItemChanged, SavedItem, Spoken
 from rtactors.ledger import Entry, Ledger
 
 
@@ -75,11 +76,11 @@ def acknowledge(acknowledgement: mail.Acknowledgement, publish: Publish) -> None
 
 def _as_it_is(entry: Entry) -> ItemChanged:
     return ItemChanged(
-        item=entry.item,
+        item=convert(entry.item, SavedItem, from_attributes=True),
         after=entry.previous.item.id if entry.previous else "",
         response_id=entry.response_id,
         generated_ms=entry.generated_ms,
-        spoken=entry.spoken,
+        spoken=entry.spoken and convert(entry.spoken, Spoken, from_attributes=True),
         removed=entry.keep_ms == 0,
         handed_over=entry.handed_over,
     )

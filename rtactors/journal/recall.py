@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 
-from msgspec import Struct
+from msgspec import Struct, convert
 from msgspec.structs import replace
 
 from rtactors.errors import JournalDamaged
+from rtactors.events import Item
 from rtactors.journal.base import Journal
-from rtactors.journal.records import Damage, Heard, ItemChanged, Opened, Record, decode, encode
+from rtactors.journal.records import Damage, Heard, ItemChanged, Opened, Record, Spoken, decode, encode
 from rtactors.ledger import Entry, Ledger
 from rtactors.operations import number_of
 from statecharts.message import ChatMessage
@@ -88,7 +89,7 @@ def ledger_of(records: Iterable[Record], *, epoch: float) -> Ledger:
             case ItemChanged():
                 _change(everything, change, shift)
             case Heard():
-                heard[change.item_id] = _broken_off(change, shift)
+                heard[change.item_id] = _chat_message(change.item_id, _broken_off(change), shift)
             case Opened():
                 pass
     ledger = Ledger()
@@ -104,12 +105,13 @@ def ledger_of(records: Iterable[Record], *, epoch: float) -> Ledger:
 
 
 def _change(ledger: Ledger, change: ItemChanged, shift: float) -> None:
-    entry = ledger.get(change.item.id) or ledger.add(change.item, change.after)
+    item = convert(change.item, Item, from_attributes=True)
+    entry = ledger.get(item.id) or ledger.add(item, change.after)
     ledger.place(entry, change.after)
-    entry.item = change.item
+    entry.item = item
     entry.response_id = change.response_id
     entry.generated_ms = change.generated_ms
-    entry.spoken = change.spoken and _shifted(change.spoken, shift)
+    entry.spoken = change.spoken and _chat_message(item.id, change.spoken, shift)
     entry.keep_ms = 0 if change.removed else None
     entry.handed_over = change.handed_over
 
@@ -124,26 +126,30 @@ def _copy(entry: Entry, ledger: Ledger) -> None:
     copy.handed_over = entry.handed_over
 
 
-def _broken_off(heard: Heard, shift: float) -> ChatMessage:
+def _broken_off(heard: Heard) -> Spoken:
     """A message whose process ended while it was being heard. What was generated beyond that is gone."""
-    return _shifted(
-        ChatMessage(
-            message_id=heard.item_id,
-            heard_text=heard.text,
-            generated_text=heard.text,
-            heard_ms=heard.heard_ms,
-            generated_ms=heard.generated_ms,
-            interrupted=True,
-            started_at=heard.started_at,
-            stopped_at=None,
-            confirmed=False,
-        ),
-        shift,
+    return Spoken(
+        heard_text=heard.text,
+        generated_text=heard.text,
+        heard_ms=heard.heard_ms,
+        generated_ms=heard.generated_ms,
+        interrupted=True,
+        started_at=heard.started_at,
+        stopped_at=None,
+        confirmed=False,
     )
 
 
-def _shifted(spoken: ChatMessage, shift: float) -> ChatMessage:
-    """The same on the clock of another session."""
-    started_at = None if spoken.started_at is None else spoken.started_at + shift
-    stopped_at = None if spoken.stopped_at is None else spoken.stopped_at + shift
-    return replace(spoken, started_at=started_at, stopped_at=stopped_at)
+def _chat_message(message_id: str, spoken: Spoken, shift: float) -> ChatMessage:
+    """Its times are so many seconds later on the clock of the session that it is for."""
+    return ChatMessage(
+        message_id=message_id,
+        heard_text=spoken.heard_text,
+        generated_text=spoken.generated_text,
+        heard_ms=spoken.heard_ms,
+        generated_ms=spoken.generated_ms,
+        interrupted=spoken.interrupted,
+        started_at=None if spoken.started_at is None else spoken.started_at + shift,
+        stopped_at=None if spoken.stopped_at is None else spoken.stopped_at + shift,
+        confirmed=spoken.confirmed,
+    )

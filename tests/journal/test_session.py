@@ -276,6 +276,7 @@ async def test_every_moment_at_which_it_may_end() -> None:
         async with seen(session) as events, session:
             await session.ask("What is the weather?")
             await session.quiet()
+            await settled()
             (call,) = of(FunctionCalled, events)
             await session.answer_call(call.call_id, "4")
             await (await session.generate_reply()).done()

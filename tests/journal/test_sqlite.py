@@ -14,10 +14,9 @@ import anyio
 import pytest
 
 from rtactors import ConfigurationError, JournalConflict, JournalDamaged, JournalFailed
-from rtactors.events import Item
 from rtactors.journal import SqliteJournal, salvage, sqlite
 from rtactors.journal.recall import recall
-from rtactors.journal.records import ItemChanged, Opened, Record, encode
+from rtactors.journal.records import ItemChanged, Opened, Record, SavedItem, encode
 
 pytestmark = [pytest.mark.anyio, pytest.mark.disk]
 
@@ -32,7 +31,7 @@ def names(folder: Path) -> list[str]:
 
 
 def record(number: int, session_id: str = "s") -> bytes:
-    change = ItemChanged(item=Item(id=f"item-{number}", role="user", text=f"text {number} " * 20), after="")
+    change = ItemChanged(item=SavedItem(id=f"item-{number}", role="user", text=f"text {number} " * 20), after="")
     return encode(session_id, number, Record(1, 0.0, 0.0, change if number > 1 else Opened()))
 
 
