@@ -9,6 +9,7 @@ is busy goes into one transaction, so that many sessions cost little more than o
 
 import os
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ _APPLICATION_ID = 0x72746163
 """Marks the file as a journal of ours; "rtac"."""
 _BUSY_S = 5
 """How long another process may hold the file; its transactions take milliseconds."""
+_PAUSE_S = 0.005
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -110,7 +112,7 @@ class SqliteJournal:
         try:
             with _transaction(database):
                 self._prepare(database)
-            database.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(database)
             database.execute(f"PRAGMA synchronous = {'FULL' if self._power_safe else 'NORMAL'}")
             database.execute("PRAGMA fullfsync = ON")  # macOS: else its disks may still keep it to themselves
         except BaseException:
@@ -172,12 +174,31 @@ class SqliteJournal:
         try:
             yield
         except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", None) in _DAMAGED:
+            if _code(error) in _DAMAGED:
                 raise JournalDamaged(
                     f"the journal {self.path} is damaged ({error}). Keep a copy of the file and of those next to it "
                     f"(-wal, -shm); the command `sqlite3 {self.path} .recover` writes what can be saved as SQL"
                 ) from error
             raise JournalFailed(f"the journal {self.path} can't be used: {error}") from error
+
+
+def _write_ahead(database: sqlite3.Connection) -> None:
+    """For this alone SQLite does not wait for those who open the file at the same moment."""
+    patience = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's code, without what it says beyond the first byte; 0 for an error that Python itself raised."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 @contextmanager

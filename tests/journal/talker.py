@@ -64,7 +64,7 @@ async def talk(session: Session, run: int) -> None:
         text = f"Turn {turn} of run {run}."
         reply = await session.ask(text)
         tell("asked", text)
-        if turn % 3 == 1:
+        if turn % 3 == 2:
             await reply.started()
             await anyio.sleep(0.4)
             await session.interrupt()
@@ -72,7 +72,7 @@ async def talk(session: Session, run: int) -> None:
             await reply.done()
         except ReplyFailed as failure:
             tell("failed", str(failure))
-        if turn % 4 == 3:
+        if turn % 2:
             gone = next(item.id for item in session.history if item.role == "user")
             await session.remove(gone)
             tell("removed", gone)
