@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import anyio
 from msgspec import json
 
-from rtactors import ReplyFailed, Session
+from rtactors import Session
 from rtactors.journal import SqliteJournal
 from rtactors.providers import OpenAIRealtime
 from rtactors.session_events import AgentSaid, FunctionCalled
@@ -61,26 +61,22 @@ async def listen(session: Session) -> None:
 
 async def talk(session: Session, run: int) -> None:
     for turn in range(1000):
+        note = await session.add("Never mind.", role="system")
         text = f"Turn {turn} of run {run}."
         reply = await session.ask(text)
         tell("asked", text)
+        await session.remove(note)
+        tell("removed", note)
         if turn % 3 == 2:
             await reply.started()
             await anyio.sleep(0.4)
             await session.interrupt()
-        try:
-            await reply.done()
-        except ReplyFailed as failure:
-            tell("failed", str(failure))
-        if turn % 2:
-            gone = next(item.id for item in session.history if item.role == "user")
-            await session.remove(gone)
-            tell("removed", gone)
+        await reply.done()
 
 
 async def main(url: str, file: str, run: int) -> None:
     provider = OpenAIRealtime(api_key="", websocket_base_url=url)
-    sink = TellingSink(progress_ms=20)
+    sink = TellingSink(progress_ms=50)
     async with TellingJournal(file) as journal:
         if run:
             session = Session.resume(journal, SESSION, provider, sink=sink)

@@ -39,10 +39,10 @@ def anyio_backend() -> Backend:
 
 
 def script(turn: Turn) -> Reply:
-    """Messages of less than a second, and function calls."""
-    if turn.index % 3 == 1:
+    """A function call, short messages, and so on."""
+    if turn.index % 3 == 0:
         return Reply(outputs=(Say(text="Wait."), Call(name="pay", arguments='{"eur": 5}')))
-    return Reply(outputs=(Say(text="One two."), Say(text="Three four.")))
+    return Reply(outputs=(Say(text="One."), Say(text="Two and three.")))
 
 
 def as_heard(item: HistoryItem) -> tuple[object, ...]:
@@ -95,9 +95,6 @@ class Told:
     def answered(self, call_id: str) -> None:
         self.answers.add(call_id)
 
-    def failed(self, reason: str) -> None:
-        pytest.fail(f"a reply failed: {reason}")
-
     def opened(self, history: list[dict[str, Any]]) -> None:
         self.history = convert(history, list[HistoryItem])
 
@@ -124,8 +121,7 @@ def check_end(told: Told, past: Past, left: Ledger) -> None:
     for item in history.values():
         assert item.heard_ms <= told.frames.get(item.id, 0) * 1000 // RATE or item.confirmed
     assert not told.gone & history.keys()
-    texts = [item.heard_text for item in history.values() if item.role == "user"]
-    assert sum(text not in texts for text in told.texts) <= len(told.gone)
+    assert {*told.texts} <= {item.heard_text for item in history.values()}
     outputs = {item.call_id for item in history.values() if item.kind == "function_call_output"}
     assert told.answers <= outputs
     assert told.calls <= left.unanswered.keys() | outputs
@@ -142,7 +138,7 @@ async def test_nothing_that_was_acknowledged_is_lost(tmp_path: Path, kills: int)
             command = [sys.executable, "-W", "error", "-m", "tests.journal.talker"]
             arguments = [server.url, str(file), backends[run % len(backends)], str(run)]
             told.begin()
-            await killed_behind(chance.randrange(1, 90), [*command, *arguments], told)
+            await killed_behind(chance.randrange(1, 80), [*command, *arguments], told)
             check_begin(told, left)
             async with SqliteJournal(file) as journal:
                 past = await recall(journal, SESSION)
