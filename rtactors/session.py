@@ -388,7 +388,7 @@ class Session(AsyncContextManagerMixin):
         await self._tell(message)
         if self._journal:
             await self._until(mail.WhenDurable)
-            if self._over or self._journal.failure:
+            if self._context.inbox.closed or self._journal.failure:
                 raise SessionClosed(str(self._failure or "the session is over")) from self._failure
 
     async def _until(self, when: Callable[[anyio.Event], mail.ContextMail]) -> None:

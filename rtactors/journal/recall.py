@@ -88,6 +88,8 @@ def ledger_of(records: Iterable[Record], *, epoch: float) -> Ledger:
         match change:
             case ItemChanged():
                 _change(everything, change, shift)
+                if change.spoken or change.removed:
+                    heard.pop(change.item.id, None)
             case Heard():
                 heard[change.item_id] = _chat_message(change.item_id, _broken_off(change), shift)
             case Opened():

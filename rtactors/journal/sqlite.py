@@ -49,8 +49,9 @@ class SqliteJournal:
     """`async with SqliteJournal("conversations.db") as journal: ...`, on one event loop.
 
     A file that is not there is made, readable and writable for its owner alone (mode 0600): it holds what people said.
-    Without `power_safe` an append is ten times as quick, and a power cut (not the end of a process) may take back the
-    last ones before it; the file stays sound in either case. The file must be on a disk of this machine.
+    With `power_safe` an append waits until the disk has it, a few ms. Without, it is some fifty times as quick, and a
+    power cut (not the end of a process) may take back the last ones before it. The file stays sound in either case. It
+    must be on a disk of this machine, not of the network.
 
     Entering raises ConfigurationError (no such folder, no permission, a file of something else) and JournalDamaged.
     """

@@ -19,6 +19,7 @@ from rtactors import HistoryItem
 from rtactors.journal import SqliteJournal
 from rtactors.journal.recall import Past, ledger_of, recall
 from rtactors.ledger import Ledger
+from rtactors.loopback.conversation import Snapshot
 from rtactors.loopback.script import Call, Reply, Say, Timing, Turn
 from rtactors.loopback.server import Server
 from rtactors.loopback.voice import ToneVoice
@@ -53,7 +54,8 @@ def as_heard(item: HistoryItem) -> tuple[object, ...]:
 class Told:
     """What the process told that it had been told, in all of its runs; each method below is a line of `talker`."""
 
-    def __init__(self) -> None:
+    def __init__(self, server: Server) -> None:
+        self.server = server
         self.last_record = 0
         self.frames: dict[str, int] = {}
         """Heard, by message."""
@@ -69,7 +71,8 @@ class Told:
         self.history: list[HistoryItem] | None = None
         """What it began with."""
         self.calls_of_before: set[str] = set()
-        self.server_knows = False
+        self.on_server: tuple[Snapshot, ...] | None = None
+        """What the server of this run held, when it had been told the history (and, maybe, a word more)."""
 
     def durable(self, number: int) -> None:
         self.last_record = number
@@ -99,14 +102,18 @@ class Told:
         self.history = convert(history, list[HistoryItem])
 
     def restored(self) -> None:
-        self.server_knows = True
+        self.on_server = self.server.sessions[-1].items
 
 
 def check_begin(told: Told, left: Ledger) -> None:
     """The run that was killed had begun with what was left by those before it."""
     if told.history is not None:
         assert [*map(as_heard, told.history)] == [*map(as_heard, left.history())]
-    if told.server_knows:
+    if told.on_server is not None:
+        held = [(item.id, item.type, item.text, item.arguments, item.output) for item in told.on_server]
+        assert held[: len(left)] == [
+            (item.id, item.kind, item.heard_text, item.arguments, item.output) for item in left.history()
+        ]
         assert told.calls_of_before == left.unanswered.keys()
 
 
@@ -131,9 +138,10 @@ def check_end(told: Told, past: Past, left: Ledger) -> None:
 async def test_nothing_that_was_acknowledged_is_lost(tmp_path: Path, kills: int) -> None:
     file = tmp_path / "journal.db"
     chance = random.Random(20)
-    told, left = Told(), Ledger()
+    left = Ledger()
     backends = [name for name, _ in real_backends()]
     async with Server(script, voice=ToneVoice(60), timing=QUICK) as server:
+        told = Told(server)
         for run in range(kills):
             command = [sys.executable, "-W", "error", "-m", "tests.journal.talker"]
             arguments = [server.url, str(file), backends[run % len(backends)], str(run)]

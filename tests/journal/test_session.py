@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from rtactors import (
+    Bounds,
     ConfigurationError,
     Deadlines,
     HistoryItem,
@@ -20,6 +21,7 @@ from rtactors import (
     SessionClosed,
 )
 from rtactors.actors.message import MessageActor
+from rtactors.channels import InboxFull
 from rtactors.journal import MemoryJournal, salvage
 from rtactors.journal.recall import ledger_of, recall
 from rtactors.journal.records import Heard, ItemChanged
@@ -123,6 +125,25 @@ async def test_ids_are_new_in_each_run() -> None:
                 ids.append(session.history[-1].id)
     assert len({*ids}) == len(ids) == 9
     assert [item.heard_text for item in await history_in(journal)] == ["kept", "new"] * 3
+
+
+async def test_an_id_may_come_back_as_something_else() -> None:
+    """A message was broken off, is removed, and an app puts its own words in the place, under the old id."""
+    journal = MemoryJournal()
+    async with MemoryServer(replies(FIRST)) as server:
+        async with session_with(server, journal, sink=PacedSink()) as session:
+            await session.ask("Tell me.")
+            await anyio.sleep(1)
+            journal = after_a_kill(journal)
+        *_, broken_off = await history_in(journal)
+        assert not broken_off.confirmed
+        async with resumed(server, journal) as session:
+            await session.remove(broken_off.id)
+        mine = HistoryItem(id=broken_off.id, role="assistant", heard_text="Mine.")
+        async with resumed(server, journal) as session:
+            await session.set_history([*session.history, mine])
+        assert (await history_in(journal))[-1] == session.history[-1]
+        assert (session.history[-1].id, session.history[-1].heard_text) == (mine.id, "Mine.")
 
 
 async def test_a_session_without_a_name_gets_one() -> None:
@@ -392,6 +413,23 @@ async def test_a_journal_that_never_answers_has_failed() -> None:
         with pytest.raises(JournalFailed, match=r"within 10\.0 s"):
             async with session_with(server, journal, session_id="another"):
                 pytest.fail("it can't be written down")
+
+
+async def test_who_is_too_far_behind_ends_the_session() -> None:
+    """As any other inbox does. Before that, the deadline would have."""
+    journal = MemoryJournal()
+
+    async def converse() -> None:
+        async with session_with(server, journal, bounds=Bounds(inbox=20)) as session:
+            journal.stall()
+            async with anyio.create_task_group() as tasks:
+                for number in range(20):
+                    tasks.start_soon(session.add, str(number))
+                    await settled()
+
+    async with MemoryServer() as server:
+        with pytest.raises(InboxFull, match="the journal actor does not keep up"):
+            await converse()
 
 
 async def test_when_the_block_is_over_everything_is_written() -> None:
