@@ -111,9 +111,12 @@ def check_begin(told: Told, left: Ledger) -> None:
         assert [*map(as_heard, told.history)] == [*map(as_heard, left.history())]
     if told.on_server is not None:
         held = [(item.id, item.type, item.text, item.arguments, item.output) for item in told.on_server]
-        assert held[: len(left)] == [
-            (item.id, item.kind, item.heard_text, item.arguments, item.output) for item in left.history()
+        said = [
+            (item.id, item.kind, item.heard_text, item.arguments, item.output)
+            for item in left.history()
+            if item.heard_text or item.kind != "message"  # of which not a word was heard there is nothing to tell
         ]
+        assert held[: len(said)] == said
         assert told.calls_of_before == left.unanswered.keys()
 
 
