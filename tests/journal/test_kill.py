@@ -149,7 +149,7 @@ async def test_nothing_that_was_acknowledged_is_lost(tmp_path: Path, kills: int)
             command = [sys.executable, "-W", "error", "-m", "tests.journal.talker"]
             arguments = [server.url, str(file), backends[run % len(backends)], str(run)]
             told.begin()
-            await killed_behind(chance.randrange(1, 80), [*command, *arguments], told)
+            await killed_behind(chance.randrange(1, 60), [*command, *arguments], told)
             check_begin(told, left)
             async with SqliteJournal(file) as journal:
                 past = await recall(journal, SESSION)
