@@ -141,7 +141,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
 
     def _on_added(self, event: events.ItemAdded) -> None:
         entry = self._know(event.item, event.previous_item_id)
-        self.ledger.place(entry, event.previous_item_id)
+        if self.ledger.place(entry, event.previous_item_id):
+            self._scribe.moved(entry)
         self._asked.pop(entry.item.id, None)
         self._fire(entry, chart.Added())
         self._reconcile(entry)

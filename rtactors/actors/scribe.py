@@ -30,6 +30,10 @@ class Scribe:
             self._touched[entry.item.id] = entry
         return entry
 
+    def moved(self, entry: Entry) -> None:
+        """It stands elsewhere now, be it behind the item that it was behind when the journal was last told of it."""
+        self._told.pop(self.touch(entry).item.id, None)
+
     def heard(self, so_far: mail.HeardSoFar) -> None:
         """A message is being heard: so much of it was."""
         self._heard.append(
