@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-MIB = 1024 * 1024
+KIB = 1024
+MIB = 1024 * KIB
 
 
 class Deadlines(Struct, frozen=True, kw_only=True):
@@ -49,6 +50,9 @@ class Bounds(Struct, frozen=True, kw_only=True):
     server's item is cut to what was heard."""
     inbox: int = 4096
     """Messages in an actor's inbox. An actor that is so far behind is broken: the session ends."""
+    user_audio: int = 512 * KIB
+    """Bytes of the user's voice that are kept for a new connection, should this one be lost: the last 10.2 s, at 24 kHz
+    and in pieces of 20 ms."""
     commands: int = 65_536
     """The same for the transport, which a slow network holds up."""
     events: int = 4096
