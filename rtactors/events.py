@@ -31,6 +31,8 @@ class Item(Struct, frozen=True, kw_only=True, gc=False):
     name: str = ""
     arguments: str = ""
     output: str = ""
+    audio: bytes = b""
+    """PCM16 of the user's turn whose words are not known."""
 
 
 # ------------------------------------------------------------------------------------------------ provider events

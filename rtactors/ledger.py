@@ -85,7 +85,7 @@ class Entry:
         return self.item.kind != "other"
 
     def told(self, audio: bytes) -> Item:
-        """What another server is told of it: what was heard; of the user's voice the `audio`, if its words are missing."""
+        """What another server is told of it: what was heard; for a user's turn without words its `audio`."""
         said = item_of(self.project(), self.item.id)
         return said if said.text else replace(said, audio=audio)
 

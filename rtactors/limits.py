@@ -57,8 +57,6 @@ class Bounds(Struct, frozen=True, kw_only=True):
     """The same for the transport, which a slow network holds up."""
     events: int = 4096
     """Events that wait for one slow reader of `Session.events`; then its oldest are dropped, and it is told."""
-    user_audio: int = MIB // 2
-    """Bytes of the user's audio that are kept for a new connection until they are an item whose words are known."""
     retold: int = 1000
     """Items of the history that a new connection is told, the newest: more than a model takes into account."""
 

@@ -52,7 +52,7 @@ class Session(AsyncContextManagerMixin):
                 await session.generate_reply()
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the provider go by name
         self,
         provider: Provider,
         *,

@@ -72,9 +72,9 @@ class UserAudio:
         self._turns: dict[str, deque[bytes]] = {}
         self._kept = 0
 
-    def turn(self, item_id: str) -> bytes:
-        """A user's turn whose words are not known, as PCM16; b"" if it isn't kept (any more)."""
-        return b"".join(self._turns.get(item_id, ()))
+    def turns(self) -> dict[str, bytes]:
+        """The user's turns whose words are not known, as far as they are kept: PCM16 by the ids of their items."""
+        return {item_id: b"".join(pieces) for item_id, pieces in self._turns.items()}
 
     def sent(self, command: InputCommand) -> None:
         """Remember what was sent, or is about to be."""

@@ -366,7 +366,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     # -- the connection
 
     def _on_connection_lost(self, reason: str) -> None:
-        """What was received is played. What was asked for waits for the next server, and so does the rest of a reply."""
+        """What was received is played. What was asked for waits for the next server, as does the rest of a reply."""
         self._connected = self._slot_held = False
         for response in reversed(self._all()):
             response.expected = False
@@ -571,7 +571,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._reply_over(response, response.status, response.failure)
 
     def _may_be_asked_again(self, response: _Response) -> bool:
-        """Unless a function call was handed over (what it gives will ask for more), or it goes wrong time after time."""
+        """Unless a function call was handed over (its output will lead on), or it goes wrong time after time."""
         attempt = response.request.attempt if response.request else 1
         return self._over is None and not self._closing and not response.called and attempt < _MOST_ATTEMPTS
 

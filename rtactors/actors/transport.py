@@ -40,7 +40,7 @@ class TransportActor(Actor[mail.TransportMail]):
     `fail` is told why there is none, if we did not want it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a connection needs
         self,
         ring: Ring,
         surroundings: Surroundings,
@@ -72,7 +72,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._next: Connection | None = None
         self._loss_known = True  # else what is sent may still be for the server that is gone
         self._told = False  # the server in use knows the history
-        self._sending = anyio.CancelScope()
+        self._sending: anyio.CancelScope | None = None
         self._audio = UserAudio(surroundings.bounds.user_audio, surroundings.capabilities.input_rate)
         self._messages: dict[str, Inbox[mail.MessageMail] | None] = {}  # None: it has ended, what comes is dropped
         self._live: dict[str, Inbox[mail.MessageMail]] = {}  # of these the few that may not have ended
@@ -142,6 +142,11 @@ class TransportActor(Actor[mail.TransportMail]):
                     pass  # it was for the server that is gone
             if self._in_use and self._in_use.life.state == "draining" and self.inbox.empty:
                 await self._in_use.finish()
+
+    def _interrupt_sending(self) -> None:
+        """What is being sent is for a server that is gone, and may never get there."""
+        if self._sending:
+            self._sending.cancel()
 
     async def _send(self, command: events.Command) -> None:
         if self._in_use:
@@ -282,7 +287,7 @@ class TransportActor(Actor[mail.TransportMail]):
                 case link.Adopt():
                     self._adopt()
                 case link.AwaitMoment():
-                    self._tasks.start_soon(self._await_moment, self._next)
+                    self._tasks.start_soon(self._await_moment, self._count)
                 case link.Report():
                     what = f"the connection can't be renewed before the provider's time limit: {effect.reason}"
                     self.publish(Problem(kind="other", message=what))
@@ -313,7 +318,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._messages.clear()
         self._live.clear()
         self._ring.response.send(mail.ConnectionLost(reason))
-        self._sending.cancel()
+        self._interrupt_sending()
 
     def _expect_limit(self, used: Connection) -> None:
         left = used.expires_at - time.time() if used.expires_at else 0
@@ -322,14 +327,14 @@ class TransportActor(Actor[mail.TransportMail]):
             renew = min(self._deadlines.renew, left / 4)
             self._reminders.add(self.inbox, left - renew, mail.LimitNear(used.number))
 
-    async def _await_moment(self, prepared: Connection) -> None:
+    async def _await_moment(self, prepared: int) -> None:
         """A moment of silence in which everything is answered, or the last moment."""
         quiet = anyio.Event()
         left = self._limit_at - self._deadlines.change - anyio.current_time()
         with anyio.move_on_after(max(left, 0)):
             self._ring.context.send(mail.WhenSilent(quiet, user_too=True))
             await quiet.wait()
-        if self._next is prepared:
+        if self._next and self._next.number == prepared:
             self._fire(link.MomentCame())
 
     def _end(self, reason: str) -> None:
@@ -344,7 +349,7 @@ class TransportActor(Actor[mail.TransportMail]):
         if reason:
             self._fail(SessionClosed(reason) if self.decided.is_set() else self._failure or ConnectionFailed(reason))
         self.decided.set()
-        self._sending.cancel()
+        self._interrupt_sending()
 
 
 def _known(_event: object) -> None:
