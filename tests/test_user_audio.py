@@ -19,7 +19,7 @@ from rtactors.events import (
     SpeechStopped,
 )
 from rtactors.limits import Bounds
-from rtactors.user_audio import OVERHEAD, InputCommand, InputEvent, UserAudio
+from rtactors.user_audio import OVERHEAD, SPEECHES, InputCommand, InputEvent, UserAudio
 
 RATE = 1000  # a frame a ms
 PLENTY = 1 << 20
@@ -198,6 +198,8 @@ def test_a_turn_that_was_cleared_never_comes() -> None:
     audio.sent(AppendAudio(ms(40, 60)))
     told(audio, InputCleared())
     assert pending(audio) == [ms(40, 60)]
+    told(audio, SpeechStarted("b", 50))
+    assert pending(audio) == [ms(50, 60)]
 
 
 def test_a_turn_behind_a_command_whose_answer_was_lost() -> None:
@@ -226,18 +228,29 @@ def test_a_turn_that_is_committed_late_takes_nothing_of_the_next() -> None:
     assert audio.turns().get("b", b"") == ms(40, 60)
 
 
-@pytest.mark.parametrize(
-    "events",
-    [
-        (SpeechStarted("a", 500), SpeechStopped("a", 900)),
-        (SpeechStarted("a", 30), SpeechStopped("a", 0)),
-    ],
-)
-def test_places_that_cannot_be_are_no_turn(events: tuple[InputEvent, ...]) -> None:
+@pytest.mark.parametrize(("start", "stop", "left"), [(500, 900, []), (30, 10, [ms(10, 40)])])
+def test_places_that_cannot_be_are_no_turn(start: int, stop: int, left: list[bytes]) -> None:
     audio = sent(ms(0, 40))
-    told(audio, *events, InputCommitted("a"), InputTranscript("nobody", "Hello.", final=True))
+    told(audio, SpeechStarted("a", start), SpeechStopped("a", stop), InputCommitted("a"))
     assert audio.turns().get("a", b"") == b""
+    assert pending(audio) == left
+
+
+def test_words_of_unknown_items_change_nothing() -> None:
+    audio = sent(ms(0, 40))
+    told(audio, InputTranscript("nobody", "Hello.", final=True))
     assert audio.turns().get("nobody", b"") == b""
+    assert pending(audio) == [ms(0, 40)]
+
+
+def test_only_the_newest_turns_are_known_again() -> None:
+    audio = sent()
+    told(audio, *(InputCommitted(str(number)) for number in range(SPEECHES + 1)))
+    audio.sent(AppendAudio(ms(0, 40)))
+    told(audio, InputCommitted("1"))
+    assert pending(audio) == [ms(0, 40)]
+    told(audio, InputCommitted("0"))
+    assert pending(audio) == []
 
 
 # ------------------------------------------------------------------------------------------------- how long it is kept
@@ -265,6 +278,14 @@ def of_20_ms(pieces: int) -> int:
 def test_the_oldest_falls_out_first() -> None:
     audio = sent(*(ms(start, start + 20) for start in range(0, 200, 20)), capacity=of_20_ms(4))
     assert pending(audio) == [ms(120, 200)]
+
+
+def test_a_new_connection_costs_nothing_of_what_is_kept() -> None:
+    audio = sent(ms(0, 20), COMMIT, ms(20, 40), ms(40, 60), capacity=of_20_ms(3))
+    told(audio, InputCommitted("a"))
+    for _ in range(3):
+        assert audio.reconnected() == [AppendAudio(ms(20, 60))]
+    assert audio.turns().get("a", b"") == ms(0, 20)
 
 
 def test_turns_fall_out_before_what_is_being_said() -> None:
