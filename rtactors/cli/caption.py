@@ -29,7 +29,6 @@ class Captions:
         self._rate = rate
         self._shown: dict[str, str] = {}  # by message, what of it stands there already
         self._line: str | None = None  # the message whose line is not ended
-        self._connection = ""
         self._lost = False
         self._unheard: list[str] = []  # skipped messages that are still to be told of
 
@@ -44,11 +43,15 @@ class Captions:
                     self._tell_unheard()
             case UserSaid():
                 self.line("you", event.text or "(not understood)")
-            case ConnectionChanged():
-                if (self._connection, event.state) == ("ready", "closed"):
-                    self._lost = True
-                    self.line("", "(the connection is lost; what has arrived still plays)")
-                self._connection = event.state
+            case ConnectionChanged(state="reconnecting"):
+                self._lost = True
+                self.line("", "(the connection is lost; what has arrived still plays; connecting again ...)")
+            case ConnectionChanged(state="connected") if self._lost:
+                self._lost = False
+                self.line("", "(connected again; the server was told what was said)")
+            case ConnectionChanged(state="closed", reason=reason) if reason:
+                self._lost = True
+                self.line("", "(the connection is lost for good; what has arrived still plays)")
             case Problem() if not self._lost:  # after that, what fails fails for that reason
                 self.line("problem", event.message)
             case FunctionCalled():

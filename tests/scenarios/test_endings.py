@@ -25,9 +25,7 @@ pytestmark = pytest.mark.anyio
 
 
 def session_with(connect: Connect, deadlines: Deadlines = Deadlines()) -> Session:  # noqa: B008 - immutable
-    return Session(
-        OpenAIRealtime(api_key=""), sink=PacedSink(), connect=connect, reconnect=None, deadlines=deadlines
-    )
+    return Session(OpenAIRealtime(api_key=""), sink=PacedSink(), connect=connect, reconnect=None, deadlines=deadlines)
 
 
 # ---------------------------------------------------------------------------------------------- it does not begin

@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 import anyio
 import pytest
+
 from rtactors import ReplyFailed, SessionClosed
 from rtactors.limits import Backoff
 from rtactors.loopback.faults import Faults, cut, drop, inject
@@ -264,7 +265,9 @@ async def test_rest_is_not_asked_for_if_the_user_spoke_over_it(begin: Begin) -> 
 
 async def test_rest_is_not_asked_for_for_ever(begin: Begin) -> None:
     """A reply over which each server is lost fails."""
-    async with begin(three(), faults=Faults(*(cut("response.output_audio.delta", nth=nth) for nth in (1, 2, 3)))) as talk:
+    async with begin(
+        three(), faults=Faults(*(cut("response.output_audio.delta", nth=nth) for nth in (1, 2, 3)))
+    ) as talk:
         talk.sink.play_all()
         reply = await talk.ask()
         with pytest.raises(ReplyFailed, match="lost"):

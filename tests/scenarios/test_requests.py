@@ -291,7 +291,9 @@ async def test_turn_that_the_connection_did_not_outlive(begin: Begin) -> None:
     gate = Gate()
     manual, slow = {"turn_detection": None}, partial(Slow, gate=gate)
     soon = Deadlines(close=0.1)  # for a network that never lets go
-    async with begin(replies(FIRST), provider=manual, reconnect=None, raises=SessionClosed, network=slow, deadlines=soon) as talk:
+    async with begin(
+        replies(FIRST), provider=manual, reconnect=None, raises=SessionClosed, network=slow, deadlines=soon
+    ) as talk:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(talk.session.send_audio, bytes(4800))
             await gate.reached.wait()
