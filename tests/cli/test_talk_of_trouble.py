@@ -57,6 +57,7 @@ async def test_while_something_is_heard_nobody_waits() -> None:
         (["connected", "closed: no money"], FOR_GOOD),
         (["connected", "preparing", "prepared", "changing", "connected"], ""),
         (["connected", "closed"], ""),  # we closed it
+        (["closed: nobody there"], ""),  # there never was one
     ],
 )
 async def test_a_lost_connection_is_said_once(changes: list[str], said: str) -> None:

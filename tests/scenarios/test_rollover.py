@@ -62,6 +62,8 @@ async def test_d8_it_waits_for_the_end_of_a_response(before_s: int) -> None:
         await anyio.sleep(LIMIT_S - RENEW_S - before_s)
         reply = await talk.ask()
         first, second = await reply.done()
+        assert first.stopped_at
+        assert second.started_at
         assert second.started_at - first.stopped_at < 0.5
         assert not first.interrupted
         await anyio.sleep(RENEW_S)
@@ -87,7 +89,7 @@ async def test_d8_a_response_that_fails_ends_nothing() -> None:
 
 @pytest.mark.parametrize("at_limit", ["close", "error"])
 async def test_d8_a_response_that_never_ends_does_not_block_it(at_limit: Literal["close", "error"]) -> None:
-    """Shortly before the limit the connection is changed all the same; what is buffered is heard, then the rest asked."""
+    """Shortly before the limit it is changed all the same; what is buffered is heard, then the rest asked for."""
     gate = Gate()
     script = replies(Say(text=FIRST + " " + SECOND, gate=gate, gate_ms=600), THIRD)
     options: dict[str, Any] = {"session_limit_s": LIMIT_S, "at_limit": at_limit}
