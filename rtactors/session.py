@@ -1,6 +1,6 @@
 """What an app holds: one spoken conversation, whose record equals what was heard.
 
-A session wires the five actors to one another in one task group. It steers nothing by itself.
+A session wires the actors to one another in one task group. It steers nothing by itself.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
@@ -144,9 +144,10 @@ class Session(AsyncContextManagerMixin):
         """A session that goes on where another one stopped, by whatever end: `async with Session.resume(...) as ...`.
 
         It begins with what was said, as it was heard, and tells it to the server. Of a message that was being heard the
-        history has the part that the journal knows of (`interrupted`, not `confirmed`). Requests for replies that were
-        not over are forgotten: ask again. Function calls that were handed over and not answered are told again (see
-        `events`). Times of before are on this session's clock, by the computer's: they may be negative.
+        history has the part that the journal knows of (`interrupted`, not `confirmed`). What the user said and no
+        transcript has come of is there without words. Requests for replies that were not over are forgotten: ask again.
+        Function calls that were handed over and not answered are told again (see `events`). Times of before are on this
+        session's clock, by the computer's: they may be negative.
 
         Entering raises ConfigurationError if the journal doesn't know the session, JournalDamaged, JournalFailed. A
         session object or process that still writes to it finds that out with its next record, and ends with
@@ -267,9 +268,9 @@ class Session(AsyncContextManagerMixin):
         if self._used:
             raise SessionClosed("a session is one conversation and can be entered once: make another one")
         self._used = True
-        if self._journal:
-            await self._open_journal(self._journal)
         try:
+            if self._journal:
+                await self._open_journal(self._journal)
             async with anyio.create_task_group() as self._tasks:
                 try:
                     self._run(self._reminders.run, "reminders")

@@ -4,7 +4,7 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", default=15, type=int, help="how often a process that talks is killed")
+    parser.addoption("--kills", default=10, type=int, help="how often a process that talks is killed")
 
 
 @pytest.fixture

@@ -111,6 +111,43 @@ async def test_what_was_said_goes_on_in_another_session() -> None:
         assert await history_in(journal) == session.history
 
 
+async def test_the_next_server_is_told_what_was_heard() -> None:
+    journal = MemoryJournal()
+    async with MemoryServer(weather()) as server:
+        session = session_with(server, journal)
+        async with seen(session) as events, session:
+            await session.ask("What is the weather?")
+            await session.quiet()
+            await settled()
+            await session.answer_call(of(FunctionCalled, events)[0].call_id, "4")
+            await (await session.generate_reply()).done()
+    async with MemoryServer(replies(FIRST)) as server:
+        async with resumed(server, journal) as session:
+            await session.quiet()
+            assert told(server) == as_told(session)
+            assert len(told(server)) == 4
+            await session.ask("Tell me more.")
+            journal = after_a_kill(journal)  # nothing of the answer was heard
+        async with resumed(server, journal) as session:
+            await session.quiet()
+            assert told(server) == as_told(session)
+            assert len(told(server)) == 5
+            assert await (await session.generate_reply()).done()
+
+
+def told(server: MemoryServer) -> list[tuple[object, ...]]:
+    """What the newest session on the server holds."""
+    items = server.sessions[-1].items
+    return [(item.id, item.type, item.role, item.text, item.name, item.arguments, item.output) for item in items]
+
+
+def as_told(session: Session) -> list[tuple[object, ...]]:
+    return [
+        (item.id, item.kind, item.role, item.heard_text, item.name, item.arguments, item.output)
+        for item in session.history
+    ]
+
+
 async def test_ids_are_new_in_each_run() -> None:
     journal = MemoryJournal()
     ids: list[str] = []
@@ -477,9 +514,12 @@ async def test_an_id_that_is_there_is_not_begun_again() -> None:
 
 async def test_what_was_never_there_is_not_resumed() -> None:
     async with MemoryServer() as server:
+        session = resumed(server, MemoryJournal())
+        stream = session.events()
         with pytest.raises(ConfigurationError, match="no session 's'"):
-            async with resumed(server, MemoryJournal()):
+            async with session:
                 pytest.fail("there is nothing to go on with")
+        assert not [event async for event in stream]
         assert not server.sessions
 
 
