@@ -149,7 +149,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
 
     def _on_added(self, event: events.ItemAdded) -> None:
         entry = self._know(event.item, event.previous_item_id)
-        if not entry.retold and self.ledger.place(entry, event.previous_item_id):  # else the order is ours
+        if self.ledger.place(entry, event.previous_item_id):
             self._scribe.moved(entry)
         self._asked.pop(entry.item.id, None)
         self._fire(entry, chart.Added())
@@ -223,7 +223,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         entry = self._scribe.touch(self.ledger.add(item, after))
         entry.handed_over = True
         if self._connected:
-            self._fire(entry, chart.Create(self.ledger.anchor(entry)))
+            self._fire(entry, chart.Create(self.ledger.anchor(entry) if entry.next else None))
         if then:
             self._asked[item.id] = then.reply.id
             self._ring.response.send(then)
