@@ -181,7 +181,26 @@ async def test_d14_call_that_was_cut_off_does_not_run(begin: Begin) -> None:
         await talk.session.quiet()
         (message,) = talk.said()
         assert talk.held() == talk.heard() == [(message.id, 500)]
+        call, output = [item for item in talk.items() if item.call_id]
+        assert (call.type, call.status, output.call_id) == ("function_call", "incomplete", call.call_id)
+        assert "cancelled" in output.output
     assert not [event for event in talk.events if isinstance(event, FunctionCalled)]
+
+
+async def test_d14_call_that_was_cut_off_is_told_to_no_other_server(begin: Begin) -> None:
+    """What it was about to be stands in no history any more, and neither does the answer to it."""
+    gate = Gate()
+    script = replies([Call(name="pay", arguments='{"amount": 1000000}', gate=gate)])
+    async with begin(script) as talk:
+        await talk.ask("Pay!")
+        await gate.reached.wait()
+        await talk.session.interrupt()
+        await talk.reaches("item", "creating")
+        await talk.session.quiet()
+        await talk.wire.close(1001, "bye")
+        await talk.connected(2)
+        await talk.session.quiet()
+        assert [item.text for item in talk.items()] == ["Pay!"]
 
 
 async def test_e11_what_the_user_said_comes_late_and_twice(begin: Begin) -> None:
