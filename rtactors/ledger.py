@@ -125,6 +125,8 @@ class Ledger:
     """The conversation's entries by id, and in the server's order."""
 
     def __init__(self) -> None:
+        self.unanswered: dict[str, str] = {}
+        """Function calls that were handed over and have no output yet: call id -> id of the call's item."""
         self._entries: dict[str, Entry] = {}
         self._first: Entry | None = None
         self._last: Entry | None = None
@@ -153,13 +155,18 @@ class Ledger:
         self._link(entry, after)
         return entry
 
-    def place(self, entry: Entry, after: str | None) -> None:
-        """Move an entry to where the server says it stands; None and unknown ids leave it where it is."""
+    def place(self, entry: Entry, after: str | None) -> bool:
+        """Move an entry to where the server says it stands; None and unknown ids leave it where it is.
+
+        Whether it moved.
+        """
         if after is None or after == entry.item.id or (after and after not in self._entries):
-            return
-        if (entry.previous.item.id if entry.previous else "") != after:
-            self._unlink(entry)
-            self._link(entry, after)
+            return False
+        if (entry.previous.item.id if entry.previous else "") == after:
+            return False
+        self._unlink(entry)
+        self._link(entry, after)
+        return True
 
     def history(self) -> list[HistoryItem]:
         """What was said, in the order of the conversation."""

@@ -34,6 +34,8 @@ class Deadlines(Struct, frozen=True, kw_only=True):
     """From when the sink should have finished a segment to when its last confirmed position is taken."""
     text: float = 1.0
     """From the end of a message's audio to the end of its text; then it counts as it is."""
+    journal: float = 10.0
+    """For the journal to take what it is given; then the session ends with JournalFailed."""
     close: float = 3.0
     """For each step of closing a session."""
     renew: float = 120.0

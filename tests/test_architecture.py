@@ -25,6 +25,7 @@ FLOORS = {
     "session": ["rtactors.session"],
     "workers": ["rtactors.actors", "rtactors.loopback"],
     "contracts": [
+        "rtactors.journal",
         "rtactors.ledger",
         "rtactors.mail",
         "rtactors.microphone",
@@ -57,6 +58,9 @@ ONLY = {
     # Actors know providers, sinks and sockets by their protocols, never one by name.
     "rtactors.actors": [
         "rtactors.actors",
+        "rtactors.journal.base",
+        "rtactors.journal.recall",
+        "rtactors.journal.records",
         "rtactors.ledger",
         "rtactors.mail",
         "rtactors.ring",

@@ -24,6 +24,8 @@ from anyio.lowlevel import checkpoint
 
 from rtactors.errors import RtactorsError, SessionClosed
 from rtactors.history import HistoryItem
+from rtactors.journal.base import Journal
+from rtactors.journal.recall import ledger_of, recall
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.loopback.conversation import BYTES_PER_MS, Snapshot
 from rtactors.loopback.conversation import RATE as SERVER_RATE
@@ -232,6 +234,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     reconnect: Backoff | None = AT_ONCE,
     deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
     bounds: Bounds = Bounds(events=ALL_EVENTS),  # noqa: B008 - immutable
+    journal: Journal | None = None,
     **options: Unpack[Options],
 ) -> AsyncGenerator[Conversation]:
     """Begin one with a server that follows `script`, at once if no `timing` is given; `options` are the server's.
@@ -239,7 +242,8 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     `provider` are arguments of `OpenAIRealtime`; `network` may stand between the two, such as a slow one, whose
     `round_trip` is then so many seconds. `sink` plays (a `SteppedSink` if none is given, so that nothing is heard until
     the test says so), `loses` are its reports that get lost, `slack_ms` is how coarsely it counts. `ms_per_character`
-    is None where a fault makes the sound longer or shorter than the words. A session that ends on its own has to do so
+    is None where a fault makes the sound longer or shorter than the words. A `journal` must hold the history in the
+    end. A session that ends on its own has to do so
     with what it `raises`; the block is then left there, and `failure` tells it.
 
     Raises InvariantBroken at its end.
@@ -260,6 +264,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             reconnect=reconnect,
             deadlines=deadlines,
             bounds=bounds,
+            journal=journal,
         )
         talk = Conversation(session, server, ears, device)
         try:
@@ -278,10 +283,17 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             slack_ms=slack_ms,
             ms_per_character=ms_per_character,
             left_over=await _left_over(before),
+            journalled=await _journalled(journal, session.id) if journal else None,
         )
     )
     if raises and talk.failure is None:
         raise AssertionError(f"the session did not end on its own, with {raises}")
+
+
+async def _journalled(journal: Journal, session_id: str) -> tuple[HistoryItem, ...]:
+    """What a session that is resumed now begins with, in the times of the one that ended."""
+    records = (await recall(journal, session_id)).records
+    return tuple(ledger_of(records, epoch=records[-1].epoch).history())
 
 
 def _through(network: Callable[[Socket], Socket], connect: Connect) -> Connect:

@@ -16,6 +16,7 @@ import pytest
 from msgspec import Struct
 
 from rtactors import ReplyFailed, SessionClosed
+from rtactors.journal import MemoryJournal
 from rtactors.loopback.faults import ALWAYS, Faults, Rule, delay, drop, duplicate
 from rtactors.loopback.script import Call, Failed, Incomplete, Line, Reply, Say, Script, Timing, Write
 from rtactors.providers.base import Frame
@@ -126,7 +127,7 @@ async def _pause(talk: Conversation, at: float, chance: random.Random) -> None:
     await anyio.sleep(at)
     await talk.session.pause()
     await anyio.sleep(chance.choice([0, 0.01, 0.7, 4]))
-    await talk.session.resume()
+    await talk.session.unpause()
     await anyio.sleep(chance.random() * 3)
     await talk.session.interrupt()
 
@@ -212,7 +213,7 @@ async def _talk_long(talk: Conversation, at: float, chance: random.Random) -> No
             case 1:
                 await talk.session.pause()
                 await anyio.sleep(chance.random())
-                await talk.session.resume()
+                await talk.session.unpause()
             case 2:
                 await talk.speak()
                 await talk.fall_silent()
@@ -250,6 +251,8 @@ class Case(Struct, frozen=True, kw_only=True):
     batch_done: bool = False
     detection: dict[str, Any] | None = {}
     rules: tuple[Rule, ...] = ()
+    journal_s: float | None = None
+    """Seconds that each append takes; None: no journal is kept."""
     seed: int | None = None
 
     @property
@@ -279,6 +282,7 @@ async def converse(case: Case, number: int) -> Conversation:
         round_trip=0.05 + 20 * case.lag,
         timing=case.timing,
         faults=Faults(*case.rules),
+        journal=None if case.journal_s is None else MemoryJournal(delay_s=case.journal_s),
     ) as talk:
         await case.scene(talk, case.at, random.Random(number))
         if case.scene is not _leave:
@@ -374,6 +378,7 @@ def by_chance(number: int) -> Case:
         batch_done=chance.random() < 0.2,
         detection=chance.choice([{}, {}, {"interrupt_response": False}, {"create_response": False}]),
         rules=tuple(rules),
+        journal_s=chance.choice([None, 0, 0.01, 0.7]),
         seed=number,
     )
 
