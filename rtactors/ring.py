@@ -1,5 +1,8 @@
 """What every actor of a session is given: the others' inboxes, and the surroundings they share."""
 
+from collections.abc import Callable
+from typing import Any
+
 from msgspec import Struct
 
 from rtactors import mail
@@ -27,3 +30,5 @@ class Surroundings(Struct, frozen=True):
     capabilities: Capabilities
     deadlines: Deadlines
     bounds: Bounds
+    inbox: Callable[[str, int], Inbox[Any]] = Inbox
+    """Makes an inbox of a name and a capacity."""

@@ -28,6 +28,7 @@ from rtactors.history import HistoryItem
 from rtactors.limits import Bounds, Deadlines
 from rtactors.operations import operation_id
 from rtactors.providers.base import Endpoint, Provider
+from rtactors.recording.tap import Tap
 from rtactors.reminders import Reminders
 from rtactors.reply import Reply, ReplyRecord
 from rtactors.ring import Ring, Surroundings
@@ -42,7 +43,7 @@ class Session(AsyncContextManagerMixin):
     Use it with `async with`: entering connects (ConnectionFailed, ConfigurationError); leaving, also by an error or a
     cancellation, stops what is being said, lets the server know what was heard of it, and closes. A session that ends
     on its own plays what it has received, then cancels the block and raises SessionClosed or SinkLost with the cause.
-    `history` stays readable.
+    `history` stays readable. A `recorder` (see `rtactors.recording`) keeps all that happens in a file.
 
     An agent with a function to call, given to the provider as one of its `tools`:
 
@@ -60,6 +61,7 @@ class Session(AsyncContextManagerMixin):
         connect: Connect | None = None,
         deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
         bounds: Bounds = Bounds(),  # noqa: B008 - immutable
+        recorder: Tap | None = None,
     ) -> None:
         capabilities = provider.capabilities
         if sink.rate != capabilities.output_rate:
@@ -78,23 +80,29 @@ class Session(AsyncContextManagerMixin):
         self._open = False
         self._used = False
         self._over = False
-        self._reminders = Reminders()
         self._asked: WeakSet[ReplyRecord] = WeakSet()
         self._awaited: set[anyio.Event] = set()
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
 
+        connect = connect or partial(_websocket, open_timeout=deadlines.connect)
+        surroundings = Surroundings(self._publish, Reminders(), capabilities, deadlines, bounds)
+        self._recorder = recorder
+        if recorder:
+            surroundings = recorder.surroundings(surroundings)
+            provider, connect, sink = recorder.provider(provider), recorder.connect(connect), recorder.sink(sink)
+        self._reminders = surroundings.reminders
+        inbox = surroundings.inbox
         ring = Ring(
-            transport=Inbox("transport", bounds.commands),
-            response=Inbox("response", bounds.inbox),
-            sink=Inbox("sink", bounds.inbox),
-            context=Inbox("context", bounds.inbox),
+            transport=inbox("transport", bounds.commands),
+            response=inbox("response", bounds.inbox),
+            sink=inbox("sink", bounds.inbox),
+            context=inbox("context", bounds.inbox),
         )
-        surroundings = Surroundings(self._publish, self._reminders, capabilities, deadlines, bounds)
         self._transport = TransportActor(
             ring,
             surroundings,
             provider=provider,
-            connect=connect or partial(_websocket, open_timeout=deadlines.connect),
+            connect=connect,
             fail=self._fail,
         )
         self._response = ResponseActor(ring, surroundings, spawn=self._start)
@@ -215,9 +223,9 @@ class Session(AsyncContextManagerMixin):
         try:
             async with anyio.create_task_group() as self._tasks:
                 try:
-                    self._run(self._reminders.run, "reminders")
-                    for actor in (self._sink, self._context, self._response, self._transport):
-                        self._start(actor)
+                    if self._recorder:
+                        self._recorder.open(self.provider, self._deadlines, self._bounds)
+                    self._start_all()
                     await self._transport.decided.wait()
                     if self._failure:
                         raise self._failure
@@ -273,8 +281,14 @@ class Session(AsyncContextManagerMixin):
         self._failure = self._failure or failure
         self._failed.set()
 
+    def _start_all(self) -> None:
+        self._run(self._reminders.run, "reminders")
+        for actor in (self._sink, self._context, self._response, self._transport):
+            self._start(actor)
+
     def _start(self, actor: Actor[Any]) -> None:
-        self._run(actor.run, f"{actor.inbox.name} actor")
+        name = actor.inbox.name
+        self._run(self._recorder.running(name, actor.run) if self._recorder else actor.run, f"{name} actor")
 
     def _run(self, run: Callable[[], Awaitable[None]], name: str) -> None:
         self._tasks.start_soon(self._shielded, run, name=name)
@@ -292,6 +306,8 @@ class Session(AsyncContextManagerMixin):
                 self._scopes.discard(scope)
 
     def _stop(self) -> None:
+        if self._recorder:
+            self._recorder.end(self.history)
         for scope in self._scopes:
             scope.cancel()
         self._scopes = set()

@@ -48,6 +48,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._fail = fail
         self._deadlines = surroundings.deadlines
         self._bounds = surroundings.bounds
+        self._new_inbox = surroundings.inbox
         self._life = CONNECTION.start("connection")
         self._connecting: anyio.CancelScope | None = None
         self._ready = False
@@ -150,7 +151,7 @@ class TransportActor(Actor[mail.TransportMail]):
         for ended in [item_id for item_id, inbox in self._live.items() if inbox.closed]:
             del self._live[ended]
             self._messages[ended] = None
-        inbox: Inbox[mail.MessageMail] = Inbox(f"message {event.item.id}", self._bounds.inbox)
+        inbox: Inbox[mail.MessageMail] = self._new_inbox(f"message {event.item.id}", self._bounds.inbox)
         self._messages[event.item.id] = self._live[event.item.id] = inbox
         self._ring.response.send(mail.MessageOpened(event, inbox))
         return inbox

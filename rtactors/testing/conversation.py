@@ -34,6 +34,7 @@ from rtactors.loopback.session import Session as ServerSession
 from rtactors.loopback.voice import ToneVoice
 from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint
+from rtactors.recording import Recorder
 from rtactors.reply import Reply
 from rtactors.session import Session
 from rtactors.session_events import SessionEvent, Transition
@@ -216,6 +217,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     provider: dict[str, Any] | None = None,
     deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
     bounds: Bounds = Bounds(events=ALL_EVENTS),  # noqa: B008 - immutable
+    recorder: Recorder | None = None,
     **options: Unpack[Options],
 ) -> AsyncGenerator[Conversation]:
     """Begin one with a server that follows `script`, at once if no `timing` is given; `options` are the server's.
@@ -243,6 +245,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             connect=_through(network, server.connect if isinstance(server, MemoryServer) else connect),
             deadlines=deadlines,
             bounds=bounds,
+            recorder=recorder,
         )
         talk = Conversation(session, server, ears, device)
         try:

@@ -1,0 +1,58 @@
+"""Notes on a session: what is heard of it, one event after the other, with number, time and who did it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+import anyio
+
+from rtactors.history import HistoryItem
+from rtactors.recording import lines
+from rtactors.recording.leave_out import LeaveOut
+from rtactors.recording.plain import Names, plain
+
+APP, DEVICE, REMINDERS = "app", "device", "reminders"
+"""Those outside of the actors: the app and the session that it calls, the sink, and what was asked to be told later."""
+
+who: ContextVar[str] = ContextVar("who", default=APP)
+"""Who does what happens now: known from the task it happens in."""
+
+
+class Notes(ABC):
+    """Begins with `begin`, ends with `end`; `note` gets what happens in between."""
+
+    def __init__(self, *, audio: bool) -> None:
+        self.leave_out = LeaveOut(audio=audio)
+        self.names = Names()
+        self._listening = False
+        self._count = 0
+
+    @abstractmethod
+    def note(self, event: lines.Event) -> None:
+        """This happened just now."""
+
+    def begin(self) -> None:
+        self._listening = True
+
+    def end(self, history: Sequence[HistoryItem]) -> None:
+        """The session is over: nothing counts from now on. May be called again."""
+        if self._listening:
+            self.tell(lines.Over, history=tuple(map(self.plain, history)))
+            self._listening = False
+
+    def tell(self, kind: Callable[..., lines.Event], **what: Any) -> int:  # noqa: ANN401 - the fields of that kind
+        """Note that this happened; gives its number, or 0 if nothing counts any more."""
+        if not self._listening:
+            return 0
+        self._count += 1
+        number = self._count
+        self.note(kind(number, anyio.current_time(), who.get(), **what))
+        return number
+
+    def plain(self, value: object) -> lines.Plain:
+        """Mail or an event, as it is noted."""
+        return self.leave_out.from_plain(plain(value, self.names.of, self._audio))
+
+    def _audio(self, audio: bytes) -> lines.Plain:
+        return self.leave_out.audio_of(audio, keep=who.get() == APP)

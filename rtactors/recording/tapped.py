@@ -1,0 +1,243 @@
+"""What a session is given instead, when somebody listens: the same things, which also tell what passes through them.
+
+What an actor does is told when it does it, what the world outside does when it is done; so what was told can happen
+again in that order. A call that was cancelled came to nothing, and is not told.
+"""
+
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from rtactors.channels import Inbox, InboxFull
+from rtactors.providers.base import Capabilities, Endpoint, Frame, Provider
+from rtactors.recording import lines
+from rtactors.recording.notes import DEVICE, REMINDERS, Notes, who
+from rtactors.recording.plain import failure_of
+from rtactors.reminders import Reminder, Reminders
+from rtactors.sinks.base import Report, Sink
+from rtactors.transports import base as transports
+
+T = TypeVar("T")
+
+
+class TappedInbox(Inbox[T]):
+    """Tells what is put into it, and what is taken."""
+
+    __slots__ = ("_notes", "_sent_numbers", "_urgent_numbers")
+
+    def __init__(self, notes: Notes, name: str, capacity: int) -> None:
+        super().__init__(name, capacity)
+        self._notes = notes
+        self._sent_numbers: deque[int] = deque()
+        self._urgent_numbers: deque[int] = deque()
+
+    async def receive(self) -> T:
+        message = await super().receive()
+        # One lane has become shorter than what was told of it: from that one it came.
+        urgent = len(self._urgent) < len(self._urgent_numbers)
+        numbers = self._urgent_numbers if urgent else self._sent_numbers
+        self._notes.tell(lines.Taken, sent=numbers.popleft())
+        return message
+
+    def close(self) -> None:
+        if not self.closed:
+            self._notes.tell(lines.Closed, inbox=self.name)
+        super().close()
+        self._sent_numbers.clear()
+        self._urgent_numbers.clear()
+
+    def _add(self, lane: deque[T], message: T) -> None:
+        urgent, lost = lane is self._urgent, "closed" if self.closed else ""
+        try:
+            super()._add(lane, message)
+        except InboxFull:
+            lost = "full"
+            raise
+        finally:
+            told = self._notes.plain(message)
+            number = self._notes.tell(lines.Sent, to=self.name, mail=told, urgent=urgent, lost=lost)
+            if not lost:
+                (self._urgent_numbers if urgent else self._sent_numbers).append(number)
+
+
+class TappedReminders(Reminders):
+    """Tells what actors ask to be told later."""
+
+    def __init__(self, notes: Notes) -> None:
+        super().__init__()
+        self._notes = notes
+
+    def add(self, inbox: Inbox[T], seconds: float, message: T) -> Reminder:
+        told = self._notes.plain(message)
+        self._notes.tell(lines.Reminder, to=inbox.name, seconds=seconds, mail=told)
+        return super().add(inbox, seconds, message)
+
+    async def run(self) -> None:
+        who.set(REMINDERS)
+        await super().run()
+
+
+class TappedProvider:
+    """Tells what the app has decided. What is translated follows from frames and commands."""
+
+    def __init__(self, notes: Notes, provider: Provider) -> None:
+        self._notes = notes
+        self._provider = provider
+        self.decode = provider.decode
+        self.encode = provider.encode
+
+    @property
+    def name(self) -> str:
+        return self._provider.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._provider.capabilities
+
+    def endpoint(self) -> Endpoint:
+        try:
+            endpoint = self._provider.endpoint()
+        except Exception as error:
+            self._notes.tell(lines.Provider, call="endpoint", error=failure_of(error))
+            raise
+        self._notes.leave_out.learn(endpoint)
+        url = urlsplit(endpoint.url)
+        where = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+        self._notes.tell(lines.Provider, call="endpoint", url=where)
+        return endpoint
+
+    def configure(self) -> Sequence[Frame]:
+        frames = self._provider.configure()
+        told = tuple(self._notes.leave_out.from_frame(frame, incoming=True) for frame in frames)
+        binary = any(isinstance(frame, bytes) for frame in frames)
+        self._notes.tell(lines.Provider, call="configure", frames=told, binary=binary)
+        return frames
+
+
+def tapped_connect(notes: Notes, connect: transports.Connect) -> transports.Connect:
+    """Tells of each connection; they are numbered as they are tried."""
+    count = 0
+
+    @asynccontextmanager
+    async def connected(endpoint: Endpoint) -> AsyncGenerator[transports.Socket]:
+        nonlocal count
+        count += 1
+        number, opened = count, False
+
+        def tell(call: str, error: BaseException | None = None) -> None:
+            failure = failure_of(error) if error else None
+            notes.tell(lines.Socket, socket=number, call=call, error=failure)
+
+        def left(_type: object, error: BaseException | None, _trace: object) -> None:
+            if opened and (error is None or isinstance(error, Exception)):
+                tell("leave")
+
+        async with AsyncExitStack() as stack:
+            stack.push(left)
+            try:
+                socket = await stack.enter_async_context(connect(endpoint))
+            except Exception as error:
+                tell("connect", error)
+                raise
+            tell("connect")
+            opened = True
+            yield TappedSocket(notes, number, socket)
+
+    return connected
+
+
+class TappedSocket:
+    """Tells what has passed, and why nothing more does."""
+
+    def __init__(self, notes: Notes, number: int, socket: transports.Socket) -> None:
+        self._notes = notes
+        self._number = number
+        self._socket = socket
+
+    async def send(self, frame: Frame) -> None:
+        try:
+            await self._socket.send(frame)
+        except Exception as error:
+            self._tell("send", frame, error)
+            raise
+        self._tell("send", frame)
+
+    async def receive(self) -> Frame:
+        try:
+            frame = await self._socket.receive()
+        except Exception as error:
+            self._tell("receive", error=error)
+            raise
+        self._tell("receive", frame)
+        return frame
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        try:
+            await self._socket.close(code, reason)
+        except Exception as error:
+            self._tell("close", error=error)
+            raise
+        self._tell("close")
+
+    def _tell(self, call: str, frame: Frame | None = None, error: Exception | None = None) -> None:
+        what: dict[str, Any] = {"error": failure_of(error) if error else None}
+        if frame is not None:
+            what["frame"] = self._notes.leave_out.from_frame(frame, incoming=call == "receive")
+            what["binary"] = isinstance(frame, bytes)
+        self._notes.tell(lines.Socket, socket=self._number, call=call, **what)
+
+
+class TappedSink:
+    """Tells what the device was told. What it reports is its own doing, not that of the actor that hears it."""
+
+    def __init__(self, notes: Notes, sink: Sink) -> None:
+        self._notes = notes
+        self._sink = sink
+
+    @property
+    def rate(self) -> int:
+        return self._sink.rate
+
+    def begin(self, message_id: str) -> None:
+        self._call("begin", self._sink.begin, message_id)
+
+    def write(self, message_id: str, pcm: bytes) -> None:
+        audio = self._notes.leave_out.audio_of(pcm, keep=False)
+        self._call("write", lambda message_id: self._sink.write(message_id, pcm), message_id, audio=audio)
+
+    def finish(self, message_id: str) -> None:
+        self._call("finish", self._sink.finish, message_id)
+
+    def clear(self, message_id: str) -> None:
+        self._call("clear", self._sink.clear, message_id)
+
+    def pause(self, message_id: str) -> None:
+        self._call("pause", self._sink.pause, message_id)
+
+    def resume(self, message_id: str) -> None:
+        self._call("resume", self._sink.resume, message_id)
+
+    async def run(self, report: Callable[[Report], None]) -> None:
+        def heard(said: Report) -> None:
+            before = who.set(DEVICE)
+            try:
+                report(said)
+            finally:
+                who.reset(before)
+
+        try:
+            await self._sink.run(heard)
+        except Exception as error:
+            self._notes.tell(lines.Device, call="stopped", error=failure_of(error))
+            raise
+        self._notes.tell(lines.Device, call="stopped")
+
+    def _call(self, call: str, told: Callable[[str], None], message_id: str, audio: lines.Plain | None = None) -> None:
+        try:
+            told(message_id)
+        except Exception as error:
+            self._notes.tell(lines.Device, call=call, message_id=message_id, audio=audio, error=failure_of(error))
+            raise
+        self._notes.tell(lines.Device, call=call, message_id=message_id, audio=audio)
