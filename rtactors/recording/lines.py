@@ -120,6 +120,13 @@ class Socket(_Event, frozen=True):
     error: Failure | None = None
 
 
+class Cancelled(_Event, frozen=True):
+    """An actor no longer waits for something outside of it; what that was counts as not having happened."""
+
+    call: Literal["take", "connect", "send", "receive", "close", "play"]
+    socket: Annotated[int, Meta(description="Which connection, if it was one's.")] = 0
+
+
 class Device(_Event, frozen=True):
     """The audio device was told something, or (`stopped`) will never do anything again. Its reports are `sent`."""
 
@@ -148,5 +155,16 @@ class Incomplete(_Event, frozen=True):
 
 
 Event: TypeAlias = (
-    Sent | Taken | Reminder | Published | Closed | Provider | Socket | Device | Crashed | Over | Incomplete
+    Sent
+    | Taken
+    | Cancelled
+    | Reminder
+    | Published
+    | Closed
+    | Provider
+    | Socket
+    | Device
+    | Crashed
+    | Over
+    | Incomplete
 )

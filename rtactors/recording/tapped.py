@@ -1,14 +1,16 @@
 """What a session is given instead, when somebody listens: the same things, which also tell what passes through them.
 
-What an actor does is told when it does it, what the world outside does when it is done; so what was told can happen
-again in that order. A call that was cancelled came to nothing, and is not told.
+What an actor does is told when it does it, what the world outside does when it is done, or when it is no longer waited
+for; so what was told can happen again in that order.
 """
 
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+
+from anyio import get_cancelled_exc_class
 
 from rtactors.channels import Inbox, InboxFull
 from rtactors.providers.base import Capabilities, Endpoint, Frame, Provider
@@ -34,7 +36,11 @@ class TappedInbox(Inbox[T]):
         self._urgent_numbers: deque[int] = deque()
 
     async def receive(self) -> T:
-        message = await super().receive()
+        try:
+            message = await super().receive()
+        except get_cancelled_exc_class():
+            self._notes.tell(lines.Cancelled, call="take")
+            raise
         # One lane has become shorter than what was told of it: from that one it came.
         urgent = len(self._urgent) < len(self._urgent_numbers)
         numbers = self._urgent_numbers if urgent else self._sent_numbers
@@ -126,22 +132,15 @@ def tapped_connect(notes: Notes, connect: transports.Connect) -> transports.Conn
         count += 1
         number, opened = count, False
 
-        def tell(call: str, error: BaseException | None = None) -> None:
-            failure = failure_of(error) if error else None
-            notes.tell(lines.Socket, socket=number, call=call, error=failure)
-
-        def left(_type: object, error: BaseException | None, _trace: object) -> None:
-            if opened and (error is None or isinstance(error, Exception)):
-                tell("leave")
+        def left() -> None:
+            if opened:
+                notes.tell(lines.Socket, socket=number, call="leave")
 
         async with AsyncExitStack() as stack:
-            stack.push(left)
-            try:
+            stack.callback(left)  # once it is
+            with _telling(notes, number, "connect"):
                 socket = await stack.enter_async_context(connect(endpoint))
-            except Exception as error:
-                tell("connect", error)
-                raise
-            tell("connect")
+            notes.tell(lines.Socket, socket=number, call="connect")
             opened = True
             yield TappedSocket(notes, number, socket)
 
@@ -157,36 +156,38 @@ class TappedSocket:
         self._socket = socket
 
     async def send(self, frame: Frame) -> None:
-        try:
+        told = self._told(frame, incoming=False)
+        with _telling(self._notes, self._number, "send", **told):
             await self._socket.send(frame)
-        except Exception as error:
-            self._tell("send", frame, error)
-            raise
-        self._tell("send", frame)
+        self._notes.tell(lines.Socket, socket=self._number, call="send", **told)
 
     async def receive(self) -> Frame:
-        try:
+        with _telling(self._notes, self._number, "receive"):
             frame = await self._socket.receive()
-        except Exception as error:
-            self._tell("receive", error=error)
-            raise
-        self._tell("receive", frame)
+        self._notes.tell(lines.Socket, socket=self._number, call="receive", **self._told(frame, incoming=True))
         return frame
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        try:
+        with _telling(self._notes, self._number, "close"):
             await self._socket.close(code, reason)
-        except Exception as error:
-            self._tell("close", error=error)
-            raise
-        self._tell("close")
+        self._notes.tell(lines.Socket, socket=self._number, call="close")
 
-    def _tell(self, call: str, frame: Frame | None = None, error: Exception | None = None) -> None:
-        what: dict[str, Any] = {"error": failure_of(error) if error else None}
-        if frame is not None:
-            what["frame"] = self._notes.leave_out.from_frame(frame, incoming=call == "receive")
-            what["binary"] = isinstance(frame, bytes)
-        self._notes.tell(lines.Socket, socket=self._number, call=call, **what)
+    def _told(self, frame: Frame, *, incoming: bool) -> dict[str, Any]:
+        kept = self._notes.leave_out.from_frame(frame, incoming=incoming)
+        return {"frame": kept, "binary": isinstance(frame, bytes)}
+
+
+@contextmanager
+def _telling(notes: Notes, number: int, call: str, **what: Any) -> Generator[None]:  # noqa: ANN401 - fields of a line
+    """Tell why it came to nothing, if it does."""
+    try:
+        yield
+    except get_cancelled_exc_class():
+        notes.tell(lines.Cancelled, call=call, socket=number)
+        raise
+    except Exception as error:
+        notes.tell(lines.Socket, socket=number, call=call, error=failure_of(error), **what)
+        raise
 
 
 class TappedSink:
@@ -229,6 +230,9 @@ class TappedSink:
 
         try:
             await self._sink.run(heard)
+        except get_cancelled_exc_class():
+            self._notes.tell(lines.Cancelled, call="play")
+            raise
         except Exception as error:
             self._notes.tell(lines.Device, call="stopped", error=failure_of(error))
             raise

@@ -1,0 +1,546 @@
+"""Replay: let happen again what was recorded, and see whether the same comes of it (I12).
+
+    replay("call.jsonl")      # raises Differs where it does not
+
+The real actors run, all of them, each in its own task. The recording plays what is outside of them: the network, the
+audio device, what the app and the session ask for, the reminders, the clock; and it says whose turn it is. What the
+actors then do (send, publish, ask to be reminded of, tell the device) has to be the same, event by event, and so has
+the history.
+
+What it can't tell: why the app called, a device reported or a frame came just then, since these are what is given. A
+moment that an actor looks up is known as exactly as its turn was short: to the bit in virtual time, otherwise it may lie
+anywhere between the turns around it.
+"""
+
+import base64
+from bisect import bisect_left
+from collections import Counter, deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, NoReturn, TypeVar, cast
+
+import anyio
+from msgspec import Raw, Struct, ValidationError, json
+
+from rtactors.channels import Inbox, InboxFull
+from rtactors.errors import ConfigurationError
+from rtactors.history import HistoryItem
+from rtactors.providers.base import Capabilities, Endpoint, Frame, Provider
+from rtactors.recording import Recording, lines, read_recording
+from rtactors.recording.leave_out import AUDIO, BYTES, filled_in
+from rtactors.recording.notes import APP, DEVICE, REMINDERS, who
+from rtactors.recording.plain import error_of, message_from
+from rtactors.recording.reading import Recorded
+from rtactors.recording.tap import Tap
+from rtactors.recording.tapped import TappedInbox, TappedReminders
+from rtactors.recording.telling import sentence, value
+from rtactors.reminders import Reminder
+from rtactors.session import Session
+from rtactors.sinks.base import Report
+from rtactors.testing.clock import SteppedLoop, run_stepped
+from rtactors.transports import base as transports
+
+T = TypeVar("T")
+
+_AT_ONCE_S = 0.001
+"""So soon an actor goes on in real time with what it is doing; in virtual time that takes none."""
+
+
+class Difference(Struct, frozen=True):
+    """Where a replay first is not what was recorded: at event `n`, which was `who`'s."""
+
+    n: int
+    who: str
+    field: str
+    """Which one of the event's, if all the rest of it is the same."""
+    expected: str
+    got: str
+
+    def __str__(self) -> str:
+        field = f", {self.field}" if self.field else ""
+        return f"event {self.n} ({self.who}{field})\n  recorded: {self.expected}\n  replayed: {self.got}"
+
+
+class Differs(AssertionError):
+    """What was recorded does not happen again."""
+
+    def __init__(self, difference: Difference) -> None:
+        super().__init__(f"the replay is not what was recorded, from here on: {difference}")
+        self.difference = difference
+
+
+class Moment(Struct, frozen=True):
+    """How things stand once an event has happened."""
+
+    recorded: Recorded
+    lives: dict[tuple[str, str], str]
+    """The state of everything that has moved, by chart and id."""
+    history: Callable[[], list[HistoryItem]]
+    """The chat history, as it is when the turn is over that the event belongs to."""
+
+
+def replay(
+    recording: Recording | str | Path | BinaryIO,
+    *,
+    provider: Provider | None = None,
+    after: Callable[[Moment], None] = lambda _moment: None,
+) -> list[HistoryItem]:
+    """Let it happen again; gives the history at its end. `after` is called with each event, as soon as it has happened.
+
+    `provider` translates; it is needed if it is none that comes with rtactors. A replay has an event loop of its own, so
+    that it can't be called within another. Raises Differs, and ConfigurationError for what can't be read or replayed.
+    """
+    if not isinstance(recording, Recording):
+        recording = read_recording(recording)
+    tape = _Tape(recording)
+    session = _Replayed(tape, provider or _provider_of(recording))
+    return run_stepped(lambda loop: session.follow(loop, after))
+
+
+def _provider_of(recording: Recording) -> Provider:
+    if recording.header.provider != "openai":
+        raise ConfigurationError(
+            f"{recording.name} was recorded with the provider {recording.header.provider!r}, which does not come with "
+            "rtactors: replay it by rtactors.testing.replay.replay(file, provider=...)"
+        )
+    from rtactors.providers.openai import OpenAIRealtime  # noqa: PLC0415 - only what is needed
+
+    return OpenAIRealtime(api_key="")
+
+
+# ---------------------------------------------------------------------------------------------------- what happens next
+
+
+class _Tape(Tap):
+    """Knows what happens next; who depends on that waits for its turn. What happens is compared."""
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__(audio=recording.audio)
+        self.header = recording.header
+        self.events = recording.events
+        self.position = 0
+        self.difference: Difference | None = None
+        self.inboxes: dict[str, Inbox[Any]] = {}
+        self.pending = _Reminders(self)
+        self._waiting: dict[object, deque[tuple[anyio.Event, anyio.CancelScope]]] = {}
+        self._let: Counter[object] = Counter()
+        self._turns: list[float] = []
+        self._over = False
+        self._exact = not any(map(_takes_time, recording.events, recording.events[1:]))
+
+    @property
+    def next(self) -> lines.Event | None:
+        """What happens next; None at the end."""
+        return self.events[self.position].event if self.position < len(self.events) else None
+
+    # -- whose turn it is
+
+    def begin_turn(self, at: float) -> None:
+        self._turns.append(at)
+
+    async def turn(self, what: object) -> None:
+        """Wait until it is time for this; only the recording knows whether it was cancelled before."""
+        if self._let[what]:
+            self._let[what] -= 1
+            return
+        waiting, now = self._waiting.setdefault(what, deque()), anyio.Event()
+        with anyio.CancelScope(shield=not self._over) as scope:
+            waiting.append((now, scope))
+            await now.wait()
+
+    def let(self, what: object) -> None:
+        """It is time for this."""
+        if waiting := self._waiting.get(what):
+            waiting.popleft()[0].set()
+        else:
+            self._let[what] += 1
+
+    def let_cancel(self, what: object) -> None:
+        """It was cancelled."""
+        if waiting := self._waiting.get(what):
+            waiting.popleft()[1].shield = False
+
+    def let_all_cancel(self) -> None:
+        """There is nothing more to come."""
+        self._over = True
+        for what, waiting in self._waiting.items():
+            while waiting:
+                self.let_cancel(what)
+
+    # -- what a session is given
+
+    def inbox(self, name: str, capacity: int) -> Inbox[Any]:
+        inbox: Inbox[Any] = _Inbox(self, name, capacity)
+        self.inboxes[name] = inbox
+        return inbox
+
+    def reminders(self) -> "_Reminders":
+        return self.pending
+
+    def running(self, name: str, run: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        tapped = super().running(name, run)
+
+        async def contained() -> None:
+            with suppress(Exception):  # it was noted; that the session ends with it is the recording's to say
+                await tapped()
+
+        return contained
+
+    # -- comparing
+
+    def note(self, event: lines.Event) -> None:
+        if self.difference or self.next is None or isinstance(self.next, lines.Incomplete):
+            return
+        recorded, line = self.events[self.position], json.encode(event)
+        if line != recorded.line:
+            found = self._first_difference(json.decode(recorded.line), json.decode(line))
+            if found:
+                self.differ(recorded.event, event, *found)
+        self.position += 1
+
+    def differ(
+        self, expected: lines.Event, got: lines.Event | None, field: str = "", *values: Any  # noqa: ANN401 - JSON
+    ) -> NoReturn:
+        """Raises Differs; the first difference counts."""
+        if got and field not in _WHAT_IT_IS:
+            was, came = map(value, values)
+        else:
+            field, was = "", f"{expected.who} {sentence(expected)}"
+            came = f"{got.who} {sentence(got)}" if got else "nothing happens"
+        self.difference = Difference(expected.n, expected.who, field, was, came)
+        raise Differs(self.difference)
+
+    def _first_difference(self, expected: Any, got: Any, path: str = "") -> tuple[str, Any, Any] | None:  # noqa: ANN401 - JSON
+        match expected, got:
+            case dict(), dict():
+                both = cast("dict[str, Any]", expected), cast("dict[str, Any]", got)
+                # What something is tells more than what is in it; and when it was is told by its place.
+                names = sorted({**both[0], **both[1]}, key=lambda name: name not in _FIRST)
+                parts = [
+                    (f"{path}.{name}" if path else name, both[0].get(name), both[1].get(name))
+                    for name in names
+                    if path or name != "at"
+                ]
+            case list(), list() if len(expected) == len(got):
+                parts = [(f"{path}[{index}]", *each) for index, each in enumerate(zip(expected, got, strict=True))]
+            case _:
+                same = expected == got or (_is_time(path) and self._same_moment(expected, got))
+                return None if same else (path, expected, got)
+        return next(filter(None, (self._first_difference(was, came, where) for where, was, came in parts)), None)
+
+    def _same_moment(self, recorded: Any, replayed: Any) -> bool:  # noqa: ANN401 - JSON
+        """Whether it lies between the turns around the one in which it was looked up."""
+        if self._exact or not (isinstance(recorded, float) and isinstance(replayed, float)):
+            return False
+        turn = bisect_left(self._turns, replayed)
+        if self._turns[turn : turn + 1] != [replayed]:
+            return False
+        begin = self._turns[turn - 1] if turn else self.header.at
+        end = self._turns[turn + 1] if turn + 1 < len(self._turns) else self.events[self.position].event.at
+        return begin <= recorded <= end
+
+
+_FIRST = ("kind", "who", "to", "type", "call")
+_WHAT_IT_IS = ("kind", "who", "to", "mail.type", "event.type", "call")
+"""If one of these is another, then it is another event altogether."""
+
+
+def _is_time(path: str) -> bool:
+    name = path.rpartition(".")[2]
+    return name == "at" or name.endswith("_at")
+
+
+def _is_from_outside(event: lines.Event) -> bool:
+    """Whether it is given, instead of following from what was before."""
+    match event:
+        case lines.Taken() | lines.Cancelled() | lines.Socket() | lines.Device(call="stopped") | lines.Over():
+            return True
+        case lines.Sent():
+            return event.who in {APP, DEVICE, REMINDERS}
+        case _:
+            return False
+
+
+def _takes_time(before: Recorded, after: Recorded) -> bool:
+    one, other = before.event, after.event
+    return one.who == other.who and not _is_from_outside(other) and 0 < other.at - one.at < _AT_ONCE_S
+
+
+# ------------------------------------------------------------------------------------- what the session is made with
+
+
+class _Inbox(TappedInbox[T]):
+    """Something is taken from it when it was."""
+
+    __slots__ = ("_tape",)
+
+    def __init__(self, tape: _Tape, name: str, capacity: int) -> None:
+        super().__init__(tape, name, capacity)
+        self._tape = tape
+
+    async def receive(self) -> T:
+        await self._tape.turn(("take", self.name))
+        if self.empty and self._tape.next:
+            self._tape.differ(self._tape.next, None)
+        return await super().receive()
+
+
+class _Reminders(TappedReminders):
+    """They ring when they did."""
+
+    def __init__(self, tape: _Tape) -> None:
+        super().__init__(tape)
+        self._tape = tape
+        self._asked: dict[bytes, list[Reminder]] = {}
+
+    def add(self, inbox: Inbox[T], seconds: float, message: T) -> Reminder:
+        reminder = super().add(inbox, seconds, message)
+        self._asked.setdefault(_key(inbox.name, self._tape.plain(message)), []).append(reminder)
+        return reminder
+
+    async def run(self) -> None:
+        """Nothing rings by itself."""
+
+    def ring(self, event: lines.Sent) -> None:
+        """The first of those that would say this, and were not cancelled."""
+        asked = self._asked.get(_key(event.to, event.mail), [])
+        before = who.set(REMINDERS)
+        while asked and self._tape.next is event:
+            with suppress(InboxFull):
+                asked.pop(0).ring()
+        who.reset(before)
+
+
+def _key(to: str, mail: lines.Plain) -> bytes:
+    return json.encode([to, mail], order="sorted")
+
+
+class _Provider:
+    """Translates; what the app has decided it has from the recording."""
+
+    def __init__(self, tape: _Tape, provider: Provider) -> None:
+        self._tape = tape
+        self.decode = provider.decode
+        self.encode = provider.encode
+
+    @property
+    def name(self) -> str:
+        return self._tape.header.provider
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._tape.header.capabilities
+
+    def endpoint(self) -> Endpoint:
+        return Endpoint(url=self._asked("endpoint").url)
+
+    def configure(self) -> Sequence[Frame]:
+        asked = self._asked("configure")
+        return tuple(_frame(frame, binary=asked.binary) for frame in asked.frames)
+
+    def _asked(self, call: Literal["endpoint", "configure"]) -> lines.Provider:
+        match self._tape.next:
+            case lines.Provider() as asked if asked.call == call:
+                if asked.error:
+                    raise error_of(asked.error)
+                return asked
+            case _:
+                return lines.Provider(0, 0, "", call)
+
+
+class _Network:
+    """Brings and takes frames as it did."""
+
+    def __init__(self, tape: _Tape) -> None:
+        self._tape = tape
+        self._count = 0
+
+    @asynccontextmanager
+    async def connect(self, _endpoint: Endpoint) -> AsyncGenerator[transports.Socket]:
+        self._count += 1
+        socket = _Socket(self._tape, self._count)
+        await socket.outcome("connect")
+        try:
+            yield socket
+        finally:
+            await socket.outcome("leave")
+
+
+class _Socket:
+    def __init__(self, tape: _Tape, number: int) -> None:
+        self._tape = tape
+        self._number = number
+
+    async def send(self, _frame: Frame) -> None:
+        await self.outcome("send")
+
+    async def receive(self) -> Frame:
+        received = await self.outcome("receive")
+        return _frame(cast("Raw", received.frame), binary=received.binary)
+
+    async def close(self, _code: int = 1000, _reason: str = "") -> None:
+        await self.outcome("close")
+
+    async def outcome(self, call: str) -> lines.Socket:
+        await self._tape.turn((self._number, call))
+        event = self._tape.next
+        assert isinstance(event, lines.Socket)
+        if event.error:
+            raise error_of(event.error)
+        return event
+
+
+def _frame(raw: Raw, *, binary: bool) -> Frame:
+    """As the socket had it, with silence for audio that was left out."""
+    data = bytes(raw)
+    match json.decode(data):
+        case str(text):
+            pass
+        case {"$base64": str(encoded)}:
+            return base64.b64decode(encoded)
+        case {"$audio": {"bytes": int(count)}}:
+            return bytes(count)
+        case tree:
+            text = json.encode(filled_in(tree)).decode() if AUDIO.encode() in data else data.decode()
+    return text.encode() if binary else text
+
+
+class _Device:
+    """Says what it said."""
+
+    def __init__(self, tape: _Tape) -> None:
+        self._tape = tape
+        self.report: Callable[[Report], None] = lambda _report: None
+
+    @property
+    def rate(self) -> int:
+        return self._tape.header.capabilities.output_rate
+
+    def begin(self, _message_id: str) -> None:
+        self._outcome("begin")
+
+    def write(self, _message_id: str, _pcm: bytes) -> None:
+        self._outcome("write")
+
+    def finish(self, _message_id: str) -> None:
+        self._outcome("finish")
+
+    def clear(self, _message_id: str) -> None:
+        self._outcome("clear")
+
+    def pause(self, _message_id: str) -> None:
+        self._outcome("pause")
+
+    def resume(self, _message_id: str) -> None:
+        self._outcome("resume")
+
+    async def run(self, report: Callable[[Report], None]) -> None:
+        self.report = report
+        await self._tape.turn(DEVICE)
+        self._outcome("stopped")
+
+    def _outcome(self, call: str) -> None:
+        match self._tape.next:
+            case lines.Device(error=lines.Failure() as failure) as event if event.call == call:
+                raise error_of(failure)
+            case _:
+                pass
+
+
+# -------------------------------------------------------------------------------------------------------- the session
+
+
+class _Replayed(Session):
+    """A session that nobody calls but the recording."""
+
+    def __init__(self, tape: _Tape, provider: Provider) -> None:
+        self._tape = tape
+        self._device = _Device(tape)
+        super().__init__(
+            _Provider(tape, provider),
+            sink=self._device,
+            connect=_Network(tape).connect,
+            deadlines=tape.header.deadlines,
+            bounds=tape.header.bounds,
+            recorder=tape,
+        )
+
+    async def follow(self, loop: SteppedLoop, after: Callable[[Moment], None]) -> list[HistoryItem]:
+        tape, lives = self._tape, dict[tuple[str, str], str]()
+        loop.at(tape.header.at)
+        tape.begin()
+        async with anyio.create_task_group() as self._tasks:
+            self._start_all()
+            await loop.settled()
+            seen = 0
+            while not tape.difference and not isinstance(tape.next, lines.Incomplete | None):
+                await self._turn(loop, tape.next)
+                for recorded in tape.events[seen : tape.position]:
+                    _move(lives, recorded.event)
+                    after(Moment(recorded, lives, lambda: self.history))
+                seen = tape.position
+            tape.let_all_cancel()
+            self._stop()
+        if tape.difference:
+            raise Differs(tape.difference)
+        return self.history
+
+    async def _turn(self, loop: SteppedLoop, event: lines.Event) -> None:
+        """Let happen what comes next, and all that follows from it."""
+        before = self._tape.position
+        self._tape.begin_turn(event.at)
+        loop.at(event.at)
+        if _is_from_outside(event):
+            self._let(event)
+        await loop.settled()
+        while self._tape.position == before and loop.ring():  # a timer of an actor's own
+            await loop.settled()
+        if self._tape.position == before and not self._tape.difference:
+            with suppress(Differs):
+                self._tape.differ(event, None)
+
+    def _let(self, event: lines.Event) -> None:
+        match event:
+            case lines.Taken():
+                self._tape.let(("take", event.who))
+            case lines.Socket():
+                self._tape.let((event.socket, event.call))
+            case lines.Cancelled(call="take"):
+                self._tape.let_cancel(("take", event.who))
+            case lines.Cancelled(call="play"):
+                self._tape.let_cancel(DEVICE)
+            case lines.Cancelled():
+                self._tape.let_cancel((event.socket, event.call))
+            case lines.Device():
+                self._tape.let(DEVICE)
+            case lines.Sent() if event.who == REMINDERS:
+                self._tape.pending.ring(event)
+            case lines.Sent():
+                with suppress(InboxFull, Differs):
+                    self._say(event)
+            case _:
+                self._stop()
+
+    def _say(self, event: lines.Sent) -> None:
+        try:
+            message = message_from(event.mail, event.to.partition(" ")[0], self._tape.names)
+            inbox = self._tape.inboxes[event.to]
+        except (KeyError, TypeError, ValidationError) as error:
+            what = f"event {event.n} can't be replayed: {sentence(event)}: {error}"
+            raise ConfigurationError(what) from None
+        if event.who == DEVICE:
+            self._device.report(message)
+        elif event.urgent:
+            inbox.urgent(message)
+        else:
+            inbox.send(message)
+
+
+def _move(lives: dict[tuple[str, str], str], event: lines.Event) -> None:
+    match event:
+        case lines.Published(event={"type": "Transition", "chart": str(chart), "id": str(id), "after": str(after)}):
+            lives[chart, id] = after
+        case _:
+            pass
