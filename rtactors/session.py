@@ -20,7 +20,6 @@ from rtactors.actors.context import ContextActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
-from rtactors.channels import Inbox
 from rtactors.errors import ConfigurationError, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role
@@ -53,7 +52,7 @@ class Session(AsyncContextManagerMixin):
                 await session.generate_reply()
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a session has that many settings; all but the provider go by name
         self,
         provider: Provider,
         *,

@@ -1,8 +1,8 @@
 """What must not get into a recording: secrets, and on request audio.
 
 Secrets go by name (`authorization`, `api_key`, `token`, `headers`, ... at any depth, also in JSON that stands in a
-string) and by value: whatever the endpoint held as keys is looked for everywhere. What is left out keeps its type, and a
-value that is found its length, so that a replay takes the same turns without it.
+string) and by value: whatever the endpoint held as keys is looked for everywhere. What is left out keeps its type, and
+a value that is found its length, so that a replay takes the same turns without it.
 """
 
 import base64

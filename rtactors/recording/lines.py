@@ -117,6 +117,8 @@ class Socket(_Event, frozen=True):
         Meta(description="The frame's JSON; a string for other text, `$base64` for other bytes, `$audio` for audio."),
     ] = UNSET
     binary: Annotated[bool, Meta(description="True if it was not a text frame.")] = False
+    code: Annotated[int, Meta(description="Of a close, as the session gave it.")] = 0
+    reason: Annotated[str, Meta(description="The same.")] = ""
     error: Failure | None = None
 
 
@@ -155,16 +157,5 @@ class Incomplete(_Event, frozen=True):
 
 
 Event: TypeAlias = (
-    Sent
-    | Taken
-    | Cancelled
-    | Reminder
-    | Published
-    | Closed
-    | Provider
-    | Socket
-    | Device
-    | Crashed
-    | Over
-    | Incomplete
+    Sent | Taken | Cancelled | Reminder | Published | Closed | Provider | Socket | Device | Crashed | Over | Incomplete
 )

@@ -30,9 +30,9 @@ class Notes(ABC):
 
     @abstractmethod
     def note(self, event: lines.Event) -> None:
-        """This happened just now."""
+        """Something happened just now."""
 
-    def begin(self) -> None:
+    def begin(self, header: lines.Header) -> None:  # noqa: ARG002 - for those that keep it
         self._listening = True
 
     def end(self, history: Sequence[HistoryItem]) -> None:

@@ -1,17 +1,12 @@
 """Records a session into a file."""
 
-import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO
 
-import anyio
 from msgspec import json
 
 from rtactors.actor import Publish
 from rtactors.errors import ConfigurationError
-from rtactors.limits import Bounds, Deadlines
-from rtactors.providers.base import Provider
 from rtactors.recording import lines
 from rtactors.recording.tap import Tap
 from rtactors.recording.writer import Writer
@@ -35,22 +30,12 @@ class Recorder(Tap):
         self._encoder = json.Encoder()
         self._to_app: Publish = lambda _event: None
 
-    def open(self, provider: Provider, deadlines: Deadlines, bounds: Bounds) -> None:
+    def begin(self, header: lines.Header) -> None:
         if self._writer:
             raise ConfigurationError("a recorder is for one session: make another one, with another file")
         self._writer = self._opened()
-        header = lines.Header(
-            rtactors=version("rtactors"),
-            provider=provider.name,
-            capabilities=provider.capabilities,
-            deadlines=deadlines,
-            bounds=bounds,
-            started=time.time(),
-            at=anyio.current_time(),
-            left_out=("secrets",) if self.leave_out.audio else ("secrets", "audio"),
-        )
         self._writer.write(self._encoder.encode(header) + b"\n")
-        super().open(provider, deadlines, bounds)
+        super().begin(header)
 
     def publish(self, publish: Publish) -> Publish:
         self._to_app = publish

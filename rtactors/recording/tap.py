@@ -3,10 +3,13 @@
 Actors know nothing of it. `Recorder` is one; a replay is another, which lets happen what was recorded.
 """
 
+import time
 from abc import ABC
 from collections.abc import Awaitable, Callable, Iterator
+from importlib.metadata import version
 from typing import Any, cast
 
+import anyio
 from msgspec.structs import replace
 
 from rtactors.actor import Publish
@@ -28,8 +31,19 @@ class Tap(Notes, ABC):
     """Listens to one session, from `open` to `end`."""
 
     def open(self, provider: Provider, deadlines: Deadlines, bounds: Bounds) -> None:
-        """The session begins."""
-        self.begin()
+        """The session begins. Raises ConfigurationError if nobody can listen."""
+        self.begin(
+            lines.Header(
+                rtactors=version("rtactors"),
+                provider=provider.name,
+                capabilities=provider.capabilities,
+                deadlines=deadlines,
+                bounds=bounds,
+                started=time.time(),
+                at=anyio.current_time(),
+                left_out=("secrets",) if self.leave_out.audio else ("secrets", "audio"),
+            )
+        )
 
     def inbox(self, name: str, capacity: int) -> Inbox[Any]:
         return TappedInbox(self, name, capacity)

@@ -168,9 +168,9 @@ class TappedSocket:
         return frame
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        with _telling(self._notes, self._number, "close"):
+        with _telling(self._notes, self._number, "close", code=code, reason=reason):
             await self._socket.close(code, reason)
-        self._notes.tell(lines.Socket, socket=self._number, call="close")
+        self._notes.tell(lines.Socket, socket=self._number, call="close", code=code, reason=reason)
 
     def _told(self, frame: Frame, *, incoming: bool) -> dict[str, Any]:
         kept = self._notes.leave_out.from_frame(frame, incoming=incoming)

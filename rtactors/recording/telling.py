@@ -2,10 +2,9 @@
 
 from typing import Any, cast
 
-from msgspec import UNSET, Raw, json
+from msgspec import Raw, json
 
 from rtactors.recording import lines
-from rtactors.recording.leave_out import AUDIO, BYTES
 
 _LONGEST = 60
 """Characters of a text: enough to know it by."""
@@ -29,14 +28,15 @@ def type_of(event: lines.Event) -> str:
             return ""
 
 
-def sentence(event: lines.Event) -> str:  # noqa: PLR0911 (a table: a case a kind)
-    """What happened, without when and by whom."""
+def sentence(event: lines.Event, taken: lines.Event | None = None) -> str:  # noqa: C901, PLR0911, PLR0912 (a table)
+    """What happened, without when and by whom; `taken` is the event that it took, if that is known."""
     match event:
         case lines.Sent():
-            lane, lost = " (urgent)" if event.urgent else "", f" (lost: its inbox is {event.lost})" if event.lost else ""
+            lane = " (urgent)" if event.urgent else ""
+            lost = f" (lost: its inbox is {event.lost})" if event.lost else ""
             return f"to {event.to}: {told(event.mail)}{lane}{lost}"
         case lines.Taken():
-            return f"takes event {event.sent}"
+            return f"takes {type_of(taken) if taken else 'what was sent'} ({event.sent})"
         case lines.Cancelled():
             return f"waits no longer: {f'connection {event.socket}: ' if event.socket else ''}{event.call}"
         case lines.Reminder():
@@ -79,7 +79,8 @@ def value(each: Any) -> str:  # noqa: ANN401 - JSON
         case {"type": str()}:
             return told(cast("lines.Plain", each))
         case str():
-            return each if len(each) <= _LONGEST and each.isprintable() and " " not in each else repr(_cut(each))
+            plain = 0 < len(each) <= _LONGEST and each.isprintable() and " " not in each
+            return each if plain else repr(_cut(each))
         case _:
             return _cut(json.encode(each).decode())
 

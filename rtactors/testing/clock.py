@@ -178,7 +178,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class SteppedLoop(VirtualLoop):
-    """A loop whose time stands still: `at` moves it, and `ring` lets one timer ring. Until then none does, however late.
+    """A loop whose time stands still: `at` moves it, and no timer rings, however late, until `ring` lets one.
 
     For a replay, which knows when each thing happened. `run_stepped` runs on it.
     """
@@ -202,7 +202,11 @@ class SteppedLoop(VirtualLoop):
         return False
 
     def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,  # noqa: ANN401 - whatever the callback takes
+        context: Context | None = None,
     ) -> asyncio.TimerHandle:
         handle = asyncio.TimerHandle(when, callback, args, self, context)
         self._count += 1

@@ -8,8 +8,8 @@ actors then do (send, publish, ask to be reminded of, tell the device) has to be
 the history.
 
 What it can't tell: why the app called, a device reported or a frame came just then, since these are what is given. A
-moment that an actor looks up is known as exactly as its turn was short: to the bit in virtual time, otherwise it may lie
-anywhere between the turns around it.
+moment that an actor looks up is known as exactly as its turn was short: to the bit in virtual time, otherwise it may
+lie anywhere between the turns around it.
 """
 
 import base64
@@ -17,7 +17,6 @@ from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NoReturn, TypeVar, cast
 
@@ -29,7 +28,7 @@ from rtactors.errors import ConfigurationError
 from rtactors.history import HistoryItem
 from rtactors.providers.base import Capabilities, Endpoint, Frame, Provider
 from rtactors.recording import Recording, lines, read_recording
-from rtactors.recording.leave_out import AUDIO, BYTES, filled_in
+from rtactors.recording.leave_out import AUDIO, filled_in
 from rtactors.recording.notes import APP, DEVICE, REMINDERS, who
 from rtactors.recording.plain import error_of, message_from
 from rtactors.recording.reading import Recorded
@@ -87,10 +86,10 @@ def replay(
     provider: Provider | None = None,
     after: Callable[[Moment], None] = lambda _moment: None,
 ) -> list[HistoryItem]:
-    """Let it happen again; gives the history at its end. `after` is called with each event, as soon as it has happened.
+    """Let it happen again; gives the history at its end. `after` is called with each event, once it has happened.
 
-    `provider` translates; it is needed if it is none that comes with rtactors. A replay has an event loop of its own, so
-    that it can't be called within another. Raises Differs, and ConfigurationError for what can't be read or replayed.
+    `provider` translates; it is needed if it is none that comes with rtactors. A replay has an event loop of its own,
+    so that it can't be called within another. Raises Differs, or ConfigurationError for what can't be replayed.
     """
     if not isinstance(recording, Recording):
         recording = read_recording(recording)
@@ -163,8 +162,8 @@ class _Tape(Tap):
             waiting.popleft()[1].shield = False
 
     def let_all_cancel(self) -> None:
-        """There is nothing more to come."""
-        self._over = True
+        """There is nothing more to come, and nothing more to compare."""
+        self._over, self._listening = True, False
         for what, waiting in self._waiting.items():
             while waiting:
                 self.let_cancel(what)
@@ -201,7 +200,11 @@ class _Tape(Tap):
         self.position += 1
 
     def differ(
-        self, expected: lines.Event, got: lines.Event | None, field: str = "", *values: Any  # noqa: ANN401 - JSON
+        self,
+        expected: lines.Event,
+        got: lines.Event | None,
+        field: str = "",
+        *values: Any,  # noqa: ANN401 - JSON
     ) -> NoReturn:
         """Raises Differs; the first difference counts."""
         if got and field not in _WHAT_IT_IS:
@@ -215,7 +218,7 @@ class _Tape(Tap):
     def _first_difference(self, expected: Any, got: Any, path: str = "") -> tuple[str, Any, Any] | None:  # noqa: ANN401 - JSON
         match expected, got:
             case dict(), dict():
-                both = cast("dict[str, Any]", expected), cast("dict[str, Any]", got)
+                both = cast("tuple[dict[str, Any], dict[str, Any]]", (expected, got))
                 # What something is tells more than what is in it; and when it was is told by its place.
                 names = sorted({**both[0], **both[1]}, key=lambda name: name not in _FIRST)
                 parts = [
@@ -223,8 +226,9 @@ class _Tape(Tap):
                     for name in names
                     if path or name != "at"
                 ]
-            case list(), list() if len(expected) == len(got):
-                parts = [(f"{path}[{index}]", *each) for index, each in enumerate(zip(expected, got, strict=True))]
+            case list(), list() if len(cast("list[Any]", expected)) == len(cast("list[Any]", got)):
+                pairs = zip(cast("list[Any]", expected), cast("list[Any]", got), strict=True)
+                parts = [(f"{path}[{index}]", was, came) for index, (was, came) in enumerate(pairs)]
             case _:
                 same = expected == got or (_is_time(path) and self._same_moment(expected, got))
                 return None if same else (path, expected, got)
@@ -307,10 +311,11 @@ class _Reminders(TappedReminders):
         """The first of those that would say this, and were not cancelled."""
         asked = self._asked.get(_key(event.to, event.mail), [])
         before = who.set(REMINDERS)
-        while asked and self._tape.next is event:
-            with suppress(InboxFull):
+        try:
+            while asked and self._tape.next is event:
                 asked.pop(0).ring()
-        who.reset(before)
+        finally:
+            who.reset(before)
 
 
 def _key(to: str, mail: lines.Plain) -> bytes:
@@ -373,14 +378,14 @@ class _Socket:
         self._tape = tape
         self._number = number
 
-    async def send(self, _frame: Frame) -> None:
+    async def send(self, frame: Frame) -> None:  # noqa: ARG002 - the tap compares it
         await self.outcome("send")
 
     async def receive(self) -> Frame:
         received = await self.outcome("receive")
         return _frame(cast("Raw", received.frame), binary=received.binary)
 
-    async def close(self, _code: int = 1000, _reason: str = "") -> None:
+    async def close(self, code: int = 1000, reason: str = "") -> None:  # noqa: ARG002 - the tap compares it
         await self.outcome("close")
 
     async def outcome(self, call: str) -> lines.Socket:
@@ -418,33 +423,34 @@ class _Device:
     def rate(self) -> int:
         return self._tape.header.capabilities.output_rate
 
-    def begin(self, _message_id: str) -> None:
-        self._outcome("begin")
+    def begin(self, message_id: str) -> None:
+        self._outcome("begin", message_id)
 
-    def write(self, _message_id: str, _pcm: bytes) -> None:
-        self._outcome("write")
+    def write(self, message_id: str, pcm: bytes) -> None:  # noqa: ARG002 - the tap compares it
+        self._outcome("write", message_id)
 
-    def finish(self, _message_id: str) -> None:
-        self._outcome("finish")
+    def finish(self, message_id: str) -> None:
+        self._outcome("finish", message_id)
 
-    def clear(self, _message_id: str) -> None:
-        self._outcome("clear")
+    def clear(self, message_id: str) -> None:
+        self._outcome("clear", message_id)
 
-    def pause(self, _message_id: str) -> None:
-        self._outcome("pause")
+    def pause(self, message_id: str) -> None:
+        self._outcome("pause", message_id)
 
-    def resume(self, _message_id: str) -> None:
-        self._outcome("resume")
+    def resume(self, message_id: str) -> None:
+        self._outcome("resume", message_id)
 
     async def run(self, report: Callable[[Report], None]) -> None:
         self.report = report
         await self._tape.turn(DEVICE)
-        self._outcome("stopped")
+        self._outcome("stopped", "")
 
-    def _outcome(self, call: str) -> None:
+    def _outcome(self, call: str, message_id: str) -> None:
         match self._tape.next:
             case lines.Device(error=lines.Failure() as failure) as event if event.call == call:
-                raise error_of(failure)
+                if event.message_id == message_id:
+                    raise error_of(failure)
             case _:
                 pass
 
@@ -469,20 +475,27 @@ class _Replayed(Session):
 
     async def follow(self, loop: SteppedLoop, after: Callable[[Moment], None]) -> list[HistoryItem]:
         tape, lives = self._tape, dict[tuple[str, str], str]()
+        stopped: BaseException | None = None
         loop.at(tape.header.at)
-        tape.begin()
+        tape.begin(tape.header)
         async with anyio.create_task_group() as self._tasks:
             self._start_all()
             await loop.settled()
             seen = 0
             while not tape.difference and not isinstance(tape.next, lines.Incomplete | None):
                 await self._turn(loop, tape.next)
-                for recorded in tape.events[seen : tape.position]:
-                    _move(lives, recorded.event)
-                    after(Moment(recorded, lives, lambda: self.history))
+                try:
+                    for recorded in tape.events[seen : tape.position]:
+                        _move(lives, recorded.event)
+                        after(Moment(recorded, lives, lambda: self.history))
+                except BaseException as error:  # noqa: BLE001 - it is the caller's, and stands alone
+                    stopped = error
+                    break
                 seen = tape.position
             tape.let_all_cancel()
             self._stop()
+        if stopped:
+            raise stopped
         if tape.difference:
             raise Differs(tape.difference)
         return self.history
@@ -493,7 +506,8 @@ class _Replayed(Session):
         self._tape.begin_turn(event.at)
         loop.at(event.at)
         if _is_from_outside(event):
-            self._let(event)
+            with suppress(Differs, InboxFull):  # the first is kept, the second is on record
+                self._let(event)
         await loop.settled()
         while self._tape.position == before and loop.ring():  # a timer of an actor's own
             await loop.settled()
@@ -518,8 +532,7 @@ class _Replayed(Session):
             case lines.Sent() if event.who == REMINDERS:
                 self._tape.pending.ring(event)
             case lines.Sent():
-                with suppress(InboxFull, Differs):
-                    self._say(event)
+                self._say(event)
             case _:
                 self._stop()
 
