@@ -48,9 +48,9 @@ def _by_name(types: Iterable[type[Struct]]) -> list[type[Struct]]:
     return sorted(types, key=lambda of: (of.__module__, of.__qualname__))
 
 
-def _by_its_name(_of: type) -> dict[str, Any]:
-    """What lives stands there by its name."""
-    return {"type": "string"}
+def _by_its_name(of: type) -> dict[str, Any]:
+    """What lives stands there by its name; an effect is one of its chart's."""
+    return {"type": "object", "required": ["type"]} if of is object else {"type": "string"}
 
 
 def _finish(definition: dict[str, Any], *, typed: bool) -> None:

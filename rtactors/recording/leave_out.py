@@ -1,14 +1,15 @@
 """What must not get into a recording: secrets, and on request audio.
 
-Secrets go by name (`authorization`, `api_key`, `token`, `headers`, ... at any depth, also in JSON that stands in a
-string) and by value: whatever the endpoint held as keys is looked for everywhere. What is left out keeps its type, and
-a value that is found its length, so that a replay takes the same turns without it.
+Secrets go by name (`authorization`, `api_key`, `token`, `headers`, ... at any depth, also in a URL, and in the JSON
+text of function calls) and by value: what the endpoint held as keys is looked for everywhere. What is left out keeps
+its type, and a value that is found its length, so that a replay takes the same turns without it.
 """
 
 import base64
 import binascii
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
@@ -28,10 +29,10 @@ _SECRET_NAME = re.compile(
     r"(^|_)(auth|authorization|bearer|token|secret|password|passwd|credentials?|cookie|headers?"
     r"|(api|access|private|secret|session|auth|ephemeral)_?key|apikey)$"
 )
-_QUOTED_SECRET = re.compile(
-    r'("[\w-]*(?:auth|authorization|bearer|token|secret|password|credentials?|cookie|key)"\s*:\s*")((?:[^"\\]|\\.)*)',
-    re.IGNORECASE,
-)
+_NAMES = r"[\w-]*(?:auth|authorization|bearer|token|secret|password|credentials?|cookie|key)"
+_QUOTED = re.compile(rf'(?P<name>"{_NAMES}"\s*:\s*")(?P<value>(?:[^"\\]|\\.)*)', re.IGNORECASE)
+_IN_URL = re.compile(rf"(?P<name>://(?=[^/\s]*@)|[?&]{_NAMES}=)(?P<value>[^&#@\s]+)", re.IGNORECASE)
+_NO_SPACE = re.compile(r"\S")
 _QUOTED_AUDIO = re.compile(r"[A-Za-z0-9+/=]{64,}")
 _WORD_END = re.compile(r"([a-z])([A-Z])")
 _JSON_TEXTS = ("arguments", "output")
@@ -72,7 +73,7 @@ class LeaveOut:
     def learn(self, endpoint: Endpoint) -> None:
         """Its secrets are to be found nowhere from now on."""
         self._values = tuple(sorted({*self._values, *secrets_of(endpoint)}, key=len, reverse=True))
-        self._encoded = tuple((json.encode(value)[1:-1], b"*" * len(value)) for value in self._values)
+        self._encoded = tuple((json.encode(value)[1:-1], _stars(value).encode()) for value in self._values)
 
     def from_line(self, line: bytes) -> bytes:
         """The last look at what is to be written."""
@@ -126,16 +127,15 @@ class LeaveOut:
 
     def _from_text(self, text: str, *, may_be_json: bool) -> str:
         for value in self._values:
-            if value in text:
-                text = text.replace(value, "*" * len(value))
-        if not may_be_json:
-            return text
-        try:
-            tree = json.decode(text)
-            kept = self.from_plain(tree)
-        except (ValueError, RecursionError):
-            return _QUOTED_SECRET.sub(_starred, text)
-        return text if kept == tree else json.encode(kept).decode()
+            text = _without(text, value)
+        if "://" in text:
+            text = _IN_URL.sub(_starred, text)
+        if may_be_json:
+            with suppress(ValueError, RecursionError):
+                tree = json.decode(text)
+                kept = self.from_plain(tree)
+                return text if kept == tree else json.encode(kept).decode()
+        return _QUOTED.sub(_starred, text) if '"' in text else text
 
     def _from_unread(self, frame: Frame) -> Any:  # noqa: ANN401 - JSON
         """Of what is no JSON object: of text all but what looks like a secret or audio; other bytes may be audio."""
@@ -144,7 +144,7 @@ class LeaveOut:
                 frame = frame.decode()
             except UnicodeDecodeError:
                 return {BYTES: base64.b64encode(frame).decode()} if self.audio else self.audio_of(frame, keep=False)
-        text = _QUOTED_SECRET.sub(_starred, self._from_text(frame, may_be_json=False))
+        text = self._from_text(frame, may_be_json=False)
         return text if self.audio else _QUOTED_AUDIO.sub(lambda found: "?" * len(found[0]), text)
 
     def _without_audio(self, value: Any) -> Any:  # noqa: ANN401 - JSON
@@ -196,5 +196,25 @@ def _is_audio(members: dict[str, Any], name: str) -> bool:
             return False
 
 
+def _without(text: str, value: str) -> str:
+    """Without it, and without its beginning where a text was cut within it."""
+    at = text.find(value[:_SHORTEST])
+    while at >= 0:
+        end = at + alike(text[at : at + len(value)], value)
+        text = text[:at] + _stars(text[at:end]) + text[end:]
+        at = text.find(value[:_SHORTEST], end)
+    return text
+
+
+def alike(one: str, other: str) -> int:
+    """How many characters they begin with in common."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _stars(text: str) -> str:
+    """As long, and of as many words: a text that is cut where it was heard is cut in the same place."""
+    return _NO_SPACE.sub("*", text)
+
+
 def _starred(found: re.Match[str]) -> str:
-    return found[1] + "*" * len(found[2])
+    return found["name"] + _stars(found["value"])

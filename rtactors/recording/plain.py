@@ -119,13 +119,13 @@ def _with_audio(value: Any) -> Any:  # noqa: ANN401 - JSON
             return value
 
 
-def failure_of(error: BaseException) -> Failure:
-    """An error as it is written down."""
+def failure_of(error: BaseException, text: Callable[[str], str]) -> Failure:
+    """An error as it is written down; `text` has a look at what it says."""
     return Failure(
         type=type(error).__name__,
-        message=str(error),
+        message=text(str(error)),
         code=error.code if isinstance(error, SocketClosed) else None,
-        reason=error.reason if isinstance(error, SocketClosed) else "",
+        reason=text(error.reason) if isinstance(error, SocketClosed) else "",
         retryable=isinstance(error, ConnectionFailed) and error.retryable,
     )
 

@@ -41,15 +41,15 @@ class Recorder(Tap):
         self._to_app = publish
         return super().publish(publish)
 
-    def note(self, event: lines.Event) -> None:
+    def note(self, event: lines.Event) -> int:
         writer = self._writer
-        if writer is None:
-            return
+        assert writer, "it has begun"
         writer.write(self._line(event))
+        if isinstance(event, lines.Over):
+            writer.close()
         if trouble := writer.trouble:
             self._give_up(writer, event, trouble)
-        elif isinstance(event, lines.Over):
-            writer.close()
+        return event.n
 
     def _line(self, event: lines.Event) -> bytes:
         return self.leave_out.from_line(self._encoder.encode(event)) + b"\n"

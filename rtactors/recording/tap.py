@@ -18,7 +18,6 @@ from rtactors.limits import Bounds, Deadlines
 from rtactors.providers.base import Provider
 from rtactors.recording import lines
 from rtactors.recording.notes import Notes, who
-from rtactors.recording.plain import failure_of
 from rtactors.recording.tapped import TappedInbox, TappedProvider, TappedReminders, TappedSink, tapped_connect
 from rtactors.reminders import Reminders
 from rtactors.ring import Surroundings
@@ -79,7 +78,7 @@ class Tap(Notes, ABC):
             try:
                 await run()
             except Exception as error:
-                self.tell(lines.Crashed, errors=tuple(map(failure_of, _leaves(error))))
+                self.tell(lines.Crashed, errors=tuple(map(self.failure, _leaves(error))))
                 raise
 
         return tapped

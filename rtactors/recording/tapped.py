@@ -16,7 +16,6 @@ from rtactors.channels import Inbox, InboxFull
 from rtactors.providers.base import Capabilities, Endpoint, Frame, Provider
 from rtactors.recording import lines
 from rtactors.recording.notes import DEVICE, REMINDERS, Notes, who
-from rtactors.recording.plain import failure_of
 from rtactors.reminders import Reminder, Reminders
 from rtactors.sinks.base import Report, Sink
 from rtactors.transports import base as transports
@@ -37,7 +36,7 @@ class TappedInbox(Inbox[T]):
 
     async def receive(self) -> T:
         try:
-            message = await super().receive()
+            message = await self.take()
         except get_cancelled_exc_class():
             self._notes.tell(lines.Cancelled, call="take")
             raise
@@ -46,6 +45,10 @@ class TappedInbox(Inbox[T]):
         numbers = self._urgent_numbers if urgent else self._sent_numbers
         self._notes.tell(lines.Taken, sent=numbers.popleft())
         return message
+
+    async def take(self) -> T:
+        """The next message, without a word."""
+        return await super().receive()
 
     def close(self) -> None:
         if not self.closed:
@@ -106,7 +109,7 @@ class TappedProvider:
         try:
             endpoint = self._provider.endpoint()
         except Exception as error:
-            self._notes.tell(lines.Provider, call="endpoint", error=failure_of(error))
+            self._notes.tell(lines.Provider, call="endpoint", error=self._notes.failure(error))
             raise
         self._notes.leave_out.learn(endpoint)
         url = urlsplit(endpoint.url)
@@ -186,7 +189,7 @@ def _telling(notes: Notes, number: int, call: str, **what: Any) -> Generator[Non
         notes.tell(lines.Cancelled, call=call, socket=number)
         raise
     except Exception as error:
-        notes.tell(lines.Socket, socket=number, call=call, error=failure_of(error), **what)
+        notes.tell(lines.Socket, socket=number, call=call, error=notes.failure(error), **what)
         raise
 
 
@@ -234,7 +237,7 @@ class TappedSink:
             self._notes.tell(lines.Cancelled, call="play")
             raise
         except Exception as error:
-            self._notes.tell(lines.Device, call="stopped", error=failure_of(error))
+            self._notes.tell(lines.Device, call="stopped", error=self._notes.failure(error))
             raise
         self._notes.tell(lines.Device, call="stopped")
 
@@ -242,6 +245,8 @@ class TappedSink:
         try:
             told(message_id)
         except Exception as error:
-            self._notes.tell(lines.Device, call=call, message_id=message_id, audio=audio, error=failure_of(error))
+            self._notes.tell(
+                lines.Device, call=call, message_id=message_id, audio=audio, error=self._notes.failure(error)
+            )
             raise
         self._notes.tell(lines.Device, call=call, message_id=message_id, audio=audio)

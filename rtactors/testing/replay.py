@@ -13,8 +13,9 @@ lie anywhere between the turns around it.
 """
 
 import base64
+import sys
 from bisect import bisect_left
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -22,19 +23,20 @@ from typing import Any, BinaryIO, Literal, NoReturn, TypeVar, cast
 
 import anyio
 from msgspec import Raw, Struct, ValidationError, json
+from msgspec.structs import replace
 
 from rtactors.channels import Inbox, InboxFull
 from rtactors.errors import ConfigurationError
 from rtactors.history import HistoryItem
 from rtactors.providers.base import Capabilities, Endpoint, Frame, Provider
 from rtactors.recording import Recording, lines, read_recording
-from rtactors.recording.leave_out import AUDIO, filled_in
+from rtactors.recording.leave_out import AUDIO, alike, filled_in
 from rtactors.recording.notes import APP, DEVICE, REMINDERS, who
 from rtactors.recording.plain import error_of, message_from
 from rtactors.recording.reading import Recorded
 from rtactors.recording.tap import Tap
 from rtactors.recording.tapped import TappedInbox, TappedReminders
-from rtactors.recording.telling import sentence, value
+from rtactors.recording.telling import sentence
 from rtactors.reminders import Reminder
 from rtactors.session import Session
 from rtactors.sinks.base import Report
@@ -43,6 +45,8 @@ from rtactors.transports import base as transports
 
 T = TypeVar("T")
 
+_LONGEST, _BEFORE = 200, 40
+"""Characters of what is told of a difference, and how many of them stand before it."""
 _AT_ONCE_S = 0.001
 """So soon an actor goes on in real time with what it is doing; in virtual time that takes none."""
 
@@ -113,26 +117,46 @@ def _provider_of(recording: Recording) -> Provider:
 
 
 class _Tape(Tap):
-    """Knows what happens next; who depends on that waits for its turn. What happens is compared."""
+    """Knows what happens next; who depends on that waits for its turn. What happens is compared.
+
+    What an actor does has to come in the order of that actor's events. It may come before those of others that stand
+    ahead of it: a task takes some passes of the event loop to notice that what it waited for has ended.
+    """
 
     def __init__(self, recording: Recording) -> None:
         super().__init__(audio=recording.audio)
         self.header = recording.header
-        self.events = recording.events
-        self.position = 0
+        self.events = [each for each in recording.events if not isinstance(each.event, lines.Incomplete)]
+        self.happened = 0
+        """How many of them have, without a gap."""
         self.difference: Difference | None = None
         self.inboxes: dict[str, Inbox[Any]] = {}
         self.pending = _Reminders(self)
+        self._to_come: defaultdict[str, deque[Recorded]] = defaultdict(deque)
+        for recorded in self.events:
+            self._to_come[recorded.event.who].append(recorded)
+        self._done: set[int] = set()
+        self._complete = bool(self.events) and isinstance(self.events[-1].event, lines.Over)
         self._waiting: dict[object, deque[tuple[anyio.Event, anyio.CancelScope]]] = {}
         self._let: Counter[object] = Counter()
         self._turns: list[float] = []
+        self._until = 0.0
         self._over = False
         self._exact = not any(map(_takes_time, recording.events, recording.events[1:]))
 
     @property
     def next(self) -> lines.Event | None:
         """What happens next; None at the end."""
-        return self.events[self.position].event if self.position < len(self.events) else None
+        return self.events[self.happened].event if self.happened < len(self.events) else None
+
+    @property
+    def mine(self) -> lines.Event | None:
+        """What whoever asks does next."""
+        to_come = self._to_come[who.get()]
+        return to_come[0].event if to_come else None
+
+    def has_happened(self, event: lines.Event) -> bool:
+        return event.n <= self.happened or event.n in self._done
 
     # -- whose turn it is
 
@@ -189,15 +213,25 @@ class _Tape(Tap):
 
     # -- comparing
 
-    def note(self, event: lines.Event) -> None:
-        if self.difference or self.next is None or isinstance(self.next, lines.Incomplete):
-            return
-        recorded, line = self.events[self.position], json.encode(event)
-        if line != recorded.line:
-            found = self._first_difference(json.decode(recorded.line), json.decode(line))
-            if found:
-                self.differ(recorded.event, event, *found)
-        self.position += 1
+    def note(self, event: lines.Event) -> int:
+        to_come = self._to_come[event.who]
+        if self.difference:
+            return 0
+        if not to_come:
+            if self._complete:  # else it may just not be in there any more
+                self.differ(self.next or self.events[-1].event, event)
+            return 0
+        recorded = to_come[0]
+        self._until = recorded.event.at
+        line = json.encode(replace(event, n=recorded.event.n))
+        if line != recorded.line and (found := self._first_difference(json.decode(recorded.line), json.decode(line))):
+            self.differ(recorded.event, event, *found)
+        to_come.popleft()
+        self._done.add(recorded.event.n)
+        while self.happened + 1 in self._done:
+            self.happened += 1
+            self._done.remove(self.happened)
+        return recorded.event.n
 
     def differ(
         self,
@@ -208,10 +242,12 @@ class _Tape(Tap):
     ) -> NoReturn:
         """Raises Differs; the first difference counts."""
         if got and field not in _WHAT_IT_IS:
-            was, came = map(value, values)
+            was, came = _apart(*(json.encode(each).decode() for each in values))
         else:
             field, was = "", f"{expected.who} {sentence(expected)}"
             came = f"{got.who} {sentence(got)}" if got else "nothing happens"
+            if error := sys.exception():
+                came += f" (because of {type(error).__name__}: {error})"
         self.difference = Difference(expected.n, expected.who, field, was, came)
         raise Differs(self.difference)
 
@@ -242,13 +278,21 @@ class _Tape(Tap):
         if self._turns[turn : turn + 1] != [replayed]:
             return False
         begin = self._turns[turn - 1] if turn else self.header.at
-        end = self._turns[turn + 1] if turn + 1 < len(self._turns) else self.events[self.position].event.at
+        end = self._turns[turn + 1] if turn + 1 < len(self._turns) else self._until
         return begin <= recorded <= end
 
 
 _FIRST = ("kind", "who", "to", "type", "call")
 _WHAT_IT_IS = ("kind", "who", "to", "mail.type", "event.type", "call")
 """If one of these is another, then it is another event altogether."""
+
+
+def _apart(was: str, came: str) -> list[str]:
+    """Two long texts from shortly before they differ."""
+    same = alike(was, came)
+    if max(len(was), len(came)) > _LONGEST and same > _BEFORE:
+        was, came = (f"...{each[same - _BEFORE :]}" for each in (was, came))
+    return [each if len(each) <= _LONGEST else f"{each[:_LONGEST]}..." for each in (was, came)]
 
 
 def _is_time(path: str) -> bool:
@@ -284,11 +328,11 @@ class _Inbox(TappedInbox[T]):
         super().__init__(tape, name, capacity)
         self._tape = tape
 
-    async def receive(self) -> T:
+    async def take(self) -> T:
         await self._tape.turn(("take", self.name))
-        if self.empty and self._tape.next:
-            self._tape.differ(self._tape.next, None)
-        return await super().receive()
+        if self.empty and self._tape.mine:
+            self._tape.differ(self._tape.mine, None)
+        return await super().take()
 
 
 class _Reminders(TappedReminders):
@@ -312,7 +356,7 @@ class _Reminders(TappedReminders):
         asked = self._asked.get(_key(event.to, event.mail), [])
         before = who.set(REMINDERS)
         try:
-            while asked and self._tape.next is event:
+            while asked and not self._tape.has_happened(event):
                 asked.pop(0).ring()
         finally:
             who.reset(before)
@@ -346,7 +390,7 @@ class _Provider:
         return tuple(_frame(frame, binary=asked.binary) for frame in asked.frames)
 
     def _asked(self, call: Literal["endpoint", "configure"]) -> lines.Provider:
-        match self._tape.next:
+        match self._tape.mine:
             case lines.Provider() as asked if asked.call == call:
                 if asked.error:
                     raise error_of(asked.error)
@@ -390,7 +434,7 @@ class _Socket:
 
     async def outcome(self, call: str) -> lines.Socket:
         await self._tape.turn((self._number, call))
-        event = self._tape.next
+        event = self._tape.mine
         assert isinstance(event, lines.Socket)
         if event.error:
             raise error_of(event.error)
@@ -447,7 +491,7 @@ class _Device:
         self._outcome("stopped", "")
 
     def _outcome(self, call: str, message_id: str) -> None:
-        match self._tape.next:
+        match self._tape.mine:
             case lines.Device(error=lines.Failure() as failure) as event if event.call == call:
                 if event.message_id == message_id:
                     raise error_of(failure)
@@ -482,16 +526,16 @@ class _Replayed(Session):
             self._start_all()
             await loop.settled()
             seen = 0
-            while not tape.difference and not isinstance(tape.next, lines.Incomplete | None):
-                await self._turn(loop, tape.next)
+            while tape.next and not tape.difference:
                 try:
-                    for recorded in tape.events[seen : tape.position]:
+                    await self._turn(loop, tape.next)
+                    for recorded in tape.events[seen : tape.happened]:
                         _move(lives, recorded.event)
                         after(Moment(recorded, lives, lambda: self.history))
-                except BaseException as error:  # noqa: BLE001 - it is the caller's, and stands alone
+                except BaseException as error:  # noqa: BLE001 - it leaves as it is, without a group around it
                     stopped = error
                     break
-                seen = tape.position
+                seen = tape.happened
             tape.let_all_cancel()
             self._stop()
         if stopped:
@@ -502,16 +546,15 @@ class _Replayed(Session):
 
     async def _turn(self, loop: SteppedLoop, event: lines.Event) -> None:
         """Let happen what comes next, and all that follows from it."""
-        before = self._tape.position
         self._tape.begin_turn(event.at)
         loop.at(event.at)
         if _is_from_outside(event):
             with suppress(Differs, InboxFull):  # the first is kept, the second is on record
                 self._let(event)
         await loop.settled()
-        while self._tape.position == before and loop.ring():  # a timer of an actor's own
+        while not self._tape.has_happened(event) and loop.ring():  # a timer of an actor's own
             await loop.settled()
-        if self._tape.position == before and not self._tape.difference:
+        if not self._tape.has_happened(event) and not self._tape.difference:
             with suppress(Differs):
                 self._tape.differ(event, None)
 
