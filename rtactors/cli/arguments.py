@@ -209,7 +209,7 @@ def _add_replay(add_parser: AddParser) -> None:
     chosen.add_argument(
         "--actor", type=_list, metavar="NAMES", help="who did it, or to whom: transport, message, app, ..."
     )
-    chosen.add_argument("--kind", type=_list, metavar="KINDS", help="sent, taken, published, socket, device, ...")
+    chosen.add_argument("--kind", type=_kinds, metavar="KINDS", help="sent, taken, published, socket, device, ...")
     chosen.add_argument("--type", type=_list, metavar="TYPES", help="of mail or event: InterruptAll, Keep, ...")
     chosen.add_argument("--id", type=_list, metavar="IDS", help="of an item, a response, an operation, ...")
     chosen.add_argument("--from", type=float, dest="since", metavar="S", help="seconds since the recording began")
@@ -219,6 +219,15 @@ def _add_replay(add_parser: AddParser) -> None:
 
 def _list(text: str) -> frozenset[str]:
     return frozenset(each.strip() for each in _text(text).split(","))
+
+
+def _kinds(text: str) -> frozenset[str]:
+    from rtactors.recording.telling import KINDS
+
+    kinds = _list(text)
+    if unknown := kinds.difference(KINDS):
+        raise argparse.ArgumentTypeError(f"{min(unknown)!r} is no kind of event: there are {', '.join(KINDS)}")
+    return kinds
 
 
 def _demo(arguments: argparse.Namespace) -> int:

@@ -1,6 +1,6 @@
 """Events of a recording in words: one line each."""
 
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from msgspec import Raw, json
 
@@ -8,6 +8,9 @@ from rtactors.recording import lines
 
 _LONGEST = 60
 """Characters of a text: enough to know it by."""
+
+
+KINDS = tuple(kind.__name__.lower() for kind in get_args(lines.Event))
 
 
 def kind_of(event: lines.Event) -> str:

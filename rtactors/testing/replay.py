@@ -42,6 +42,7 @@ from rtactors.session import Session
 from rtactors.sinks.base import Report
 from rtactors.testing.clock import SteppedLoop, run_stepped
 from rtactors.transports import base as transports
+from statecharts.message import MESSAGE
 
 T = TypeVar("T")
 
@@ -79,7 +80,7 @@ class Moment(Struct, frozen=True):
 
     recorded: Recorded
     lives: dict[tuple[str, str], str]
-    """The state of everything that has moved, by chart and id."""
+    """The state of everything that has moved, and of every message, by chart and id."""
     history: Callable[[], list[HistoryItem]]
     """The chat history, as it is when the turn is over that the event belongs to."""
 
@@ -598,5 +599,7 @@ def _move(lives: dict[tuple[str, str], str], event: lines.Event) -> None:
     match event:
         case lines.Published(event={"type": "Transition", "chart": str(chart), "id": str(id), "after": str(after)}):
             lives[chart, id] = after
+        case lines.Published(event={"type": "MessageAnnounced", "message_id": str(id)}):
+            lives[MESSAGE.name, id] = MESSAGE.initial
         case _:
             pass

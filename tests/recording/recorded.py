@@ -4,12 +4,14 @@ from collections.abc import Awaitable, Callable
 from io import BytesIO
 from typing import Any
 
+import pytest
 from msgspec import json
 
 from rtactors.loopback.script import Script, replies
 from rtactors.recording import Recorder, Recording, read_recording
 from rtactors.testing.clock import BackendName, run_virtual
 from rtactors.testing.conversation import Conversation, conversation
+from rtactors.testing.stepped_sink import SteppedSink
 
 TWO = replies(["The first message.", "The second, which is a bit longer."])
 
@@ -45,6 +47,26 @@ def record(
             await scene(talk)
 
     run_virtual(run, backend=backend, seed=1)
+    return file.getvalue()
+
+
+class Broken(SteppedSink):
+    """Fails at the end of a message."""
+
+    def finish(self, message_id: str) -> None:
+        raise OSError(f"no way to finish {message_id}")
+
+
+def crashed(backend: BackendName = "asyncio") -> bytes:
+    """The recording of a session whose sink actor fails."""
+    file = BytesIO()
+
+    async def run() -> None:
+        async with conversation(TWO, sink=Broken(), recorder=Recorder(file)) as talk:
+            await asked(talk)
+
+    with pytest.raises((OSError, ExceptionGroup)):
+        run_virtual(run, backend=backend, seed=1)
     return file.getvalue()
 
 

@@ -22,7 +22,7 @@ def faults(value: Any, rule: dict[str, Any], where: str = "$") -> list[str]:
     if "$ref" in rule:
         return faults(value, SCHEMA["$defs"][rule["$ref"].rpartition("/")[2]], where)
     of_each = [faults(value, each, where) for each in rule.get("anyOf", ())]
-    found = [] if [] in of_each else min(of_each, key=len, default=[])
+    found: list[str] = [] if not of_each or [] in of_each else min(of_each, key=len)
     if "const" in rule and value != rule["const"]:
         found.append(f"{where} is {value}, not {rule['const']}")
     if "enum" in rule and value not in rule["enum"]:

@@ -23,11 +23,10 @@ from rtactors.testing.clock import BackendName, real_backends, run_virtual
 from rtactors.testing.conversation import Conversation, conversation
 from rtactors.testing.faulty_sink import FaultySink
 from rtactors.testing.replay import Differs, Moment, replay
-from rtactors.testing.stepped_sink import SteppedSink
 from rtactors.transports.base import Socket
 from statecharts.chart import Chart
 from statecharts.message import MESSAGE
-from tests.recording.recorded import TWO, asked, changed, interrupted, read, record
+from tests.recording.recorded import TWO, asked, changed, crashed, interrupted, read, record
 from tests.recording.recorded import lines as events_of
 
 backends = pytest.mark.parametrize("backend", [name for name, _ in real_backends()])
@@ -120,29 +119,14 @@ def test_a_device_that_goes_away(backend: BackendName) -> None:
     replay(read(record(scene, backend=backend, sink=device, raises=SinkLost)))
 
 
-class Broken(SteppedSink):
-    """Fails in the middle of a message."""
-
-    def finish(self, message_id: str) -> None:
-        raise OSError(f"no way to finish {message_id}")
-
-
 @backends
 def test_a_crash(backend: BackendName) -> None:
-    file = BytesIO()
-
-    async def run() -> None:
-        async with conversation(TWO, sink=Broken(), recorder=Recorder(file)) as talk:
-            await asked(talk)
-
-    with pytest.raises((OSError, ExceptionGroup)):
-        run_virtual(run, backend=backend, seed=1)
-    data = file.getvalue()
+    data = crashed(backend)
     [failed] = [event for event in events_of(data) if event["kind"] == "device" and "error" in event]
-    crashed, over = events_of(data)[-2:]
+    crash, over = events_of(data)[-2:]
     assert (failed["call"], failed["error"]["type"]) == ("finish", "OSError")
-    assert (crashed["kind"], crashed["who"], over["kind"]) == ("crashed", "sink", "over")
-    assert crashed["errors"] == [failed["error"]]
+    assert (crash["kind"], crash["who"], over["kind"]) == ("crashed", "sink", "over")
+    assert crash["errors"] == [failed["error"]]
     replay(read(data))
 
 
@@ -378,7 +362,7 @@ def test_each_moment_shows_how_things_stand() -> None:
 
     replay(read(data), after=look)
     assert numbers == list(range(1, len(events_of(data)) + 1))
-    assert states == {"playing", "full"}
+    assert states == {"pending", "playing", "full"}
     assert heard == ["The first message.", "The second, which is a bit longer."]
 
 
