@@ -142,8 +142,8 @@ def test_each_step_shows_how_things_stand(file: Path) -> None:
         ["response", "rt_reply_2", "active"],
     ]
     assert first[4].split() == ["message", "item_000002", "playing"]
-    assert first[5].split() == ["user", "Tell", "me", "a", "story."]
-    assert len(first) == 6
+    assert first[-1].split() == ["user", "Tell", "me", "a", "story."]
+    assert len(first) == 7
     assert "full" in second[0]
     assert "playing" in third[0]
     assert re.search(r"assistant +The second,.* \(\d+ of \d+ ms\)$", fourth[-1])
