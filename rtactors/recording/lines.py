@@ -29,6 +29,7 @@ class Header(Struct, frozen=True, kw_only=True, tag_field="kind", tag="recording
     capabilities: Capabilities
     deadlines: Deadlines
     bounds: Bounds
+    reconnect: Annotated[dict[str, float] | None, Meta(description="The numbers of its Backoff.")]
     started: Annotated[float, Meta(description="When it began, in unix seconds.")]
     at: Annotated[float, Meta(description="The same moment by the session's clock, which all events go by; seconds.")]
     left_out: Annotated[tuple[Literal["secrets", "audio"], ...], Meta(description="What is not in here.")]
@@ -125,8 +126,28 @@ class Socket(_Event, frozen=True):
 class Cancelled(_Event, frozen=True):
     """An actor no longer waits for something outside of it; what that was counts as not having happened."""
 
-    call: Literal["take", "connect", "send", "receive", "close", "play"]
+    call: Literal["take", "connect", "send", "receive", "close", "play", "wait"]
     socket: Annotated[int, Meta(description="Which connection, if it was one's.")] = 0
+    wait: Annotated[str, Meta(description="Which wait, if it was one.")] = ""
+
+
+class Begun(_Event, frozen=True):
+    """A task that an actor started besides its own takes its first turn."""
+
+    task: Annotated[int, Meta(description="Which: 1 for the first that was started.")]
+
+
+class Awaited(_Event, frozen=True):
+    """What an actor waited for has come."""
+
+    wait: Annotated[str, Meta(description="Its name in the mail.")]
+
+
+class Seen(_Event, frozen=True):
+    """An actor looked at something that nobody decides."""
+
+    what: Literal["luck", "wall_clock"]
+    value: Annotated[float, Meta(description="A share from 0 to 1, or unix seconds.")]
 
 
 class Device(_Event, frozen=True):
@@ -156,6 +177,6 @@ class Incomplete(_Event, frozen=True):
     reason: str
 
 
-Event: TypeAlias = (
-    Sent | Taken | Cancelled | Reminder | Published | Closed | Provider | Socket | Device | Crashed | Over | Incomplete
-)
+_FromOutside: TypeAlias = Taken | Cancelled | Begun | Awaited | Seen | Socket
+_FromAnActor: TypeAlias = Reminder | Published | Closed | Provider | Device | Crashed
+Event: TypeAlias = Sent | _FromOutside | _FromAnActor | Over | Incomplete

@@ -5,22 +5,29 @@ Actors know nothing of it. `Recorder` is one; a replay is another, which lets ha
 
 import time
 from abc import ABC
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Any, cast
 
 import anyio
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from rtactors.actor import Publish
 from rtactors.channels import Inbox
-from rtactors.limits import Bounds, Deadlines
+from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.providers.base import Provider
 from rtactors.recording import lines
 from rtactors.recording.notes import Notes, who
-from rtactors.recording.tapped import TappedInbox, TappedProvider, TappedReminders, TappedSink, tapped_connect
+from rtactors.recording.tapped import (
+    TappedEvent,
+    TappedInbox,
+    TappedProvider,
+    TappedReminders,
+    TappedSink,
+    tapped_connect,
+)
 from rtactors.reminders import Reminders
-from rtactors.ring import Surroundings
+from rtactors.ring import Run, Surroundings
 from rtactors.session_events import SessionEvent
 from rtactors.sinks.base import Sink
 from rtactors.transports.base import Connect
@@ -29,7 +36,9 @@ from rtactors.transports.base import Connect
 class Tap(Notes, ABC):
     """Listens to one session, from `open` to `end`."""
 
-    def open(self, provider: Provider, deadlines: Deadlines, bounds: Bounds) -> None:
+    _tasks = 0
+
+    def open(self, provider: Provider, deadlines: Deadlines, bounds: Bounds, reconnect: Backoff | None) -> None:
         """The session begins. Raises ConfigurationError if nobody can listen."""
         self.begin(
             lines.Header(
@@ -38,6 +47,7 @@ class Tap(Notes, ABC):
                 capabilities=provider.capabilities,
                 deadlines=deadlines,
                 bounds=bounds,
+                reconnect=reconnect and {name: value for name, value in asdict(reconnect).items() if name != "luck"},
                 started=time.time(),
                 at=anyio.current_time(),
                 left_out=("secrets",) if self.leave_out.audio else ("secrets", "audio"),
@@ -51,8 +61,43 @@ class Tap(Notes, ABC):
         return TappedReminders(self)
 
     def surroundings(self, surroundings: Surroundings) -> Surroundings:
-        publish = self.publish(surroundings.publish)
-        return replace(surroundings, publish=publish, reminders=self.reminders(), inbox=self.inbox)
+        return replace(
+            surroundings,
+            publish=self.publish(surroundings.publish),
+            reminders=self.reminders(),
+            inbox=self.inbox,
+            wall_clock=self._seen("wall_clock", surroundings.wall_clock),
+            event=self.event,
+            task=self.task,
+        )
+
+    def reconnect(self, reconnect: Backoff) -> Backoff:
+        return replace(reconnect, luck=self._seen("luck", reconnect.luck))
+
+    def event(self) -> anyio.Event:
+        return TappedEvent(self)
+
+    def task(self, run: Run) -> Run:
+        self._tasks += 1
+        number = self._tasks
+
+        async def tapped() -> None:
+            await self.may_begin(number)
+            self.tell(lines.Begun, task=number)
+            await run()
+
+        return tapped
+
+    async def may_begin(self, task: int) -> None:
+        """Nothing holds it up, unless it is a replay."""
+
+    def _seen(self, what: str, look: Callable[[], float]) -> Callable[[], float]:
+        def tapped() -> float:
+            value = look()
+            self.tell(lines.Seen, what=what, value=value)
+            return value
+
+        return tapped
 
     def publish(self, publish: Publish) -> Publish:
         def tapped(event: SessionEvent) -> None:
@@ -70,7 +115,7 @@ class Tap(Notes, ABC):
     def sink(self, sink: Sink) -> Sink:
         return TappedSink(self, sink)
 
-    def running(self, name: str, run: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    def running(self, name: str, run: Run) -> Run:
         """`run` of an actor: what happens in it is the actor's doing."""
 
         async def tapped() -> None:

@@ -7,9 +7,10 @@ for; so what was told can happen again in that order.
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
+import anyio
 from anyio import get_cancelled_exc_class
 
 from rtactors.channels import Inbox, InboxFull
@@ -69,6 +70,39 @@ class TappedInbox(Inbox[T]):
             number = self._notes.tell(lines.Sent, to=self.name, mail=told, urgent=urgent, lost=lost)
             if not lost:
                 (self._urgent_numbers if urgent else self._sent_numbers).append(number)
+
+
+class TappedEvent(anyio.Event):
+    """Tells when an actor that waited for it goes on."""
+
+    def __new__(cls, notes: Notes) -> Self:  # noqa: ARG004 - as `__init__`
+        return object.__new__(cls)  # not one of the event loop's, which is inside
+
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
+        self._event = anyio.Event()
+
+    def set(self) -> None:
+        self._event.set()
+
+    def is_set(self) -> bool:
+        return self._event.is_set()
+
+    def statistics(self) -> anyio.EventStatistics:
+        return self._event.statistics()
+
+    async def wait(self) -> None:
+        name = self._notes.names.of(self)
+        try:
+            await self.come()
+        except get_cancelled_exc_class():
+            self._notes.tell(lines.Cancelled, call="wait", wait=name)
+            raise
+        self._notes.tell(lines.Awaited, wait=name)
+
+    async def come(self) -> None:
+        """Wait, without a word."""
+        await self._event.wait()
 
 
 class TappedReminders(Reminders):

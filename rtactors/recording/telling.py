@@ -41,7 +41,13 @@ def sentence(event: lines.Event, taken: lines.Event | None = None) -> str:  # no
         case lines.Taken():
             return f"takes {type_of(taken) if taken else 'what was sent'} ({event.sent})"
         case lines.Cancelled():
-            return f"waits no longer: {f'connection {event.socket}: ' if event.socket else ''}{event.call}"
+            return f"waits no longer: {f'connection {event.socket}: ' if event.socket else event.wait}{event.call}"
+        case lines.Begun():
+            return f"begins task {event.task}"
+        case lines.Awaited():
+            return f"has waited for {event.wait}"
+        case lines.Seen():
+            return f"sees {event.what} {event.value}"
         case lines.Reminder():
             return f"wants in {event.seconds:g} s: {told(event.mail)}"
         case lines.Published(event={"type": "Transition", **what}):

@@ -187,6 +187,7 @@ class SteppedLoop(VirtualLoop):
         self._held: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._count = 0
         super().__init__()
+        self._clock_resolution = 1e-6  # of clocks that a recording may come from
 
     def at(self, now: float) -> None:
         """It is `now`."""
@@ -194,7 +195,7 @@ class SteppedLoop(VirtualLoop):
 
     def ring(self) -> bool:
         """Let the one that is due for longest ring; False if none is."""
-        while self._held and self._held[0][0] <= self._now:
+        while self._held and self._held[0][0] <= self._now + self._clock_resolution:
             _, _, handle = heapq.heappop(self._held)
             if not handle.cancelled():
                 self._ready.append(handle)

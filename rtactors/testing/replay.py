@@ -16,18 +16,19 @@ import base64
 import sys
 from bisect import bisect_left
 from collections import Counter, defaultdict, deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NoReturn, TypeVar, cast
+from typing import Any, BinaryIO, Literal, NoReturn, Self, TypeVar, cast
 
 import anyio
-from msgspec import Raw, Struct, ValidationError, json
+from msgspec import Raw, Struct, ValidationError, convert, json
 from msgspec.structs import replace
 
 from rtactors.channels import Inbox, InboxFull
 from rtactors.errors import ConfigurationError
 from rtactors.history import HistoryItem
+from rtactors.limits import Backoff
 from rtactors.providers.base import Capabilities, Endpoint, Frame, Provider
 from rtactors.recording import Recording, lines, read_recording
 from rtactors.recording.leave_out import AUDIO, alike, filled_in
@@ -35,9 +36,10 @@ from rtactors.recording.notes import APP, DEVICE, REMINDERS, who
 from rtactors.recording.plain import error_of, message_from
 from rtactors.recording.reading import Recorded
 from rtactors.recording.tap import Tap
-from rtactors.recording.tapped import TappedInbox, TappedReminders
+from rtactors.recording.tapped import TappedEvent, TappedInbox, TappedReminders
 from rtactors.recording.telling import sentence
 from rtactors.reminders import Reminder
+from rtactors.ring import Run
 from rtactors.session import Session
 from rtactors.sinks.base import Report
 from rtactors.testing.clock import SteppedLoop, run_stepped
@@ -203,7 +205,19 @@ class _Tape(Tap):
     def reminders(self) -> "_Reminders":
         return self.pending
 
-    def running(self, name: str, run: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    def event(self) -> anyio.Event:
+        return _Event(self)
+
+    async def may_begin(self, task: int) -> None:
+        await self.turn(("begin", task))
+
+    def _seen(self, what: str, look: Callable[[], float]) -> Callable[[], float]:
+        def recorded() -> float:
+            return self.mine.value if isinstance(self.mine, lines.Seen) else look()
+
+        return super()._seen(what, recorded)
+
+    def running(self, name: str, run: Run) -> Run:
         tapped = super().running(name, run)
 
         async def contained() -> None:
@@ -301,15 +315,32 @@ def _is_time(path: str) -> bool:
     return name == "at" or name.endswith("_at")
 
 
+def _turn_of(event: lines.Event) -> object:
+    """What it lets happen; None if nobody waits for its turn with it."""
+    match event:
+        case lines.Taken() | lines.Cancelled(call="take"):
+            return "take", event.who
+        case lines.Begun():
+            return "begin", event.task
+        case lines.Awaited() | lines.Cancelled(call="wait"):
+            return "wait", event.wait
+        case lines.Device(call="stopped") | lines.Cancelled(call="play"):
+            return "play"
+        case lines.Socket() | lines.Cancelled():
+            return event.call, event.socket
+        case _:
+            return None
+
+
 def _is_from_outside(event: lines.Event) -> bool:
     """Whether it is given, instead of following from what was before."""
     match event:
-        case lines.Taken() | lines.Cancelled() | lines.Socket() | lines.Device(call="stopped") | lines.Over():
-            return True
         case lines.Sent():
             return event.who in {APP, DEVICE, REMINDERS}
+        case lines.Over():
+            return True
         case _:
-            return False
+            return _turn_of(event) is not None
 
 
 def _takes_time(before: Recorded, after: Recorded) -> bool:
@@ -334,6 +365,22 @@ class _Inbox(TappedInbox[T]):
         if self.empty and self._tape.mine:
             self._tape.differ(self._tape.mine, None)
         return await super().take()
+
+
+class _Event(TappedEvent):
+    """Whoever waits for it goes on when they did."""
+
+    def __new__(cls, tape: _Tape) -> Self:
+        return super().__new__(cls, tape)
+
+    def __init__(self, tape: _Tape) -> None:
+        super().__init__(tape)
+        self._tape = tape
+
+    async def come(self) -> None:
+        await self._tape.turn(("wait", self._tape.names.of(self)))
+        if not self.is_set() and self._tape.mine:
+            self._tape.differ(self._tape.mine, None)
 
 
 class _Reminders(TappedReminders):
@@ -434,7 +481,7 @@ class _Socket:
         await self.outcome("close")
 
     async def outcome(self, call: str) -> lines.Socket:
-        await self._tape.turn((self._number, call))
+        await self._tape.turn((call, self._number))
         event = self._tape.mine
         assert isinstance(event, lines.Socket)
         if event.error:
@@ -488,7 +535,7 @@ class _Device:
 
     async def run(self, report: Callable[[Report], None]) -> None:
         self.report = report
-        await self._tape.turn(DEVICE)
+        await self._tape.turn("play")
         self._outcome("stopped", "")
 
     def _outcome(self, call: str, message_id: str) -> None:
@@ -513,6 +560,7 @@ class _Replayed(Session):
             _Provider(tape, provider),
             sink=self._device,
             connect=_Network(tape).connect,
+            reconnect=None if tape.header.reconnect is None else convert(tape.header.reconnect, Backoff),
             deadlines=tape.header.deadlines,
             bounds=tape.header.bounds,
             recorder=tape,
@@ -561,24 +609,16 @@ class _Replayed(Session):
 
     def _let(self, event: lines.Event) -> None:
         match event:
-            case lines.Taken():
-                self._tape.let(("take", event.who))
-            case lines.Socket():
-                self._tape.let((event.socket, event.call))
-            case lines.Cancelled(call="take"):
-                self._tape.let_cancel(("take", event.who))
-            case lines.Cancelled(call="play"):
-                self._tape.let_cancel(DEVICE)
             case lines.Cancelled():
-                self._tape.let_cancel((event.socket, event.call))
-            case lines.Device():
-                self._tape.let(DEVICE)
+                self._tape.let_cancel(_turn_of(event))
             case lines.Sent() if event.who == REMINDERS:
                 self._tape.pending.ring(event)
             case lines.Sent():
                 self._say(event)
-            case _:
+            case lines.Over():
                 self._stop()
+            case _:
+                self._tape.let(_turn_of(event))
 
     def _say(self, event: lines.Sent) -> None:
         try:
