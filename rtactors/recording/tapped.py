@@ -27,13 +27,15 @@ T = TypeVar("T")
 class TappedInbox(Inbox[T]):
     """Tells what is put into it, and what is taken."""
 
-    __slots__ = ("_notes", "_sent_numbers", "_urgent_numbers")
+    __slots__ = ("_notes", "_sent_numbers", "_urgent_numbers", "closed_as")
 
     def __init__(self, notes: Notes, name: str, capacity: int) -> None:
         super().__init__(name, capacity)
         self._notes = notes
         self._sent_numbers: deque[int] = deque()
         self._urgent_numbers: deque[int] = deque()
+        self.closed_as = 0
+        """The number of the event by which it was closed."""
 
     async def receive(self) -> T:
         try:
@@ -47,19 +49,24 @@ class TappedInbox(Inbox[T]):
         self._notes.tell(lines.Taken, sent=numbers.popleft())
         return message
 
+    @property
+    def is_shut(self) -> bool:
+        """Whether it was closed before what happens now."""
+        return self.closed
+
     async def take(self) -> T:
         """The next message, without a word."""
         return await super().receive()
 
     def close(self) -> None:
         if not self.closed:
-            self._notes.tell(lines.Closed, inbox=self.name)
+            self.closed_as = self._notes.tell(lines.Closed, inbox=self.name)
         super().close()
         self._sent_numbers.clear()
         self._urgent_numbers.clear()
 
     def _add(self, lane: deque[T], message: T) -> None:
-        urgent, lost = lane is self._urgent, "closed" if self.closed else ""
+        urgent, lost = lane is self._urgent, "closed" if self.is_shut else ""
         try:
             super()._add(lane, message)
         except InboxFull:

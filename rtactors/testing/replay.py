@@ -360,6 +360,12 @@ class _Inbox(TappedInbox[T]):
         super().__init__(tape, name, capacity)
         self._tape = tape
 
+    @property
+    def is_shut(self) -> bool:
+        """An actor may have ended earlier than it did among the others."""
+        mine = self._tape.mine
+        return self.closed and (mine is None or self.closed_as < mine.n)
+
     async def take(self) -> T:
         await self._tape.turn(("take", self.name))
         if self.empty and self._tape.mine:
