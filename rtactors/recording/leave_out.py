@@ -35,6 +35,8 @@ _IN_URL = re.compile(rf"(?P<name>://(?=[^/\s]*@)|[?&]{_NAMES}=)(?P<value>[^&#@\s
 _NO_SPACE = re.compile(r"\S")
 _QUOTED_AUDIO = re.compile(r"[A-Za-z0-9+/=]{64,}")
 _WORD_END = re.compile(r"([a-z])([A-Z])")
+_UNREADABLE = (ValueError, RecursionError)
+"""What reading JSON raises, and what writing it again does."""
 _JSON_TEXTS = ("arguments", "output")
 """Strings that hold JSON: what a function was called with, and what it gave."""
 
@@ -112,18 +114,16 @@ class LeaveOut:
         return {AUDIO: {"bytes": len(audio), "crc32": crc32(audio)}}
 
     def from_frame(self, frame: Frame, *, incoming: bool) -> Raw:
-        """A frame as it may be written: as it was if there is nothing to hide."""
-        try:
-            tree = json.decode(frame)
-        except (ValueError, RecursionError):
-            return Raw(json.encode(self._from_unread(frame)))
-        if not isinstance(tree, dict | list):
-            return Raw(json.encode(self._from_unread(frame)))
-        kept = self.from_plain(tree)
-        if not (incoming and self.audio):  # what goes out is known from what came in
-            kept = self._without_audio(kept)
-        text = frame.encode() if isinstance(frame, str) else frame
-        return Raw(text if kept == tree and b"\n" not in text and b"\r" not in text else json.encode(kept))
+        """A frame as it may be written, in one line of JSON: as it was if there is nothing to hide."""
+        text = frame.encode(errors="replace") if isinstance(frame, str) else frame
+        with suppress(*_UNREADABLE):
+            tree = json.decode(text)
+            if isinstance(tree, dict | list):
+                kept = self.from_plain(tree)
+                if not (incoming and self.audio):  # what goes out is known from what came in
+                    kept = self._without_audio(kept)
+                return Raw(text if kept == tree and b"\n" not in text and b"\r" not in text else json.encode(kept))
+        return Raw(json.encode(self._from_unread(text)))
 
     def _from_text(self, text: str, *, may_be_json: bool) -> str:
         for value in self._values:
@@ -131,20 +131,18 @@ class LeaveOut:
         if "://" in text:
             text = _IN_URL.sub(_starred, text)
         if may_be_json:
-            with suppress(ValueError, RecursionError):
+            with suppress(*_UNREADABLE):
                 tree = json.decode(text)
                 kept = self.from_plain(tree)
                 return text if kept == tree else json.encode(kept).decode()
         return _QUOTED.sub(_starred, text) if '"' in text else text
 
-    def _from_unread(self, frame: Frame) -> Any:  # noqa: ANN401 - JSON
+    def _from_unread(self, frame: bytes) -> Any:  # noqa: ANN401 - JSON
         """Of what is no JSON object: of text all but what looks like a secret or audio; other bytes may be audio."""
-        if isinstance(frame, bytes):
-            try:
-                frame = frame.decode()
-            except UnicodeDecodeError:
-                return {BYTES: base64.b64encode(frame).decode()} if self.audio else self.audio_of(frame, keep=False)
-        text = self._from_text(frame, may_be_json=False)
+        try:
+            text = self._from_text(frame.decode(), may_be_json=False)
+        except UnicodeDecodeError:
+            return {BYTES: base64.b64encode(frame).decode()} if self.audio else self.audio_of(frame, keep=False)
         return text if self.audio else _QUOTED_AUDIO.sub(lambda found: "?" * len(found[0]), text)
 
     def _without_audio(self, value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from msgspec import json
+from msgspec.structs import replace
 
 from rtactors.actor import Publish
 from rtactors.errors import ConfigurationError
@@ -44,19 +45,23 @@ class Recorder(Tap):
     def note(self, event: lines.Event) -> int:
         writer = self._writer
         assert writer, "it has begun"
-        writer.write(self._line(event))
+        try:
+            writer.write(self._line(event))
+        except (TypeError, ValueError, RecursionError) as error:  # a session is not to suffer from it
+            self._give_up(writer, event, f"event {event.n} can't be written ({error})")
+            return event.n
         if isinstance(event, lines.Over):
             writer.close()
         if trouble := writer.trouble:
-            self._give_up(writer, event, trouble)
+            self._give_up(writer, replace(event, n=event.n + 1), trouble)
         return event.n
 
     def _line(self, event: lines.Event) -> bytes:
         return self.leave_out.from_line(self._encoder.encode(event)) + b"\n"
 
-    def _give_up(self, writer: Writer, last: lines.Event, trouble: str) -> None:
+    def _give_up(self, writer: Writer, instead: lines.Event, trouble: str) -> None:
         self._listening = False
-        writer.write(self._line(lines.Incomplete(last.n + 1, last.at, last.who, trouble)))
+        writer.write(self._line(lines.Incomplete(instead.n, instead.at, instead.who, trouble)))
         writer.close()
         self._to_app(Problem(kind="other", message=f"the recording ends here: {trouble}"))
 

@@ -242,7 +242,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     `round_trip` is then so many seconds. `sink` plays (a `SteppedSink` if none is given, so that nothing is heard until
     the test says so), `loses` are its reports that get lost, `slack_ms` is how coarsely it counts. `ms_per_character`
     is None where a fault makes the sound longer or shorter than the words. A session that ends on its own has to do so
-    with what it `raises`; the block is then left there, and `failure` tells it.
+    with what it `raises`; the block is then left there, and `failure` tells it. `recorder` is the session's.
 
     Raises InvariantBroken at its end.
     """

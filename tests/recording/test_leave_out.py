@@ -5,9 +5,12 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from io import BytesIO
+from json import dumps
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import json
 
 from rtactors import ConnectionFailed, Session
@@ -199,6 +202,29 @@ def test_words_of_the_protocol_are_no_secrets() -> None:
 def test_subprotocols_hold_keys() -> None:
     endpoint = Endpoint(url="wss://x", subprotocols=("realtime", f"openai-insecure-api-key.{KEY}"))
     assert KEY in secrets_of(endpoint)
+
+
+@given(
+    frame=st.one_of(
+        st.text(),
+        st.binary(),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+            lambda inner: (
+                st.lists(inner) | st.dictionaries(st.sampled_from(["token", "audio", "type", "delta", "x"]), inner)
+            ),
+        ).map(lambda value: dumps({"x": value})),
+    ),
+    audio=st.booleans(),
+    incoming=st.booleans(),
+)
+def test_any_frame_becomes_one_line_and_the_same_one_again(frame: Frame, *, audio: bool, incoming: bool) -> None:
+    out = LeaveOut(audio=audio)
+    line = bytes(out.from_frame(frame, incoming=incoming))
+    assert b"\n" not in line
+    if isinstance(tree := json.decode(line), dict):
+        again = json.decode(out.from_frame(json.encode(tree), incoming=incoming))
+        assert again == tree
 
 
 def test_what_has_nothing_to_hide_is_kept_to_the_letter() -> None:

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from rtactors import ConfigurationError, Session
+from rtactors import Bounds, ConfigurationError, Deadlines, Session
 from rtactors.providers import OpenAIRealtime
 from rtactors.recording import Recorder, read_recording, tapped
 from rtactors.recording import writer as writing
-from rtactors.recording.lines import Incomplete
-from rtactors.session_events import Problem
+from rtactors.recording.lines import Incomplete, Published
+from rtactors.session_events import Problem, SessionEvent, Unhandled
 from rtactors.sinks import MemorySink
 from rtactors.testing.clock import run_virtual
 from rtactors.testing.conversation import Conversation, conversation
@@ -191,6 +191,27 @@ def test_a_slow_disk_ends_the_recording_at_its_bound(monkeypatch: pytest.MonkeyP
     recording = read_recording(file)
     assert isinstance(recording.events[-1].event, Incomplete)
     replay(recording)
+
+
+def test_what_cannot_be_written_ends_the_recording_not_the_session() -> None:
+    file, told = BytesIO(), list[SessionEvent]()
+
+    async def run() -> None:
+        recorder = Recorder(file)
+        publish = recorder.publish(told.append)
+        recorder.open(OpenAIRealtime(api_key=""), Deadlines(), Bounds(), None)
+        for name in ("first", "\ud800", "last"):
+            publish(Unhandled(name))
+
+    run_virtual(run)
+    first, problem, *rest = told
+    assert (first, rest) == (Unhandled("first"), [Unhandled("\ud800"), Unhandled("last")])
+    assert isinstance(problem, Problem)
+    assert problem.message.startswith("the recording ends here: event 2 can't be written (")
+    file.seek(0)
+    shown, end = read_recording(file).events
+    assert isinstance(shown.event, Published)
+    assert isinstance(end.event, Incomplete)
 
 
 def test_a_killed_process_leaves_what_happened(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any
 
@@ -11,6 +12,7 @@ from msgspec import json
 
 from rtactors import ConfigurationError, ConnectionFailed, HistoryItem, SessionClosed, SinkLost
 from rtactors.actors import message as message_actor
+from rtactors.limits import Backoff
 from rtactors.loopback.faults import ALWAYS, Faults, drop, ignore
 from rtactors.loopback.script import Call, Reply, Say, Timing
 from rtactors.providers import OpenAIRealtime
@@ -104,6 +106,45 @@ def test_a_server_that_hangs_up(backend: BackendName) -> None:
         await anyio.sleep_forever()
 
     replay(read(record(scene, backend=backend, raises=SessionClosed, reconnect=None)))
+
+
+@backends
+def test_a_connection_that_is_lost_and_made_again(backend: BackendName) -> None:
+    """With pauses that are drawn, and attempts that fail."""
+
+    async def scene(talk: Conversation) -> None:
+        await talk.ask()
+        await talk.sink.play(300)
+        await talk.wire.close(1011, "keepalive")
+        talk.sink.play_all()
+        await talk.connected(2)
+        await talk.session.quiet()
+
+    def out_of_order(connection: int) -> HTTPStatus | None:
+        return HTTPStatus.SERVICE_UNAVAILABLE if 1 < connection < 5 else None
+
+    data = record(scene, backend=backend, reconnect=Backoff(), admit=out_of_order)
+    seen = [event["value"] for event in events_of(data) if event["kind"] == "seen"]
+    assert len(set(seen)) == len(seen) > 3
+    tried = [event for event in events_of(data) if event["kind"] == "socket" and event["call"] == "connect"]
+    assert ["error" in event for event in tried] == [False, True, True, True, False]
+    replay(read(data))
+
+
+@backends
+def test_a_time_limit_that_is_met(backend: BackendName) -> None:
+    """The next connection takes over at a moment that the transport actor waits for."""
+
+    async def scene(talk: Conversation) -> None:
+        talk.sink.play_all()
+        await (await talk.ask()).done()
+        await anyio.sleep(1200)
+        await (await talk.ask()).done()
+        await talk.session.quiet()
+
+    data = record(scene, backend=backend, session_limit_s=1200, provider={"turn_detection": None})
+    assert {"begun", "awaited", "seen"} <= {event["kind"] for event in events_of(data)}
+    replay(read(data))
 
 
 @backends
