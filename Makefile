@@ -40,9 +40,10 @@ format: $(DEV) ## format, and fix what can be fixed by itself
 bench: $(DEV) ## measure, and keep the evidence in benchmarks/results
 	$(BIN)/python benchmarks/audio_event.py --json benchmarks/results/audio_event.json $(ARGS)
 
-docs: $(DEV) ## write again what is generated in docs: the charts, the demo's schema
+docs: $(DEV) ## write again what is generated in docs: the charts, the schemas
 	$(BIN)/python -m statecharts.drawing docs $(ARGS)
 	$(BIN)/python -m rtactors.cli.report > docs/demo-report.schema.json
+	$(BIN)/python -m rtactors.recording.json_schema > docs/recording.schema.json
 
 # Without ARGS=--upgrade, versions that still fit stay as they are.
 lock: pyproject.toml ## write the locks again (ARGS=--upgrade for the newest versions)

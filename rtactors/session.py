@@ -22,7 +22,6 @@ from rtactors.actors.journal import JournalActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
-from rtactors.channels import Inbox
 from rtactors.errors import ConfigurationError, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role
@@ -32,6 +31,7 @@ from rtactors.journal.recall import ledger_of
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.operations import operation_id, own_id
 from rtactors.providers.base import Endpoint, Provider
+from rtactors.recording.tap import Tap
 from rtactors.reminders import Reminders
 from rtactors.reply import Reply, ReplyRecord
 from rtactors.ring import Ring, Surroundings
@@ -60,6 +60,8 @@ class Session(AsyncContextManagerMixin):
     the server gone for too long, the device lost, or `reconnect` is None) plays what it has received, then cancels the
     block and raises SessionClosed or SinkLost with the cause. `history` stays readable.
 
+    A `recorder` (see `rtactors.recording`) keeps all that happens in a file.
+
     An agent with a function to call, given to the provider as one of its `tools`:
 
         async for event in session.events():
@@ -85,6 +87,7 @@ class Session(AsyncContextManagerMixin):
         bounds: Bounds = Bounds(),  # noqa: B008 - immutable
         journal: Journal | None = None,
         session_id: str | None = None,
+        recorder: Tap | None = None,
     ) -> None:
         capabilities = provider.capabilities
         if sink.rate != capabilities.output_rate:
@@ -105,24 +108,32 @@ class Session(AsyncContextManagerMixin):
         self._open = False
         self._used = False
         self._over = False
-        self._reminders = Reminders()
         self._asked: WeakSet[ReplyRecord] = WeakSet()
         self._awaited: set[anyio.Event] = set()
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
 
+        connect = connect or partial(_websocket, open_timeout=deadlines.connect)
+        surroundings = Surroundings(self._publish, Reminders(), capabilities, deadlines, bounds)
+        self._recorder = recorder
+        self._reconnect = reconnect
+        if recorder:
+            surroundings = recorder.surroundings(surroundings)
+            provider, connect, sink = recorder.provider(provider), recorder.connect(connect), recorder.sink(sink)
+            reconnect = reconnect and recorder.reconnect(reconnect)
+        self._reminders = surroundings.reminders
+        inbox = surroundings.inbox
         ring = Ring(
-            transport=Inbox("transport", bounds.commands),
-            response=Inbox("response", bounds.inbox),
-            sink=Inbox("sink", bounds.inbox),
-            context=Inbox("context", bounds.inbox),
-            journal=Inbox("journal", bounds.inbox) if journal else None,
+            transport=inbox("transport", bounds.commands),
+            response=inbox("response", bounds.inbox),
+            sink=inbox("sink", bounds.inbox),
+            context=inbox("context", bounds.inbox),
+            journal=inbox("journal", bounds.inbox) if journal else None,
         )
-        surroundings = Surroundings(self._publish, self._reminders, capabilities, deadlines, bounds)
         self._transport = TransportActor(
             ring,
             surroundings,
             provider=provider,
-            connect=connect or partial(_websocket, open_timeout=deadlines.connect),
+            connect=connect,
             reconnect=reconnect,
             fail=self._fail,
         )
@@ -273,10 +284,9 @@ class Session(AsyncContextManagerMixin):
                 await self._open_journal(self._journal)
             async with anyio.create_task_group() as self._tasks:
                 try:
-                    self._run(self._reminders.run, "reminders")
-                    for actor in (self._journal, self._sink, self._context, self._response, self._transport):
-                        if actor:
-                            self._start(actor)
+                    if self._recorder:
+                        self._recorder.open(self.provider, self._deadlines, self._bounds, self._reconnect)
+                    self._start_all()
                     await self._transport.decided.wait()
                     if self._failure:
                         raise self._failure
@@ -350,8 +360,15 @@ class Session(AsyncContextManagerMixin):
         self._failure = self._failure or failure
         self._failed.set()
 
+    def _start_all(self) -> None:
+        self._run(self._reminders.run, "reminders")
+        for actor in (self._journal, self._sink, self._context, self._response, self._transport):
+            if actor:
+                self._start(actor)
+
     def _start(self, actor: Actor[Any]) -> None:
-        self._run(actor.run, f"{actor.inbox.name} actor")
+        name = actor.inbox.name
+        self._run(self._recorder.running(name, actor.run) if self._recorder else actor.run, f"{name} actor")
 
     def _run(self, run: Callable[[], Awaitable[None]], name: str) -> None:
         self._tasks.start_soon(self._shielded, run, name=name)
@@ -369,6 +386,8 @@ class Session(AsyncContextManagerMixin):
                 self._scopes.discard(scope)
 
     def _stop(self) -> None:
+        if self._recorder:
+            self._recorder.end(self.history)
         for scope in self._scopes:
             scope.cancel()
         self._scopes = set()

@@ -5,7 +5,6 @@ their message, everything else to the response and the context actor. It sends c
 connection is lost or near its limit it makes the next; what was sent to a server that is gone never reaches another.
 """
 
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -60,6 +59,10 @@ class TransportActor(Actor[mail.TransportMail]):
         self._fail = fail
         self._deadlines = surroundings.deadlines
         self._bounds = surroundings.bounds
+        self._new_inbox = surroundings.inbox
+        self._wall_clock = surroundings.wall_clock
+        self._new_event = surroundings.event
+        self._as_task = surroundings.task
         self._reminders = surroundings.reminders
         self._tasks: TaskGroup
         self._life = LINK.start("link")
@@ -173,7 +176,7 @@ class TransportActor(Actor[mail.TransportMail]):
         for ended in [item_id for item_id, inbox in self._live.items() if inbox.closed]:
             del self._live[ended]
             self._messages[ended] = None
-        inbox: Inbox[mail.MessageMail] = Inbox(f"message {event.item.id}", self._bounds.inbox)
+        inbox: Inbox[mail.MessageMail] = self._new_inbox(f"message {event.item.id}", self._bounds.inbox)
         self._messages[event.item.id] = self._live[event.item.id] = inbox
         self._ring.response.send(mail.MessageOpened(event, inbox))
         return inbox
@@ -240,7 +243,7 @@ class TransportActor(Actor[mail.TransportMail]):
             fire=self._fire_connection,
         )
         run = partial(self._next.run, pause, self._deadlines.connect)
-        self._tasks.start_soon(run, name=f"connection {self._count}")
+        self._tasks.start_soon(self._as_task(run), name=f"connection {self._count}")
 
     def _fire_connection(self, which: Connection, event: ConnectionEvent) -> None:
         for effect in self.fire(CONNECTION, which.life, event):
@@ -287,7 +290,7 @@ class TransportActor(Actor[mail.TransportMail]):
                 case link.Adopt():
                     self._adopt()
                 case link.AwaitMoment():
-                    self._tasks.start_soon(self._await_moment, self._count)
+                    self._tasks.start_soon(self._as_task(partial(self._await_moment, self._count)))
                 case link.Report():
                     what = f"the connection can't be renewed before the provider's time limit: {effect.reason}"
                     self.publish(Problem(kind="other", message=what))
@@ -312,7 +315,7 @@ class TransportActor(Actor[mail.TransportMail]):
         if self._in_use:
             self._in_use.ignore()
             if not self._in_use.over:
-                self._tasks.start_soon(self._in_use.retire)
+                self._tasks.start_soon(self._as_task(self._in_use.retire))
         self._in_use = None
         self._told = self._loss_known = False
         self._messages.clear()
@@ -321,7 +324,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._interrupt_sending()
 
     def _expect_limit(self, used: Connection) -> None:
-        left = used.expires_at - time.time() if used.expires_at else 0
+        left = used.expires_at - self._wall_clock() if used.expires_at else 0
         if self._reconnect and left >= _SHORTEST_LIMIT_S:
             self._limit_at = anyio.current_time() + left
             renew = min(self._deadlines.renew, left / 4)
@@ -329,7 +332,7 @@ class TransportActor(Actor[mail.TransportMail]):
 
     async def _await_moment(self, prepared: int) -> None:
         """A moment of silence in which everything is answered, or the last moment."""
-        quiet = anyio.Event()
+        quiet = self._new_event()
         left = self._limit_at - self._deadlines.change - anyio.current_time()
         with anyio.move_on_after(max(left, 0)):
             self._ring.context.send(mail.WhenSilent(quiet, user_too=True))

@@ -36,6 +36,7 @@ from rtactors.loopback.session import Session as ServerSession
 from rtactors.loopback.voice import ToneVoice
 from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint
+from rtactors.recording import Recorder
 from rtactors.reply import Reply
 from rtactors.session import Session
 from rtactors.session_events import ConnectionChanged, SessionEvent, Transition
@@ -235,6 +236,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
     bounds: Bounds = Bounds(events=ALL_EVENTS),  # noqa: B008 - immutable
     journal: Journal | None = None,
+    recorder: Recorder | None = None,
     **options: Unpack[Options],
 ) -> AsyncGenerator[Conversation]:
     """Begin one with a server that follows `script`, at once if no `timing` is given; `options` are the server's.
@@ -243,8 +245,8 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     `round_trip` is then so many seconds. `sink` plays (a `SteppedSink` if none is given, so that nothing is heard until
     the test says so), `loses` are its reports that get lost, `slack_ms` is how coarsely it counts. `ms_per_character`
     is None where a fault makes the sound longer or shorter than the words. A `journal` must hold the history in the
-    end. A session that ends on its own has to do so
-    with what it `raises`; the block is then left there, and `failure` tells it.
+    end. A session that ends on its own has to do so with what it `raises`; the block is then left there, and `failure`
+    tells it. `recorder` is the session's.
 
     Raises InvariantBroken at its end.
     """
@@ -265,6 +267,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             deadlines=deadlines,
             bounds=bounds,
             journal=journal,
+            recorder=recorder,
         )
         talk = Conversation(session, server, ears, device)
         try:

@@ -1,4 +1,4 @@
-"""Everything that can happen, at any moment, in any order of turns: and always the invariants hold.
+"""Everything that can happen, at any moment, in any order of turns: always the invariants hold, and replays are equal.
 
 In virtual time. Each case is made from its number, so that what was found can be repeated:
 
@@ -9,6 +9,7 @@ import math
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
+from io import BytesIO
 from typing import Any, TypeAlias
 
 import anyio
@@ -20,12 +21,14 @@ from rtactors.journal import MemoryJournal
 from rtactors.loopback.faults import ALWAYS, Faults, Rule, delay, drop, duplicate
 from rtactors.loopback.script import Call, Failed, Incomplete, Line, Reply, Say, Script, Timing, Write
 from rtactors.providers.base import Frame
+from rtactors.recording import Recorder
 from rtactors.session_events import FunctionCalled
 from rtactors.sinks import PacedSink
 from rtactors.sinks.segment import Segment
 from rtactors.testing.clock import BackendName, run_virtual
 from rtactors.testing.conversation import AT_ONCE, Conversation, conversation
 from rtactors.testing.invariants import InvariantBroken
+from rtactors.testing.replay import replay
 from rtactors.transports.base import Socket
 
 ONE, TWO, THREE = "The first message of three.", "The second message, a bit longer than that.", "And the third."
@@ -262,7 +265,7 @@ class Case(Struct, frozen=True, kw_only=True):
         return lambda turn: reply if turn.index < 2 else Reply(outputs=(Say(text="That is all."),))
 
 
-async def converse(case: Case, number: int) -> Conversation:
+async def converse(case: Case, number: int, recorder: Recorder | None = None) -> Conversation:
     """Have it, judge it, and give what is left of it."""
     raises = (SessionClosed,) if case.scene in HANG_UPS else ()
     detection = (
@@ -283,6 +286,7 @@ async def converse(case: Case, number: int) -> Conversation:
         timing=case.timing,
         faults=Faults(*case.rules),
         journal=None if case.journal_s is None else MemoryJournal(delay_s=case.journal_s),
+        recorder=recorder,
     ) as talk:
         await case.scene(talk, case.at, random.Random(number))
         if case.scene is not _leave:
@@ -293,13 +297,16 @@ async def converse(case: Case, number: int) -> Conversation:
 
 
 def play(cases: Iterable[tuple[int, Case]], backend: BackendName) -> None:
-    """All of them; tells which went wrong."""
+    """All of them, each recorded and replayed; tells which went wrong."""
     wrong: list[str] = []
     count = 0
     for number, case in cases:
         count += 1
+        file = BytesIO()
         try:
-            run_virtual(converse, case, number, backend=backend, seed=case.seed)
+            run_virtual(converse, case, number, Recorder(file), backend=backend, seed=case.seed)
+            file.seek(0)
+            replay(file)
         except (InvariantBroken, Exception) as error:  # noqa: BLE001 - whatever it is, the others are to run
             wrong.append(f"case {number}: {case}\n    {type(error).__name__}: {error}")
     assert count
