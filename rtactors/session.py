@@ -94,7 +94,7 @@ class Session(AsyncContextManagerMixin):
             ring,
             surroundings,
             provider=provider,
-            connect=connect or partial(_websocket, open_timeout=deadlines.connect),
+            connect=connect or partial(_websocket, deadlines=deadlines),
             fail=self._fail,
         )
         self._response = ResponseActor(ring, surroundings, spawn=self._start)
@@ -336,10 +336,10 @@ class Session(AsyncContextManagerMixin):
         return f"rt_{kind}_{self._count}"
 
 
-def _websocket(endpoint: Endpoint, *, open_timeout: float) -> AbstractAsyncContextManager[Socket]:
+def _websocket(endpoint: Endpoint, *, deadlines: Deadlines) -> AbstractAsyncContextManager[Socket]:
     from rtactors.transports.websocket import connect  # noqa: PLC0415 - a library that only a real connection needs
 
-    return connect(endpoint, open_timeout=open_timeout)
+    return connect(endpoint, open_timeout=deadlines.connect, keepalive=deadlines.keepalive)
 
 
 def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
