@@ -21,7 +21,7 @@ from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
 from rtactors.channels import Inbox
-from rtactors.errors import ConfigurationError, RtactorsError, SessionClosed
+from rtactors.errors import ConfigurationError, ReplyFailed, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role
 from rtactors.history import HistoryItem
@@ -234,7 +234,7 @@ class Session(AsyncContextManagerMixin):
                     self._stop()
                     self._tasks.cancel_scope.cancel()
         except BaseExceptionGroup as group:
-            raise _cause(group) from None
+            raise _cause(group, self._failure) from None
         finally:
             self._over = True
             self._let_go()
@@ -342,15 +342,21 @@ def _websocket(endpoint: Endpoint, *, deadlines: Deadlines) -> AbstractAsyncCont
     return connect(endpoint, open_timeout=deadlines.connect, keepalive=deadlines.keepalive)
 
 
-def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def _cause(group: BaseExceptionGroup[BaseException], failure: RtactorsError | None) -> BaseException:
     """The one error in nested groups, so that `except SessionClosed` works; the group itself if there are several.
 
-    Cancellations don't count, and neither does it when the session, which ended for its own reason, said so to an app
-    that went on using it.
+    Cancellations don't count. Nor does what an app is told of the `failure` by which the session ended, when it goes on
+    using it or waits for a reply: the failure is the cause, whoever was the first to say so.
     """
     errors = [error for error in _leaves(group) if not isinstance(error, anyio.get_cancelled_exc_class())]
-    causes = [error for error in errors if not (isinstance(error, SessionClosed) and error.__cause__ in errors)]
-    return causes[0] if len(causes) == 1 else group
+    if failure:
+        others = [error for error in errors if error is not failure and not _tells(error, failure)]
+        errors = others if len(others) == len(errors) else [failure, *others]
+    return errors[0] if len(errors) == 1 else group
+
+
+def _tells(error: BaseException, failure: RtactorsError) -> bool:
+    return error.__cause__ is failure or (isinstance(error, ReplyFailed) and str(failure) in str(error))
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -33,6 +33,7 @@ MAX_REASON_BYTES = 123
 
 _logger = logging.getLogger(__name__)
 _logger.setLevel(logging.INFO)  # on DEBUG, websockets logs the request's headers, and with them the key
+_logger.addFilter(lambda record: record.msg != "keepalive ping failed")  # with a traceback; a SocketClosed tells it
 
 
 @asynccontextmanager

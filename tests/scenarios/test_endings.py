@@ -188,6 +188,25 @@ async def test_an_app_that_uses_a_lost_session_gets_one_error() -> None:
         await app()
 
 
+@pytest.mark.parametrize("tidies_up", [False, True])
+async def test_an_app_that_waits_for_a_reply_of_a_lost_session_gets_one_error(*, tidies_up: bool) -> None:
+    """The same one, whether the reply tells it first or, while the app tidies up, the session has done so, too."""
+    server = ServerByHand()
+
+    async def app() -> None:
+        async with session_with(server.connect) as session:
+            reply = await session.generate_reply()
+            await server.socket.close(1001, "going away")
+            try:
+                await reply.done()
+            finally:
+                if tidies_up:
+                    await anyio.sleep(1)
+
+    with pytest.raises(SessionClosed, match="1001"):
+        await app()
+
+
 async def test_a_session_is_entered_once() -> None:
     async with MemoryServer(replies(FIRST)) as server:
         session = session_with(server.connect)
