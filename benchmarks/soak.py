@@ -55,7 +55,7 @@ BYTES_A_SESSION = 200
 """More growth of memory than this is a leak."""
 SETTLE_S = 10
 """How long what is being closed may take to be gone."""
-QUICK = Deadlines(connect=2, keepalive=0.3, close=0.3, acknowledge=0.5)
+QUICK = Deadlines(connect=1, keepalive=0.3, close=0.3, acknowledge=0.5)
 """So that a network that goes without a word is found out soon."""
 EXACT = ("tasks", "fds", "sockets", "threads", "ours")
 """What has to return to the very number."""
@@ -216,14 +216,10 @@ class Sample(Struct, frozen=True):
 
 def count(sessions: int, server: int) -> Sample:
     gc.collect()
-    modes = [*_descriptors()]
     objects = gc.get_objects()
     return Sample(
+        **resources(),
         sessions=sessions,
-        tasks=len(anyio.get_running_tasks()),
-        fds=len(modes),
-        sockets=sum(map(stat.S_ISSOCK, modes)),
-        threads=threading.active_count(),
         ours=sum(_is_ours(type(each).__module__) for each in objects),
         objects=len(objects),
         blocks=sys.getallocatedblocks(),
@@ -232,11 +228,21 @@ def count(sessions: int, server: int) -> Sample:
     )
 
 
+def resources() -> dict[str, int]:
+    modes = [*_descriptors()]
+    return {
+        "tasks": len(anyio.get_running_tasks()),
+        "fds": len(modes),
+        "sockets": sum(map(stat.S_ISSOCK, modes)),
+        "threads": threading.active_count(),
+    }
+
+
 def _descriptors() -> Iterator[int]:
     """The modes of those that are open."""
-    for name in os.listdir("/proc/self/fd"):
+    for descriptor in Path("/proc/self/fd").iterdir():
         with suppress(OSError):  # the one that listed them
-            yield os.fstat(int(name)).st_mode
+            yield os.fstat(int(descriptor.name)).st_mode
 
 
 def _is_ours(module: object) -> bool:  # a type may have a descriptor of that name
@@ -279,12 +285,13 @@ class Outcome(Struct, frozen=True):
 
     @property
     def left_over(self) -> list[str]:
-        """What is not as it was, in a sentence each."""
-        before, after = self.samples[0], self.samples[-1]
+        """What was not as it was, ever, in a sentence each."""
+        before = self.samples[0]
         return [
-            f"{what}: {getattr(after, what)}, but {getattr(before, what)} before"
+            f"after {now.sessions} sessions: {getattr(now, what)} {what}, {getattr(before, what)} before"
+            for now in self.samples
             for what in EXACT
-            if getattr(before, what) != getattr(after, what)
+            if getattr(now, what) != getattr(before, what)
         ]
 
 
@@ -302,7 +309,7 @@ def server() -> Generator[tuple[int, int]]:
             yield int(process.stdout.readline()), process.pid
 
 
-async def soak(
+async def soak(  # noqa: PLR0913 - the server, how much of it, and whom to tell
     port: int, process: int, *, sessions: int, at_once: int, batch: int = BATCH, watch: Callable[[Sample], None]
 ) -> Outcome:
     """Let so many live, after `WARM_UP` batches; `watch` is shown each sample as it is taken."""
@@ -319,7 +326,7 @@ async def soak(
                 chance.shuffle(chosen)
                 await _live(chosen, places, at_once)
                 number += batch
-                await _settle(proxy, samples[0] if samples else None, process)
+                await _settle(proxy, samples[0] if samples else None)
                 if number >= 0:
                     samples.append(count(number, process))
                     watch(samples[-1])
@@ -340,19 +347,19 @@ async def _live(lives: Sequence[Life], places: Places, at_once: int) -> None:
             tasks.start_soon(live, life)
 
 
-async def _settle(proxy: ChaosProxy, before: Sample | None, process: int) -> None:
+async def _settle(proxy: ChaosProxy, before: Sample | None) -> None:
     """What is closed is gone a moment later; what hangs in a stalled network is cut."""
+    hanging = [connection.closed for connection in proxy.connections]
     for connection in [*proxy.connections]:
         connection.cut("reset")
-        await connection.closed.wait()
-    until = anyio.current_time() + SETTLE_S
-    while before and anyio.current_time() < until:
-        now = count(0, process)
-        if all(getattr(now, what) == getattr(before, what) for what in EXACT):
-            return
-        await anyio.sleep(0.05)
-    if not before:
+    for closed in hanging:
+        await closed.wait()
+    if before is None:
         await anyio.sleep(1)
+        return
+    until = anyio.current_time() + SETTLE_S
+    while anyio.current_time() < until and not resources().items() <= asdict(before).items():  # noqa: ASYNC110 - nobody tells
+        await anyio.sleep(0.02)
 
 
 def show(sample: Sample) -> None:

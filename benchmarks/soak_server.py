@@ -8,16 +8,18 @@ from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
+from msgspec.structs import replace
 
 from rtactors.loopback.script import IMMEDIATE, replies
 from rtactors.loopback.server import Server
 from rtactors.loopback.voice import ToneVoice
 
-SCRIPT = replies(["The first of two messages.", "And the second one."])
+SCRIPT = replies(["The first of two.", "And the second."])
+TIMING = replace(IMMEDIATE, delta_ms=100)  # it is the sessions that are to work
 
 
 async def main() -> None:
-    async with Server(SCRIPT, voice=ToneVoice(40), timing=IMMEDIATE, keep=False) as server:
+    async with Server(SCRIPT, voice=ToneVoice(40), timing=TIMING, keep=False) as server:
         print(urlsplit(server.url).port, flush=True)
         await anyio.to_thread.run_sync(sys.stdin.read)
 
