@@ -35,6 +35,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from rtactors import ConnectionFailed, Deadlines, ReplyFailed, Session, SessionClosed, SinkLost, mail
+from rtactors.event_stream import EventStream
 from rtactors.loopback.script import IMMEDIATE, replies
 from rtactors.loopback.server import MemoryServer
 from rtactors.loopback.voice import ToneVoice
@@ -84,11 +85,17 @@ async def session_at(port: int, sink: Sink | None = None, connect: Connect | Non
         yield session
 
 
-async def speaking(session: Session, what: type[SessionEvent] = AgentStartedSpeaking) -> None:
+async def speaking(session: Session) -> None:
     """Ask for something to say, and wait until it is being said."""
     events = session.events()
     await session.ask("Tell me.")
-    await anext(event async for event in events if isinstance(event, what))
+    await _first(AgentStartedSpeaking, events)
+
+
+async def _first(what: type[SessionEvent], events: EventStream) -> None:
+    async for event in events:
+        if isinstance(event, what):
+            return
 
 
 async def heard(places: Places) -> None:
@@ -109,7 +116,7 @@ async def spoken_over(places: Places) -> None:
         events = session.events()
         await speaking(session)
         await session.send_audio(speech(200))
-        await anext(event async for event in events if isinstance(event, UserStartedSpeaking))
+        await _first(UserStartedSpeaking, events)
         await session.quiet()
 
 
@@ -310,9 +317,16 @@ def server() -> Generator[tuple[int, int]]:
 
 
 async def soak(  # noqa: PLR0913 - the server, how much of it, and whom to tell
-    port: int, process: int, *, sessions: int, at_once: int, batch: int = BATCH, watch: Callable[[Sample], None]
+    port: int,
+    process: int,
+    *,
+    sessions: int,
+    at_once: int,
+    batch: int = BATCH,
+    warm_up: int = WARM_UP,
+    watch: Callable[[Sample], None],
 ) -> Outcome:
-    """Let so many live, after `WARM_UP` batches; `watch` is shown each sample as it is taken."""
+    """Let so many live, after `warm_up` batches; `watch` is shown each sample as it is taken."""
     lives: Counter[str] = Counter()
     samples: list[Sample] = []
     chance = random.Random(1)
@@ -320,7 +334,7 @@ async def soak(  # noqa: PLR0913 - the server, how much of it, and whom to tell
         nobody.bind((HOST, 0))
         async with ChaosProxy(port, weather(1, within=30_000)) as proxy:
             places = Places(port, proxy.port, nobody.getsockname()[1])
-            number = -WARM_UP * batch
+            number = -warm_up * batch
             while number < sessions:
                 chosen = [LIVES[index % len(LIVES)] for index in range(number, number + batch)]
                 chance.shuffle(chosen)
