@@ -56,7 +56,7 @@ BYTES_A_SESSION = 200
 """More growth of memory than this is a leak."""
 SETTLE_S = 10
 """How long what is being closed may take to be gone."""
-QUICK = Deadlines(connect=1, keepalive=0.3, close=0.3, acknowledge=0.5)
+IMPATIENT = Deadlines(connect=1, keepalive=0.3, close=0.3, acknowledge=0.5)
 """So that a network that goes without a word is found out soon."""
 EXACT = ("tasks", "fds", "sockets", "threads", "ours")
 """What has to return to the very number."""
@@ -79,9 +79,12 @@ Life: TypeAlias = Callable[[Places], Awaitable[None]]
 
 
 @asynccontextmanager
-async def session_at(port: int, sink: Sink | None = None, connect: Connect | None = None) -> AsyncGenerator[Session]:
+async def session_at(
+    port: int, sink: Sink | None = None, connect: Connect | None = None, deadlines: Deadlines | None = None
+) -> AsyncGenerator[Session]:
     provider = OpenAIRealtime(api_key="", websocket_base_url=f"ws://{HOST}:{port}/v1")
-    async with Session(provider, sink=sink or MemorySink(), connect=connect, deadlines=QUICK) as session:
+    deadlines = deadlines or Deadlines()
+    async with Session(provider, sink=sink or MemorySink(), connect=connect, deadlines=deadlines) as session:
         yield session
 
 
@@ -161,7 +164,7 @@ async def unplugged(places: Places) -> None:
 async def through_a_bad_network(places: Places) -> None:
     """It may break in the handshake, in the middle, at the end, or not at all."""
     with suppress(ConnectionFailed, SessionClosed, ReplyFailed), anyio.move_on_after(5):
-        async with session_at(places.bad) as session:
+        async with session_at(places.bad, deadlines=IMPATIENT) as session:
             for _ in range(3):
                 await session.send_audio(bytes(9600))
                 reply = await session.ask("Tell me.")

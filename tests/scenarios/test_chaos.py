@@ -232,8 +232,8 @@ async def test_any_weather(number: int) -> None:
     """A conversation with barge-in through a network by chance: the invariants hold, and it ends as it should."""
     conditions = weather(1, within=60_000)(number)
     faulty = conditions.up.fault or conditions.down.fault
-    raises = (SessionClosed,) if faulty else ()
-    async with conversation(THREE, chaos=calm, raises=raises, sink=PacedSink(), deadlines=QUICK) as talk:
+    raises, deadlines = ((SessionClosed,), QUICK) if faulty else ((), Deadlines())
+    async with conversation(THREE, chaos=calm, raises=raises, sink=PacedSink(), deadlines=deadlines) as talk:
         talk.proxy.newest.change(up=conditions.up, down=conditions.down)
         await talk.ask()
         await talk.session.send_audio(speech(100))
