@@ -29,6 +29,7 @@ class _Segment:
         self.written = 0
         self.confirmed = 0
         self.finishing = False
+        self.expected_from = 0  # where it was when it was given the time to play out
         self.deadline: Reminder | None = None
         self._sink = sink
 
@@ -122,10 +123,14 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
             case mail.ResumeSegment():
                 self._fire(segment, playback.Resume())
             case mail.SinkDeadline():
-                self._fire(segment, playback.Expired(segment.confirmed, anyio.current_time()))
+                if segment.life.state == "playing" and segment.confirmed > segment.expected_from:
+                    self._expect_the_end(segment)  # it is slow, but it plays
+                else:
+                    self._fire(segment, playback.Expired(segment.confirmed, anyio.current_time()))
 
     def _expect_the_end(self, segment: _Segment) -> None:
         """A segment that is to play out has the time its audio takes, and some to spare."""
+        segment.expected_from = segment.confirmed
         seconds = (segment.written - segment.confirmed) / self._sink.rate
         self._expect(segment, seconds * 1.1 + self._deadlines.sink)
 

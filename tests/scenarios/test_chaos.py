@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import anyio
 import pytest
 
-from rtactors import ConnectionFailed, Deadlines, Session, SessionClosed
+from rtactors import ConnectionFailed, Deadlines, Session, SessionClosed, SinkLost
 from rtactors.loopback.script import replies
 from rtactors.loopback.server import Server
 from rtactors.loopback.voice import ToneVoice
@@ -90,7 +90,7 @@ async def test_cut_in_the_middle_of_a_frame(kind: Cut, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["up", "down"])
-@pytest.mark.parametrize("after", [0, 1, 2, 3, 7, 100, 3000])
+@pytest.mark.parametrize("after", [0, 1, 2, 100, 3000])
 async def test_corrupt_is_never_heard_nor_believed(way: str, after: int) -> None:
     """Wherever it hits: a header's first byte, its length, a mask, a payload. One of the two sides says what is wrong.
 
@@ -108,7 +108,7 @@ async def test_corrupt_is_never_heard_nor_believed(way: str, after: int) -> None
     assert talk.proxy.counts["corrupt"] == 1
 
 
-@pytest.mark.parametrize("ways", [("up",), ("down",), ("up", "down")], ids="-".join)
+@pytest.mark.parametrize("ways", [("up",), ("down",)], ids="-".join)
 async def test_half_open_is_found_out(ways: tuple[str, ...]) -> None:
     """Nothing passes and nothing closes. What has arrived is heard, also while nobody knows yet."""
     async with conversation(THREE, chaos=calm, raises=(SessionClosed,), deadlines=QUICK) as talk:
@@ -154,7 +154,7 @@ async def test_closing_returns_while_the_network_is_stalled(*, full: bool, speak
 
 
 @pytest.mark.parametrize("kind", ["hang up", "reset", "stall", "corrupt"])
-@pytest.mark.parametrize("after", [0, 30, 200])
+@pytest.mark.parametrize("after", [0, 200])
 async def test_the_network_breaks_while_the_session_closes(kind: Kind, after: int) -> None:
     """Between the last cut and the goodbye: there is nobody to be told, and it returns."""
     async with conversation(THREE, chaos=calm, deadlines=Deadlines(close=0.1, acknowledge=0.1)) as talk:
@@ -164,6 +164,18 @@ async def test_the_network_breaks_while_the_session_closes(kind: Kind, after: in
         talk.proxy.newest.change(up=Way(fault=Fault(kind, after)))
         talk.cut_off = True
     assert [message.heard_ms for message in talk.said()] == [300]
+
+
+async def test_device_and_network_go_together() -> None:
+    deadlines = Deadlines(close=0.1, acknowledge=0.1)
+    async with conversation(THREE, chaos=calm, raises=(SinkLost,), deadlines=deadlines) as talk:
+        await talk.ask()
+        await talk.sink.play(300)
+        await talk.reaches("response", "finishing")
+        talk.proxy.newest.stall()
+        talk.sink.lose("it was unplugged")
+        await anyio.sleep_forever()
+    assert [(message.heard_ms, message.confirmed) for message in talk.said()] == [(300, False)]
 
 
 async def test_cancelled_while_the_network_is_stalled() -> None:
@@ -219,7 +231,7 @@ async def test_trouble_in_the_handshake_is_told_or_does_no_harm(kind: Kind, way:
             ended[type(error)] += 1
 
     async with anyio.create_task_group() as tasks:
-        for after in [*range(0, 400, 37), *range(400, 2000, 233)]:
+        for after in [*range(0, 400, 57), 600, 1000, 2000]:
             tasks.start_soon(attempt, after)
     assert ended[ConnectionFailed]
 
@@ -227,7 +239,7 @@ async def test_trouble_in_the_handshake_is_told_or_does_no_harm(kind: Kind, way:
 # ------------------------------------------------------------------------------------------------------- all of it
 
 
-@pytest.mark.parametrize("number", range(12))
+@pytest.mark.parametrize("number", range(8))
 async def test_any_weather(number: int) -> None:
     """A conversation with barge-in through a network by chance: the invariants hold, and it ends as it should."""
     conditions = weather(1, within=60_000)(number)
