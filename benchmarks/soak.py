@@ -323,6 +323,7 @@ async def soak(  # noqa: PLR0913 - the server, how much of it, and whom to tell
     port: int,
     process: int,
     *,
+    lives: Sequence[Life] = LIVES,
     sessions: int,
     at_once: int,
     batch: int = BATCH,
@@ -330,7 +331,7 @@ async def soak(  # noqa: PLR0913 - the server, how much of it, and whom to tell
     watch: Callable[[Sample], None],
 ) -> Outcome:
     """Let so many live, after `warm_up` batches; `watch` is shown each sample as it is taken."""
-    lives: Counter[str] = Counter()
+    lived: Counter[str] = Counter()
     samples: list[Sample] = []
     chance = random.Random(1)
     with socket.socket() as nobody:  # bound, and not listening
@@ -339,7 +340,7 @@ async def soak(  # noqa: PLR0913 - the server, how much of it, and whom to tell
             places = Places(port, proxy.port, nobody.getsockname()[1])
             number = -warm_up * batch
             while number < sessions:
-                chosen = [LIVES[index % len(LIVES)] for index in range(number, number + batch)]
+                chosen = [lives[index % len(lives)] for index in range(number, number + batch)]
                 chance.shuffle(chosen)
                 await _live(chosen, places, at_once)
                 number += batch
@@ -347,8 +348,8 @@ async def soak(  # noqa: PLR0913 - the server, how much of it, and whom to tell
                 if number >= 0:
                     samples.append(count(number, process))
                     watch(samples[-1])
-                    lives.update(life.__name__ for life in chosen if number)
-            return Outcome(samples, dict(lives), dict(proxy.counts))
+                    lived.update(life.__name__ for life in chosen if number)
+            return Outcome(samples, dict(lived), dict(proxy.counts))
 
 
 async def _live(lives: Sequence[Life], places: Places, at_once: int) -> None:

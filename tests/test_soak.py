@@ -1,10 +1,15 @@
 """The soak of `make soak`, so short that it is a test: after each batch of sessions there is what was there before."""
 
+import os
+import socket
 import sys
 
 import pytest
+from anyio.lowlevel import checkpoint
 
-from benchmarks.soak import EXACT, LIVES, Sample, server, slope, soak
+import benchmarks.soak
+from benchmarks.soak import EXACT, LIVES, Places, Sample, server, slope, soak
+from rtactors.channels import Inbox
 
 pytestmark = pytest.mark.sockets
 
@@ -21,6 +26,31 @@ async def test_what_sessions_took_comes_back() -> None:
     assert {*outcome.lives} == {life.__name__ for life in LIVES}
     assert outcome.chaos["connection"] > 10
     assert all(getattr(seen[0], what) > 0 for what in EXACT)
+
+
+@pytest.mark.anyio
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it counts in /proc")
+async def test_what_does_not_come_back_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A leak of one socket and one object a session, which nobody can miss: neither can the soak."""
+    monkeypatch.setattr(benchmarks.soak, "SETTLE_S", 0)  # no use in waiting
+    kept: list[tuple[socket.socket, Inbox[str]]] = []
+
+    async def leak(_places: Places) -> None:
+        await checkpoint()
+        kept.append((socket.socket(), Inbox("kept", 1)))
+
+    outcome = await soak(
+        0, os.getpid(), lives=(leak,), sessions=3, at_once=3, batch=3, warm_up=1, watch=lambda _sample: None
+    )
+    for opened, _ in kept:
+        opened.close()
+    before, after = outcome.samples
+    assert outcome.left_over == [
+        f"after 3 sessions: {before.fds + 3} fds, {before.fds} before",
+        f"after 3 sessions: {before.sockets + 3} sockets, {before.sockets} before",
+        f"after 3 sessions: {before.ours + 3} ours, {before.ours} before",
+    ]
+    assert (after.tasks, after.threads) == (before.tasks, before.threads)
 
 
 def test_growth_is_told_with_its_error() -> None:
