@@ -14,6 +14,10 @@ class Deadlines(Struct, frozen=True, kw_only=True):
 
     connect: float = 15.0
     """From opening the socket to a session that is set up; then ConnectionFailed."""
+    keepalive: float = 20.0
+    """How often the server is asked for a sign of life, and how long it may take to give one, or the network to take a
+    frame; then the connection counts as lost. So a network that has gone without a word is found out within twice
+    that."""
     start: float = 15.0
     """From asking for a reply to the server starting it; then the request is given up (ReplyFailed)."""
     busy: float = 15.0

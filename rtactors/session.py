@@ -22,7 +22,7 @@ from rtactors.actors.journal import JournalActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
-from rtactors.errors import ConfigurationError, RtactorsError, SessionClosed
+from rtactors.errors import ConfigurationError, ReplyFailed, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role
 from rtactors.history import HistoryItem
@@ -107,12 +107,13 @@ class Session(AsyncContextManagerMixin):
         self._count = 0
         self._open = False
         self._used = False
+        self._stopped = False
         self._over = False
         self._asked: WeakSet[ReplyRecord] = WeakSet()
         self._awaited: set[anyio.Event] = set()
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
 
-        connect = connect or partial(_websocket, open_timeout=deadlines.connect)
+        connect = connect or partial(_websocket, deadlines=deadlines)
         surroundings = Surroundings(self._publish, Reminders(), capabilities, deadlines, bounds)
         self._recorder = recorder
         self._reconnect = reconnect
@@ -305,7 +306,7 @@ class Session(AsyncContextManagerMixin):
                 if self._journal and self._journal.failure:  # else the end of the block would say: all is written down
                     raise self._journal.failure
         except BaseExceptionGroup as group:
-            raise _cause(group) from None
+            raise _cause(group, self._failure) from None
         finally:
             self._over = True
             self._let_go()
@@ -377,6 +378,8 @@ class Session(AsyncContextManagerMixin):
         """What outlives the cancellation of the block, until the record is settled; its own crash ends all."""
         with anyio.CancelScope(shield=True) as scope:
             self._scopes.add(scope)
+            if self._stopped:  # before this could begin
+                scope.cancel()
             try:
                 await run()
             except BaseException:
@@ -386,6 +389,7 @@ class Session(AsyncContextManagerMixin):
                 self._scopes.discard(scope)
 
     def _stop(self) -> None:
+        self._stopped = True
         if self._recorder:
             self._recorder.end(self.history)
         for scope in self._scopes:
@@ -452,21 +456,27 @@ class Session(AsyncContextManagerMixin):
         return own_id(kind, self._count)
 
 
-def _websocket(endpoint: Endpoint, *, open_timeout: float) -> AbstractAsyncContextManager[Socket]:
+def _websocket(endpoint: Endpoint, *, deadlines: Deadlines) -> AbstractAsyncContextManager[Socket]:
     from rtactors.transports.websocket import connect  # noqa: PLC0415 - a library that only a real connection needs
 
-    return connect(endpoint, open_timeout=open_timeout)
+    return connect(endpoint, open_timeout=deadlines.connect, keepalive=deadlines.keepalive)
 
 
-def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def _cause(group: BaseExceptionGroup[BaseException], failure: RtactorsError | None) -> BaseException:
     """The one error in nested groups, so that `except SessionClosed` works; the group itself if there are several.
 
-    Cancellations don't count, and neither does it when the session, which ended for its own reason, said so to an app
-    that went on using it.
+    Cancellations don't count. Nor does what an app is told of the `failure` by which the session ended, when it goes on
+    using it or waits for a reply: the failure is the cause, whoever was the first to say so.
     """
     errors = [error for error in _leaves(group) if not isinstance(error, anyio.get_cancelled_exc_class())]
-    causes = [error for error in errors if not (isinstance(error, SessionClosed) and error.__cause__ in errors)]
-    return causes[0] if len(causes) == 1 else group
+    if failure:
+        others = [error for error in errors if error is not failure and not _tells(error, failure)]
+        errors = others if len(others) == len(errors) else [failure, *others]
+    return errors[0] if len(errors) == 1 else group
+
+
+def _tells(error: BaseException, failure: RtactorsError) -> bool:
+    return error.__cause__ is failure or (isinstance(error, ReplyFailed) and str(failure) in str(error))
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -197,7 +197,9 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             self._ring.response.send(mail.StopReply(asked, f"its question was refused: {error.message}"))
 
     def _on_deadline(self, operation_id: str) -> None:
-        operation = self._operations[operation_id]
+        operation = self._operations.get(operation_id)
+        if operation is None:
+            return  # it has ended while this was on its way
         expired = chart.Expired(operation.attempt, operation.audio_end_ms)
         self._fire(operation.entry, expired, attempt=operation.attempt + 1)
         self._end(operation)
