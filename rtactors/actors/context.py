@@ -196,12 +196,21 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
 
     def _add(self, item: Item, after: str | None, then: mail.RequestReply | None = None) -> None:
         if item.id in self.ledger:
-            raise RuntimeError(f"there is an item {item.id} already")
+            self._on_taken(item.id, then)
+            return
         entry = self.ledger.add(item, after)
         self._fire(entry, chart.Create())
         if then:
             self._asked[item.id] = then.reply.id
             self._ring.response.send(then)
+
+    def _on_taken(self, item_id: str, then: mail.RequestReply | None) -> None:
+        """A server that gives its own items our ids: what was to be added can't be told from what it holds."""
+        what = f"item {item_id} was not added: the server has given its id to another one"
+        self.publish(Problem(kind="other", message=what, operation=item_id))
+        if then:
+            self._ring.response.send(then)
+            self._ring.response.send(mail.StopReply(then.reply.id, what))
 
     def _on_call(self, item: Item) -> None:
         self._know(item).item = item

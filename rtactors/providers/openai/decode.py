@@ -39,7 +39,7 @@ from rtactors.events import (
 )
 from rtactors.providers.base import Frame
 from rtactors.providers.openai import wire
-from rtactors.providers.openai.errors import provider_error
+from rtactors.providers.openai.errors import provider_error, sentence
 from rtactors.providers.openai.requests import asked_for
 
 _EXCERPT: Final = 80
@@ -80,7 +80,7 @@ def _translate(event: wire.ServerEvent | wire.BetaServerEvent) -> Sequence[Provi
         case wire.InputAudioTranscriptionCompleted():
             return (InputTranscript(event.item_id, event.transcript, final=True),)
         case wire.InputAudioTranscriptionFailed(error=error):
-            return (InputTranscriptFailed(event.item_id, error.message or str(error.code or error.type or "")),)
+            return (InputTranscriptFailed(event.item_id, sentence(error.message or str(error.code or error.type or ""))),)
         case wire.ResponseCreated(response=response):
             request = asked_for(response)
             return (ResponseStarted(response.id, request.operation_id, request.out_of_band),)
@@ -157,8 +157,8 @@ def _response_done(response: wire.Response) -> Sequence[ProviderEvent]:
     done = ResponseDone(
         response.id,
         known or "failed",
-        reason=str(details.reason or error.code or error.type or ("" if known else status)),
-        message=error.message or "",
+        reason=sentence(str(details.reason or error.code or error.type or ("" if known else status))),
+        message=sentence(error.message),
         output=tuple(_item(item) for item in response.output or () if item.id),
         request_id=asked_for(response).operation_id,
     )
