@@ -74,6 +74,8 @@ class Entry:
         if self.item.kind == "message" and self.item.role == "assistant":
             written = self.response_id is None and self.item.status == "completed"
             return written or self.spoken is not None
+        if self.item.kind == "message" and self.item.role is None:
+            return False  # of nobody that we know: it could not be told to another server either
         return self.item.kind != "other"
 
     def project(self) -> HistoryItem:

@@ -40,6 +40,8 @@ class Bounds(Struct, frozen=True, kw_only=True):
     message_bytes: int = 32 * MIB
     """Audio of one message: 11.6 minutes at 24 kHz. What comes beyond it is not played: the message ends there, and the
     server's item is cut to what was heard."""
+    text: int = MIB
+    """Characters of one text. A longer one of the app's is refused (ValueError)."""
     inbox: int = 4096
     """Messages in an actor's inbox. An actor that is so far behind is broken: the session ends."""
     commands: int = 65_536

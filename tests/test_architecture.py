@@ -35,6 +35,7 @@ FLOORS = {
     ],
     "words": [
         "rtactors.actor",
+        "rtactors.arguments",
         "rtactors.channels",
         "rtactors.reminders",
         "rtactors.errors",

@@ -68,6 +68,8 @@ ANY: Strategy = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=5,
 )
+NESTED = {f"nested {depth}": '{"a":[' * depth + "]}" * depth for depth in (50, 150, 300, 450, 600)}
+"""What stands for values that are nested so deep, until they are written."""
 AUDIO = st.sampled_from([0, 1, 2, 3, 48, 960, 961, 4800]).map(lambda size: b64encode(b"\1\2" * (size // 2) + b"\3"[: size % 2]).decode())
 
 
@@ -114,7 +116,7 @@ def _values(kind: inspect.Type, name: str) -> Strategy:  # noqa: C901, PLR0911, 
         case inspect.UnionType():
             return st.one_of([_values(each, name) for each in kind.types])
         case inspect.AnyType():
-            return ANY
+            return ANY | st.sampled_from(sorted(NESTED))
         case _:
             raise TypeError(f"the grammar has no word for {kind}")
 
@@ -166,6 +168,7 @@ def _replaced(draw: st.DrawFn, parent: Json, key: Any) -> None:
         parent[key] = draw(
             st.none()
             | st.sampled_from([float("nan"), float("inf"), 10**400, -(2**63), "\ud800", "\x00", "A" * 100_000, "="])
+            | st.sampled_from(sorted(NESTED))
             | ANY
         )
 
@@ -179,7 +182,10 @@ CHANGES: Sequence[Callable[[st.DrawFn, Json, Any], None]] = (_missing, _renamed,
 
 
 def _written(draw: st.DrawFn, event: Json) -> str:
-    return json.dumps(event, ensure_ascii=draw(st.booleans()))
+    text = json.dumps(event, ensure_ascii=draw(st.booleans()))
+    for word, nested in NESTED.items():  # deeper than Python's own encoder goes
+        text = text.replace(f'"{word}"', nested)
+    return text
 
 
 @st.composite

@@ -85,9 +85,9 @@ def _translate(event: wire.ServerEvent | wire.BetaServerEvent) -> Sequence[Provi
             request = asked_for(response)
             return (ResponseStarted(response.id, request.operation_id, request.out_of_band),)
         case wire.ResponseOutputItemAdded():
-            return (OutputStarted(event.response_id, event.output_index, _item(event.item)),)
+            return (OutputStarted(event.response_id, event.output_index, _output(event.item)),)
         case wire.ResponseOutputItemDone():
-            return (OutputDone(event.response_id, event.output_index, _item(event.item)),)
+            return (OutputDone(event.response_id, event.output_index, _output(event.item)),)
         case wire.ResponseOutputAudioDone():
             return (AudioDone(event.response_id, event.item_id),)
         case wire.ResponseOutputAudioTranscriptDone():
@@ -131,13 +131,18 @@ _RESPONSE_STATUSES: Final[dict[str, ResponseStatus]] = {
 }
 
 
-def _item(item: wire.Item) -> Item:
+def _output(item: wire.Item) -> Item:
+    """What a response makes is the assistant's, also if nobody says so."""
+    return _item(item, "assistant" if item.type == "message" else None)
+
+
+def _item(item: wire.Item, role: Role | None = None) -> Item:
     if not item.id:
         raise ValueError("Object missing required field `id` - at `$.item`")
     return Item(
         id=item.id,
         kind=_KINDS.get(item.type, "other"),
-        role=_ROLES.get(item.role),
+        role=_ROLES.get(item.role, role),
         text="".join(part.text or part.transcript or "" for part in item.content or ()),
         status=_ITEM_STATUSES.get(item.status, "completed"),
         phase=item.phase or None,
@@ -159,7 +164,7 @@ def _response_done(response: wire.Response) -> Sequence[ProviderEvent]:
         known or "failed",
         reason=sentence(str(details.reason or error.code or error.type or ("" if known else status))),
         message=sentence(error.message),
-        output=tuple(_item(item) for item in response.output or () if item.id),
+        output=tuple(_output(item) for item in response.output or () if item.id),
         request_id=asked_for(response).operation_id,
     )
     cause = provider_error(error, done.request_id)
