@@ -172,15 +172,18 @@ class Server(_Host):
         **options: Unpack[Options],
     ) -> None:
         super().__init__(script, EspeakVoice, options)
-        if not _is_ours(host):
-            raise ConfigurationError(f"{host} is no host of this machine: serve on 127.0.0.1, or on 0.0.0.0 for all")
-        if not api_key and not _is_loopback(host):
-            raise ConfigurationError(
-                f"{host} can be reached by others: give the server an api_key, or serve on 127.0.0.1"
-            )
         self._host = host
         self._port = port
         self._api_key = api_key
+        self.public = True
+        """Whether other machines can reach it."""
+        try:
+            with self._listen(0) as listener:
+                self._check(listener)
+        except (OSError, UnicodeError):  # another machine's, or nobody's
+            raise ConfigurationError(
+                f"{host} is no host of this machine: serve on 127.0.0.1, or on 0.0.0.0 for all"
+            ) from None
 
     @property
     def url(self) -> str:
@@ -204,11 +207,29 @@ class Server(_Host):
 
     def _bind(self) -> socket.socket:
         try:
-            return _listen(self._host, self._port)
+            listener = self._listen(self._port)
         except OSError as error:
             reason = (error.strerror or str(error)).partition(" (while")[0]  # what Python adds
             what = f"cannot serve on {self._host} port {self._port} ({reason}): choose another port, or 0"
             raise ConfigurationError(what) from error
+        try:
+            self._check(listener)
+        except ConfigurationError:
+            listener.close()
+            raise
+        return listener
+
+    def _listen(self, port: int) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        return socket.create_server((self._host, port), family=family)
+
+    def _check(self, listener: socket.socket) -> None:
+        """The address counts, not its name: what `localhost` is, is up to the machine."""
+        self.public = not ipaddress.ip_address(listener.getsockname()[0]).is_loopback
+        if self.public and not self._api_key:
+            raise ConfigurationError(
+                f"{self._host} can be reached by others: give the server an api_key, or serve on 127.0.0.1"
+            )
 
     async def _handle(self, connection: ServerWebsocket, path: str) -> None:
         """The session runs among our tasks, so that its failure is ours; the connection lasts as long."""
@@ -259,22 +280,3 @@ def _error(status: HTTPStatus, message: str, *, code: str | None = None) -> Resp
     body = msgspec.json.encode({"error": error})
     headers = Headers({"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"})
     return Response(status.value, status.phrase, headers, body)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-
-
-def _is_ours(host: str) -> bool:
-    try:
-        _listen(host, 0).close()
-    except (OSError, UnicodeError):  # another machine's, or nobody's
-        return False
-    return True
