@@ -25,7 +25,7 @@ from rtactors.errors import ConfigurationError, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role
 from rtactors.history import HistoryItem
-from rtactors.limits import Bounds, Deadlines
+from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.operations import operation_id
 from rtactors.providers.base import Endpoint, Provider
 from rtactors.reminders import Reminders
@@ -52,12 +52,13 @@ class Session(AsyncContextManagerMixin):
                 await session.generate_reply()
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the provider go by name
         self,
         provider: Provider,
         *,
         sink: Sink,
         connect: Connect | None = None,
+        reconnect: Backoff | None = Backoff(),  # noqa: B008 - immutable
         deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
         bounds: Bounds = Bounds(),  # noqa: B008 - immutable
     ) -> None:
@@ -95,6 +96,7 @@ class Session(AsyncContextManagerMixin):
             surroundings,
             provider=provider,
             connect=connect or partial(_websocket, open_timeout=deadlines.connect),
+            reconnect=reconnect,
             fail=self._fail,
         )
         self._response = ResponseActor(ring, surroundings, spawn=self._start)

@@ -23,7 +23,7 @@ from rtactors.session_events import FunctionCalled
 from rtactors.sinks import PacedSink
 from rtactors.sinks.segment import Segment
 from rtactors.testing.clock import BackendName, run_virtual
-from rtactors.testing.conversation import Conversation, conversation
+from rtactors.testing.conversation import AT_ONCE, Conversation, conversation
 from rtactors.testing.invariants import InvariantBroken
 from rtactors.transports.base import Socket
 
@@ -272,6 +272,7 @@ async def converse(case: Case, number: int) -> Conversation:
     async with conversation(
         case.script,
         sink=sink,
+        reconnect=None if raises else AT_ONCE,
         raises=raises,
         provider=provider,
         network=partial(Lagging, seconds=case.lag) if case.lag else lambda socket: socket,
