@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from rtactors import RtactorsError, Session
 from rtactors.history import HistoryItem
-from rtactors.limits import Bounds
+from rtactors.limits import Backoff, Bounds
 from rtactors.loopback.script import Call, Reply, Say, Timing, Turn, Write
 from rtactors.loopback.server import MemoryServer
 from rtactors.providers import OpenAIRealtime
@@ -51,10 +51,12 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
             ["ask", "generate", "interrupt", "stop", "pause", "resume", "add", "set", "audio", "commit", "clear", "quiet"]
         ),
     ),
+    st.tuples(st.just("network"), st.sampled_from(["hang up", "break"])),
     st.tuples(st.just("answer"), st.sampled_from(CALLS)),
     st.tuples(st.just("remove"), st.sampled_from(ITEMS)),
 )
-ENDINGS = st.sampled_from(["close", "close", "hang up", "cancel"])
+ENDINGS = st.sampled_from(["close", "close", "hang up", "break", "cancel"])
+RECONNECT = st.sampled_from([None, Backoff(luck=lambda: 0.5, give_up=30)])
 
 
 def chatter(turn: Turn) -> Reply:
@@ -113,14 +115,18 @@ class Meddler:
 class Madness:
     """One conversation of that kind."""
 
-    def __init__(self, steps: Sequence[Step], ending: str) -> None:
+    def __init__(self, steps: Sequence[Step], ending: str, reconnect: Backoff | None) -> None:
         self._steps = steps
         self._ending = ending
         self._meddler: Meddler
         self.ears = Ears(PacedSink())
         self.server = MemoryServer(chatter, timing=Timing())
         self.session = Session(
-            OpenAIRealtime(api_key=""), sink=self.ears, connect=self._connect(), bounds=Bounds(events=ALL_EVENTS)
+            OpenAIRealtime(api_key=""),
+            sink=self.ears,
+            connect=self._connect(),
+            reconnect=reconnect,
+            bounds=Bounds(events=ALL_EVENTS),
         )
         self.events = self.session.events()
         self.replies: list[Any] = []
@@ -128,6 +134,8 @@ class Madness:
     def _connect(self) -> Connect:
         @asynccontextmanager
         async def connect(endpoint: Endpoint) -> AsyncGenerator[Socket]:
+            ids = self.server._numbers  # pyright: ignore[reportPrivateUsage] - what was named before is nobody's any more
+            ids.update({kind: 1000 * len(self.server.sessions) - ids[kind] for kind in ("item", "resp")})
             async with self.server.connect(endpoint) as socket:
                 self._meddler = Meddler(socket)
                 yield self._meddler
@@ -142,15 +150,12 @@ class Madness:
                     async with self.session:
                         for step in self._steps:
                             await self._do(*step)
-                        match self._ending:
-                            case "hang up":
-                                await self.session.resume()  # what is held by the app is waited for
-                                await self.server.sessions[-1].close(1011, "enough")
-                                await anyio.sleep_forever()
-                            case "cancel":
-                                scope.cancel()
-                            case _:
-                                pass
+                        if self._ending == "cancel":
+                            scope.cancel()
+                        elif self._ending != "close":
+                            await self.session.resume()  # what is held by the app is waited for
+                            await self._do("network", self._ending)
+                            await anyio.sleep(300)
             except RtactorsError:
                 count("sessions", "ended by themselves")
             else:
@@ -166,18 +171,29 @@ class Madness:
             case "frame":
                 assert isinstance(how, Sent)
                 count("a session's frames", how.kind)
-                self._meddler.put(how.frame)
+                self._meddler.put(self._of_this_connection(how.frame))
             case "real":
                 count("a session's frames", how)
                 self._meddler.meddle(how)
             case "time":
                 await anyio.sleep(how)
+            case "network":
+                connection = self.server.sessions[-1]
+                if how == "hang up":
+                    await connection.close(1011, "enough")
+                else:
+                    await connection._socket.cut("", 0)  # pyright: ignore[reportPrivateUsage] - only faults do so
             case "answer":
                 await session.answer_call(how, "{}")
             case "remove":
                 await session.remove(how)
             case _:
                 await self._act(how)
+
+    def _of_this_connection(self, frame: Frame) -> Frame:
+        """No server gives the id of an item to another one, and neither do two of them."""
+        number = len(self.server.sessions)
+        return frame.replace("item_", f"item_{number}_") if isinstance(frame, str) and number > 1 else frame
 
     async def _act(self, what: str) -> None:
         session = self.session
@@ -230,9 +246,9 @@ class Madness:
         assert len(evidence.history) == len({item.id for item in evidence.history})
 
 
-def go(steps: Sequence[Step], ending: str, backend: BackendName, seed: int) -> None:
+def go(steps: Sequence[Step], ending: str, reconnect: Backoff | None, backend: BackendName, seed: int) -> None:
     async def main() -> None:
-        await Madness(steps, ending).run()
+        await Madness(steps, ending, reconnect).run()
 
     try:
         run_virtual(main, backend=backend, seed=seed)
@@ -242,7 +258,13 @@ def go(steps: Sequence[Step], ending: str, backend: BackendName, seed: int) -> N
 
 @inputs(150, share=0.05)
 @given(
-    st.lists(STEPS, min_size=8, max_size=60), ENDINGS, st.sampled_from(("asyncio", "trio")), st.integers(0, 3)
+    st.lists(STEPS, min_size=8, max_size=60),
+    ENDINGS,
+    RECONNECT,
+    st.sampled_from(("asyncio", "trio")),
+    st.integers(0, 3),
 )
-def test_a_server_gone_mad(steps: list[Step], ending: str, backend: BackendName, seed: int) -> None:
-    go(steps, ending, backend, seed)
+def test_a_server_gone_mad(
+    steps: list[Step], ending: str, reconnect: Backoff | None, backend: BackendName, seed: int
+) -> None:
+    go(steps, ending, reconnect, backend, seed)
