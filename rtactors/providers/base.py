@@ -53,8 +53,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         yield from self.secrets
         for name, value in self.headers.items():
             if _SECRET_NAME.search(name):
-                yield value
-                yield value.rpartition(" ")[2]  # what follows "Bearer"
+                yield from (value, value.rpartition(" ")[2])  # without "Bearer"
+                yield from (part for part in re.split(r"[\s=;,]+", value) if len(part) >= _TELLING)
         for name, value in parse_qsl(self.url.partition("?")[2]):
             if _SECRET_NAME.search(name):
                 yield from {value, quote(value, safe=""), quote_plus(value)}
