@@ -94,7 +94,7 @@ class _Response:
         self.refusals = 0
         self.deadline: Reminder | None = None
         self.interrupted = False
-        self.broken_off = False  # the server was lost while it made it
+        self.broken_off = ""  # why its server was lost while it made it
         self.called = False  # a function call of it was handed over
         self.unwanted = False  # given up: what comes of it leaves nothing
         self.speech: Literal["none", "begun", "over"] = "none"
@@ -373,8 +373,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             if response.life.state == "requested":
                 self._requests.appendleft(response)
             elif response.life.state in _HAS_SLOT:
-                response.broken_off = response.life.state == "active" and not response.out_of_band
-                response.status, response.failure = ("failed", reason) if response.broken_off else ("cancelled", None)
+                response.status = "cancelled" if response.life.state == "interrupted" else "incomplete"
+                response.broken_off = "" if response.life.state == "interrupted" or response.out_of_band else reason
                 self._end_generation(response, "failed")
             self._fire(response, chart.Lost(len(response.open)))
             self._tell_if_silent(response)
@@ -565,15 +565,12 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._settled.append(response.response_id)
         for operation in response.operations:
             self._operations.pop(operation, None)
-        if response.broken_off and not response.interrupted and self._may_be_asked_again(response):
-            self._ask_again(response.request)
-        else:
+        if not response.broken_off or response.interrupted or response.called:  # what the call gives will lead on
             self._reply_over(response, response.status, response.failure)
-
-    def _may_be_asked_again(self, response: _Response) -> bool:
-        """Unless a function call was handed over (its output will lead on), or it goes wrong time after time."""
-        attempt = response.request.attempt if response.request else 1
-        return self._over is None and not self._closing and not response.called and attempt < _MOST_ATTEMPTS
+        elif self._over or self._closing or (response.request and response.request.attempt >= _MOST_ATTEMPTS):
+            self._reply_over(response, "failed", response.broken_off)
+        else:
+            self._ask_again(response.request)
 
     def _reply_over(self, response: _Response, status: str, failure: str | None) -> None:
         """Tell who asked, once: a failed reply is over before its response has settled."""

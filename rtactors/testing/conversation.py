@@ -50,9 +50,7 @@ EventT = TypeVar("EventT")
 MS_PER_CHARACTER = 60
 """How fast the server speaks here: the same for each character, so that a text's length says how long it sounds."""
 PATIENCE_S = 40
-"""After so long a conversation over sockets is given up."""
-VIRTUAL_PATIENCE_S = 86_400
-"""The same in virtual time, where a session whose connection is renewed every hour could go on for ever."""
+"""After so long a conversation over sockets is given up. (In virtual time a wait without an end is a `Deadlock`.)"""
 AT_ONCE = Backoff(first=0.01, luck=lambda: 1.0)
 """A lost connection is made again with hardly a pause, and the same one each time."""
 ALL_EVENTS = 1 << 20
@@ -195,12 +193,14 @@ class Conversation:
 
     def evidence(self, **more: Any) -> Evidence:  # noqa: ANN401 - fields of Evidence
         """What is known of it at this moment; `more` replaces what is given here."""
+        states = [event.state for event in self.events if isinstance(event, ConnectionChanged)]
+        there = states[-2:][0] in {"connected", "preparing", "prepared"} if states else True
         last = self.server.sessions[-1:]
         connections = tuple(
             Connection(
                 items=wire.items,
                 log=tuple(wire.log.records),
-                open=wire in last and not isinstance(self.failure, SessionClosed),
+                open=wire in last and there and not isinstance(self.failure, SessionClosed),
             )
             for wire in self.server.sessions
         )
@@ -249,7 +249,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     device = sink or SteppedSink()
     ears = Ears(device, loses=loses)
     async with AsyncExitStack() as stack:
-        stack.enter_context(anyio.fail_after(PATIENCE_S if sockets else VIRTUAL_PATIENCE_S))
+        stack.enter_context(anyio.fail_after(PATIENCE_S if sockets else None))
         server = await stack.enter_async_context((Server if sockets else MemoryServer)(script, **options))
         url = server.url if isinstance(server, Server) else "ws://memory/v1"
         settings: dict[str, Any] = {"api_key": "", "websocket_base_url": url, **(provider or {})}
