@@ -5,10 +5,12 @@ from typing import Generic, TypeVar
 
 import anyio
 
+from rtactors.errors import LimitReached
+
 T = TypeVar("T")
 
 
-class InboxFull(Exception):
+class InboxFull(LimitReached):
     """An actor does not keep up with what it is told; the session ends with this as its cause."""
 
 

@@ -34,13 +34,18 @@ def item_of(said: HistoryItem, id: str) -> Item:
     )
 
 
+def _characters(item: Item) -> int:
+    return sum(map(len, (item.id, item.text, item.call_id, item.name, item.arguments, item.output)))
+
+
 class Entry:
     """One item of the conversation."""
 
     __slots__ = (
+        "_item",
+        "_ledger",
         "generated_ms",
         "handed_over",
-        "item",
         "keep_ms",
         "life",
         "next",
@@ -51,8 +56,9 @@ class Entry:
         "spoken",
     )
 
-    def __init__(self, item: Item) -> None:
-        self.item = item
+    def __init__(self, item: Item, ledger: "Ledger") -> None:
+        self._ledger = ledger
+        self._item = item
         self.life: Life = ITEM.start(item.id)
         self.response_id: str | None = None
         self.generated_ms = 0
@@ -68,6 +74,16 @@ class Entry:
         """The id of what was last sent for it."""
         self.previous: Entry | None = None
         self.next: Entry | None = None
+
+    @property
+    def item(self) -> Item:
+        """What is known of it."""
+        return self._item
+
+    @item.setter
+    def item(self, item: Item) -> None:
+        self._ledger.characters += _characters(item) - _characters(self._item)
+        self._item = item
 
     @property
     def on_server(self) -> bool:
@@ -124,6 +140,8 @@ class Ledger:
     """The conversation's entries by id, and in the server's order."""
 
     def __init__(self) -> None:
+        self.characters = 0
+        """Of all that is known of its items."""
         self._entries: dict[str, Entry] = {}
         self._first: Entry | None = None
         self._last: Entry | None = None
@@ -148,7 +166,8 @@ class Ledger:
 
     def add(self, item: Item, after: str | None = None) -> Entry:
         """A new entry behind `after`: None is the end, `""` the front, as is an id that was never heard of the end."""
-        entry = self._entries[item.id] = Entry(item)
+        entry = self._entries[item.id] = Entry(item, self)
+        self.characters += _characters(item)
         self._link(entry, after)
         return entry
 

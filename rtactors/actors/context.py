@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
+from rtactors.errors import LimitReached
 from rtactors.events import Item
 from rtactors.history import HistoryItem
 from rtactors.ledger import Entry, Ledger, item_of
@@ -128,10 +129,20 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._on_deadline(message.operation_id)
             case _:
                 self._ring.response.send(message)  # steering, behind what was asked before it
+        self._check_bounds()
         if self._quiet and not self._operations:
             for quiet in self._quiet:
                 quiet.set()
             self._quiet.clear()
+
+    def _check_bounds(self) -> None:
+        """Nothing is ever left out of the record: if there is no end to it, the session has one."""
+        bounds, ledger = self._bounds, self.ledger
+        if len(ledger) > bounds.items:
+            raise LimitReached(f"the conversation has more than {bounds.items} items (Bounds.items): begin another one")
+        if ledger.characters > bounds.texts:
+            what = f"the conversation has more than {bounds.texts} characters (Bounds.texts)"
+            raise LimitReached(f"{what}: begin another one")
 
     # -- what the server says
 

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
 from rtactors.actors.message import MessageActor
+from rtactors.errors import LimitReached
 from rtactors.operations import operation_id
 from rtactors.reminders import Reminder
 from rtactors.reply import ReplyRecord
@@ -321,6 +322,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if response.out_of_band:
             opened.inbox.close()
             return
+        self._check_open(len(self._messages), "messages")
         self._watch(response)
         message = response.open[event.item.id] = self._messages[event.item.id] = _Message(opened, response)
         response.messages.append(message)
@@ -332,6 +334,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._give_floor()
         else:
             message.inbox.urgent(mail.InterruptMessage())
+
+    def _check_open(self, count: int, what: str) -> None:
+        if count >= self._surroundings.bounds.open:
+            raise LimitReached(f"the server has {count} {what} under way, and begins one more (Bounds.open)")
 
     def _on_output_done(self, response: _Response, item: events.Item) -> None:
         """Of what is not spoken. A function call may run once it is complete, and only once."""
