@@ -3,6 +3,7 @@
 from rtactors.errors import (
     ConfigurationError,
     ConnectionFailed,
+    LimitReached,
     MicrophoneLost,
     ReplyFailed,
     RtactorsError,
@@ -22,6 +23,7 @@ __all__ = [
     "ConnectionFailed",
     "Deadlines",
     "HistoryItem",
+    "LimitReached",
     "MicrophoneLost",
     "Reply",
     "ReplyFailed",

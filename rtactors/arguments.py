@@ -17,7 +17,9 @@ def text(name: str, value: object, longest: int) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} has to be a str, not {_kind(value)}")
     if len(value) > longest:
-        raise ValueError(f"{name} has {len(value)} characters, and Bounds.text allows {longest}: shorten it, or raise that")
+        raise ValueError(
+            f"{name} has {len(value)} characters, and Bounds.text allows {longest}: shorten it, or raise that"
+        )
     try:
         value.encode()
     except UnicodeEncodeError as error:

@@ -285,6 +285,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         return asked
 
     def _start(self, asked: _Response | None, response_id: str, *, out_of_band: bool = False) -> _Response:
+        self._check_open(len(self._by_response_id), "responses")
         if asked is None:
             self._owed = False
             asked = self._responses[response_id] = _Response(RESPONSE.start(response_id), None)

@@ -186,7 +186,9 @@ class TransportActor(Actor[mail.TransportMail]):
     def _open_message(self, event: OutputStarted) -> Inbox[mail.MessageMail]:
         self._drop_ended()
         if len(self._messages) >= self._bounds.items:
-            raise LimitReached(f"the server has made {self._bounds.items} messages (Bounds.items): begin another session")
+            raise LimitReached(
+                f"the server has made {self._bounds.items} messages (Bounds.items): begin another session"
+            )
         inbox: Inbox[mail.MessageMail] = Inbox(f"message {event.item.id}", self._bounds.inbox)
         self._messages[event.item.id] = self._live[event.item.id] = inbox
         self._ring.response.send(mail.MessageOpened(event, inbox))

@@ -154,7 +154,6 @@ class _Socket:
     async def close(self, code: int = 1000, reason: str = "") -> None:
         await self._close(code, reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))
 
-
     def _closed(self, error: ConnectionClosed) -> SocketClosed:
         """Whoever closed first has said why; if nobody did, the network broke."""
         close = error.sent if error.rcvd is None or error.rcvd_then_sent is False else error.rcvd

@@ -70,7 +70,9 @@ ANY: Strategy = st.recursive(
 )
 NESTED = {f"nested {depth}": '{"a":[' * depth + "]}" * depth for depth in (50, 150, 300, 450, 600)}
 """What stands for values that are nested so deep, until they are written."""
-AUDIO = st.sampled_from([0, 1, 2, 3, 48, 960, 961, 4800]).map(lambda size: b64encode(b"\1\2" * (size // 2) + b"\3"[: size % 2]).decode())
+AUDIO = st.sampled_from([0, 1, 2, 3, 48, 960, 961, 4800]).map(
+    lambda size: b64encode(b"\1\2" * (size // 2) + b"\3"[: size % 2]).decode()
+)
 
 
 class Sent(Struct, frozen=True):
@@ -123,7 +125,9 @@ def _values(kind: inspect.Type, name: str) -> Strategy:  # noqa: C901, PLR0911, 
 
 def _objects(kind: inspect.StructType) -> Strategy:
     fields = {each.encode_name: _values(each.type, each.encode_name) for each in kind.fields}
-    required: dict[str, Strategy] = {each.encode_name: fields.pop(each.encode_name) for each in kind.fields if each.required}
+    required: dict[str, Strategy] = {
+        each.encode_name: fields.pop(each.encode_name) for each in kind.fields if each.required
+    }
     if kind.tag_field:
         required = {kind.tag_field: st.just(kind.tag), **required}
     return st.fixed_dictionaries(required, optional=fields)
@@ -219,7 +223,11 @@ def _deep(draw: st.DrawFn, text: str) -> Frame:
 
 def _long(draw: st.DrawFn, text: str) -> Frame:
     place = draw(st.sampled_from([at for at, character in enumerate(text) if character == '"'] or [0]))
-    return text[:place] + draw(st.sampled_from(["A", "\\u0001", "é", " "])) * draw(st.sampled_from([1000, 300_000])) + text[place:]
+    return (
+        text[:place]
+        + draw(st.sampled_from(["A", "\\u0001", "é", " "])) * draw(st.sampled_from([1000, 300_000]))
+        + text[place:]
+    )
 
 
 def _odd_number(draw: st.DrawFn, text: str) -> Frame:

@@ -48,7 +48,20 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     st.tuples(
         st.just("app"),
         st.sampled_from(
-            ["ask", "generate", "interrupt", "stop", "pause", "resume", "add", "set", "audio", "commit", "clear", "quiet"]
+            [
+                "ask",
+                "generate",
+                "interrupt",
+                "stop",
+                "pause",
+                "resume",
+                "add",
+                "set",
+                "audio",
+                "commit",
+                "clear",
+                "quiet",
+            ]
         ),
     ),
     st.tuples(st.just("network"), st.sampled_from(["hang up", "break"])),
@@ -213,7 +226,9 @@ class Madness:
             case "add":
                 await session.add("By the way.", role="system", after="item_000001")
             case "set":
-                await session.set_history([*session.history[1:], HistoryItem(id="item_x", role="user", heard_text="No.")])
+                await session.set_history(
+                    [*session.history[1:], HistoryItem(id="item_x", role="user", heard_text="No.")]
+                )
             case "audio":
                 await session.send_audio(b"\x00\x40" * 4800)
             case "commit":

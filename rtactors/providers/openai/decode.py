@@ -80,7 +80,9 @@ def _translate(event: wire.ServerEvent | wire.BetaServerEvent) -> Sequence[Provi
         case wire.InputAudioTranscriptionCompleted():
             return (InputTranscript(event.item_id, event.transcript, final=True),)
         case wire.InputAudioTranscriptionFailed(error=error):
-            return (InputTranscriptFailed(event.item_id, sentence(error.message or str(error.code or error.type or ""))),)
+            return (
+                InputTranscriptFailed(event.item_id, sentence(error.message or str(error.code or error.type or ""))),
+            )
         case wire.ResponseCreated(response=response):
             request = asked_for(response)
             return (ResponseStarted(response.id, request.operation_id, request.out_of_band),)
