@@ -41,6 +41,8 @@ from rtactors.transports.failures import connection_failed
 from rtactors.transports.memory import MemorySocket, socket_pair
 
 PATH = "/v1/realtime"
+MOST_SESSIONS = 1000
+"""At a time; one more is refused with 503."""
 OPENAI_LIMIT_S = 60 * 60
 TOKEN_BYTES = 6
 """Of randomness in a server's ids. The longest (`call_item_...`) then has 29 characters: 32 are allowed."""
@@ -89,6 +91,7 @@ class _Host:
     ) -> None:
         self.sessions: list[Session] = []
         """In the order in which they began."""
+        self._open = 0
         self._token = token
         self._numbers: Counter[str] = Counter()
         self._admit = options.get("admit", _everybody)
@@ -136,9 +139,11 @@ class _Host:
     async def _serve(self, connection: ServerSocket, model: str) -> None:
         session = Session(self._setup, connection, model)
         self.sessions.append(session)
+        self._open += 1
         try:
             await session.run()
         finally:
+            self._open -= 1
             if not self._setup.keep:
                 self.sessions.remove(session)
             with anyio.CancelScope(shield=True):
@@ -146,6 +151,8 @@ class _Host:
 
     def _refusal(self) -> Response | None:
         """For one more connection, if it is not to be taken."""
+        if self._open >= MOST_SESSIONS:
+            return _error(HTTPStatus.SERVICE_UNAVAILABLE, f"There are {MOST_SESSIONS} sessions already.")
         self._numbers["connection"] += 1
         status = self._admit(self._numbers["connection"])
         return _error(status, status.description or status.phrase) if status else None
