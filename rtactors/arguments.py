@@ -3,7 +3,7 @@
 Raises TypeError for what is of another type, ValueError for what no server could be sent.
 """
 
-from typing import get_args
+from typing import cast, get_args
 
 from rtactors.events import ItemStatus, Role
 from rtactors.history import HistoryItem
@@ -43,7 +43,7 @@ def audio(value: object) -> bytes:
     """`value` as bytes that nobody changes any more."""
     if not isinstance(value, bytes | bytearray | memoryview):
         raise TypeError(f"audio has to be bytes of PCM16, not {_kind(value)}")
-    return bytes(value)
+    return bytes(cast("bytes", value))  # or what is like it
 
 
 def history_item(item: object, longest: int) -> HistoryItem:

@@ -58,7 +58,7 @@ class Reminders:
         return reminder
 
     def _forget_unwanted(self) -> None:
-        """What was cancelled is not kept until it is due; done when there is twice as much, it costs next to nothing."""
+        """What was cancelled is not kept until it is due. Done each time there is twice as much, it costs nothing."""
         self._due = [each for each in self._due if each[2].wanted]
         heapq.heapify(self._due)
         self._most = max(_FEW, 2 * len(self._due))

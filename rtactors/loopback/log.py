@@ -1,7 +1,7 @@
 """Every event that a session sent and received, in order, for tests and for people to read."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import anyio
 from msgspec import Struct, json, to_builtins
@@ -35,10 +35,10 @@ def _without_keys(value: Any) -> Any:  # noqa: ANN401 - any JSON
     """`authorization` and `headers`, as the tools of other servers have them, are not for people who read a log."""
     match value:
         case dict():
-            fields: Json = value
+            fields = cast("Json", value)
             return {key: "***" if key in _KEYS and held else _without_keys(held) for key, held in fields.items()}
         case list():
-            items: list[Any] = value
+            items = cast("list[Any]", value)
             return [_without_keys(item) for item in items]
         case _:
             return value

@@ -128,9 +128,9 @@ def _on_this_machine(url: str) -> bool:
     try:
         host = urlsplit(url).hostname or ""
         address = ip_address(host)
-        return address.is_loopback or address.is_unspecified
     except ValueError:  # a name, or no URL at all, which is told when it is opened
         return host == "localhost"
+    return address.is_loopback or address.is_unspecified
 
 
 class _Socket:

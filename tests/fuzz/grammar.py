@@ -2,15 +2,15 @@
 
     frames(EVENTS_OF_A_SERVER)      a strategy for `Sent`: a frame, and which kind of wrong it is, if it is
 
-Ids come from a small pool, so that events are about one another; the words that mean something (kinds of items, statuses,
-codes and sentences of errors) come up often, and so do those that mean nothing.
+Ids come from a small pool, so that events are about one another; the words that mean something (kinds of items,
+statuses, codes and sentences of errors) come up often, and so do those that mean nothing.
 """
 
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias, cast, get_args
 
 from hypothesis import strategies as st
 from msgspec import Struct, inspect
@@ -82,7 +82,7 @@ class Sent(Struct, frozen=True):
     frame: Frame
 
 
-# ------------------------------------------------------------------------------------------------- what follows the rules
+# ----------------------------------------------------------------------------------------------- what follows the rules
 
 
 @cache
@@ -91,7 +91,7 @@ def events(of: tuple[type[Struct], ...]) -> Strategy:
     return st.one_of([_values(each, "") for each in inspect.multi_type_info(of)])
 
 
-def _values(kind: inspect.Type, name: str) -> Strategy:  # noqa: C901, PLR0911, PLR0912 - a table: a line for each kind of type
+def _values(kind: inspect.Type, name: str) -> Strategy:  # noqa: C901, PLR0911, PLR0912 - a table, a case a type
     """Values of a type of the wire, where it stands in a field of this name."""
     match kind:
         case inspect.StructType():
@@ -133,7 +133,7 @@ def _objects(kind: inspect.StructType) -> Strategy:
     return st.fixed_dictionaries(required, optional=fields)
 
 
-# ------------------------------------------------------------------------------------------------- what breaks the rules
+# ----------------------------------------------------------------------------------------------- what breaks the rules
 
 
 @st.composite
@@ -148,18 +148,23 @@ def _changed(draw: st.DrawFn, of: tuple[type[Struct], ...]) -> Json:
 
 def places(value: Json) -> list[tuple[Json, Any]]:
     """Every place inside, as the object or list it is in and its key there."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [place for key, child in inner for place in ((value, key), *places(child))]
+    found: list[tuple[Json, Any]] = []
+    if isinstance(value, dict):
+        found = [(value, key) for key in cast("dict[str, Json]", value)]
+    elif isinstance(value, list):
+        found = [(value, index) for index in range(len(cast("list[Json]", value)))]
+    return [place for parent, key in found for place in ((parent, key), *places(parent[key]))]
 
 
 def _missing(_draw: st.DrawFn, parent: Json, key: Any) -> None:
     if isinstance(parent, dict):
-        parent.pop(key, None)
+        cast("dict[str, Json]", parent).pop(key, None)
 
 
 def _renamed(draw: st.DrawFn, parent: Json, key: Any) -> None:
     if isinstance(parent, dict) and key in parent:
-        parent[draw(TEXT | st.sampled_from(sorted(WORDS)))] = parent.pop(key)
+        fields = cast("dict[str, Json]", parent)
+        fields[draw(TEXT | st.sampled_from(sorted(WORDS)))] = fields.pop(key)
 
 
 def _extra(draw: st.DrawFn, parent: Json, _key: Any) -> None:

@@ -6,9 +6,11 @@ other ones each time, and Hypothesis keeps what it found in `.hypothesis` until 
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from hypothesis import HealthCheck, Phase, settings
+
+ALL_CHECKS = cast("list[HealthCheck]", list(HealthCheck))  # its metaclass is not typed
 
 Test = TypeVar("Test", bound=Callable[..., object])
 
@@ -25,7 +27,7 @@ def inputs(quick: int, *, share: float) -> Callable[[Test], Test]:
         derandomize=not wanted,
         # Nothing is said about time, since the machine may be busy; and an input may be large.
         deadline=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=ALL_CHECKS,
         # Explaining runs a failure many times more; a conversation takes too long for that.
         phases=set(Phase) - {Phase.explain},
     )

@@ -6,7 +6,7 @@ left, each message ends once, one is heard at a time, and the record can be repl
 """
 
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -15,10 +15,11 @@ from anyio.lowlevel import checkpoint
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtactors import RtactorsError, Session
+from rtactors import Reply, RtactorsError, Session
 from rtactors.history import HistoryItem
 from rtactors.limits import Backoff, Bounds
-from rtactors.loopback.script import Call, Reply, Say, Timing, Turn, Write
+from rtactors.loopback.script import Call, Say, Timing, Turn, Write
+from rtactors.loopback.script import Reply as Scripted
 from rtactors.loopback.server import MemoryServer
 from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint
@@ -72,11 +73,11 @@ ENDINGS = st.sampled_from(["close", "close", "hang up", "break", "cancel"])
 RECONNECT = st.sampled_from([None, Backoff(luck=lambda: 0.5, give_up=30)])
 
 
-def chatter(turn: Turn) -> Reply:
+def chatter(turn: Turn) -> Scripted:
     """Two messages, a call and some text, in turns."""
     if turn.index % 3 == 2:
-        return Reply(outputs=(Write(text="As I said."),))
-    return Reply(outputs=(Say(text="One thing first."), Call(name="look"), Say(text="Then the other.")))
+        return Scripted(outputs=(Write(text="As I said."),))
+    return Scripted(outputs=(Say(text="One thing first."), Call(name="look"), Say(text="Then the other.")))
 
 
 class Meddler:
@@ -142,7 +143,7 @@ class Madness:
             bounds=Bounds(events=ALL_EVENTS),
         )
         self.events = self.session.events()
-        self.replies: list[Any] = []
+        self.replies: list[Reply] = []
 
     def _connect(self) -> Connect:
         @asynccontextmanager
@@ -210,36 +211,25 @@ class Madness:
 
     async def _act(self, what: str) -> None:
         session = self.session
-        match what:
-            case "ask":
-                self.replies.append(await session.ask("Well?"))
-            case "generate":
-                self.replies.append(await session.generate_reply())
-            case "interrupt":
-                await session.interrupt()
-            case "stop" if self.replies:
-                await session.interrupt(self.replies[-1])
-            case "pause":
-                await session.pause()
-            case "resume":
-                await session.resume()
-            case "add":
-                await session.add("By the way.", role="system", after="item_000001")
-            case "set":
-                await session.set_history(
-                    [*session.history[1:], HistoryItem(id="item_x", role="user", heard_text="No.")]
-                )
-            case "audio":
-                await session.send_audio(b"\x00\x40" * 4800)
-            case "commit":
-                await session.commit_audio()
-            case "clear":
-                await session.clear_audio()
-            case "quiet":
-                with anyio.move_on_after(60):
-                    await session.quiet()
-            case _:
-                pass
+        others = [*session.history[1:], HistoryItem(id="item_x", role="user", heard_text="No.")]
+        acts: dict[str, Callable[[], Awaitable[Any]]] = {
+            "ask": lambda: session.ask("Well?"),
+            "generate": session.generate_reply,
+            "interrupt": session.interrupt,
+            "stop": lambda: session.interrupt(self.replies[-1] if self.replies else None),
+            "pause": session.pause,
+            "resume": session.resume,
+            "add": lambda: session.add("By the way.", role="system", after="item_000001"),
+            "set": lambda: session.set_history(others),
+            "audio": lambda: session.send_audio(b"\x00\x40" * 4800),
+            "commit": session.commit_audio,
+            "clear": session.clear_audio,
+            "quiet": session.quiet,
+        }
+        with anyio.move_on_after(60):
+            outcome = await acts[what]()
+            if isinstance(outcome, Reply):
+                self.replies.append(outcome)
 
     async def _check(self, events: list[SessionEvent], before: set[int]) -> None:
         evidence = Evidence(
@@ -273,7 +263,7 @@ def go(steps: Sequence[Step], ending: str, reconnect: Backoff | None, backend: B
 
 @inputs(150, share=0.05)
 @given(
-    st.lists(STEPS, min_size=8, max_size=60),
+    st.lists(STEPS, min_size=12, max_size=60),
     ENDINGS,
     RECONNECT,
     st.sampled_from(("asyncio", "trio")),

@@ -1,5 +1,8 @@
 """The embedded server: who may come in, and how much they can make it hold."""
 
+# pyright: reportPrivateUsage=false
+# What waits inside of a server, nobody outside can tell.
+
 import json
 import socket
 from typing import Any
@@ -49,23 +52,26 @@ def test_everything_else_needs_one(host: str, key: str | None) -> None:
 
 def test_a_localhost_that_is_none_needs_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a name stands for is up to the machine's settings."""
-    create = socket.create_server
-
-    def resolve(address: tuple[str, int], **options: Any) -> socket.socket:
-        return create(("0.0.0.0" if address[0] == "localhost" else address[0], address[1]), **options)
-
-    monkeypatch.setattr(socket, "create_server", resolve)
+    _all_names_are_of_others(monkeypatch)
     with pytest.raises(ConfigurationError, match="localhost can be reached by others"):
         serve(host="localhost")
 
 
 async def test_a_name_that_has_changed_meanwhile_needs_one(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = serve(host="localhost")
-    create = socket.create_server
-    monkeypatch.setattr(socket, "create_server", lambda address, **options: create(("0.0.0.0", address[1]), **options))
+    _all_names_are_of_others(monkeypatch)
     with pytest.raises(ConfigurationError, match="localhost can be reached by others"):
         async with ours:
             pass
+
+
+def _all_names_are_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    create = socket.create_server
+
+    def resolve(address: tuple[str, int], **options: Any) -> socket.socket:
+        return create(("0.0.0.0", address[1]), **options)
+
+    monkeypatch.setattr(socket, "create_server", resolve)
 
 
 def _has_ipv6() -> bool:

@@ -9,10 +9,9 @@ import logging
 import os
 import socket
 import subprocess
-import sys
 import traceback
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import StringIO
 from threading import Thread
 from typing import Any
@@ -165,10 +164,8 @@ class Quoting:
 @contextmanager
 def worst_server(handler: Callable[[ServerConnection], None], **options: Any) -> Generator[str]:
     def handle(connection: ServerConnection) -> None:
-        try:
+        with suppress(OSError):
             handler(connection)
-        except OSError:
-            pass
 
     quiet = logging.getLogger("the worst server")
     quiet.setLevel(logging.CRITICAL)

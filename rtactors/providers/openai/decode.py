@@ -144,7 +144,7 @@ def _item(item: wire.Item, role: Role | None = None) -> Item:
     return Item(
         id=item.id,
         kind=_KINDS.get(item.type, "other"),
-        role=_ROLES.get(item.role, role),
+        role=_ROLES.get(item.role) or role,
         text="".join(part.text or part.transcript or "" for part in item.content or ()),
         status=_ITEM_STATUSES.get(item.status, "completed"),
         phase=item.phase or None,
