@@ -183,10 +183,8 @@ class Ledger:
         """What was said, in the order of the conversation."""
         return [entry.project() for entry in self if entry.in_history]
 
-    def anchor(self, entry: Entry) -> str | None:
-        """What the server is to put `entry` behind: None for the end, `""` for the front, else an id it holds."""
-        if entry.next is None:
-            return None
+    def anchor(self, entry: Entry) -> str:
+        """What the server is to put `entry` behind: `""` for the front, else an id it holds."""
         before = entry.previous
         while before is not None and not before.on_server:
             before = before.previous
@@ -194,6 +192,9 @@ class Ledger:
 
     def _link(self, entry: Entry, after: str | None) -> None:
         before = self._last if after is None else self._entries.get(after, self._last) if after else None
+        # What a lost server held and this one doesn't (yet) was there before whatever this one puts behind `after`.
+        while (following := before.next if before else self._first) and following.retold and not following.on_server:
+            before = following
         entry.previous = before
         entry.next = before.next if before else self._first
         if entry.previous:

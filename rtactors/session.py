@@ -40,9 +40,12 @@ class Session(AsyncContextManagerMixin):
     """A conversation with `provider`, heard through `sink`.
 
     Use it with `async with`: entering connects (ConnectionFailed, ConfigurationError); leaving, also by an error or a
-    cancellation, stops what is being said, lets the server know what was heard of it, and closes. A session that ends
-    on its own plays what it has received, then cancels the block and raises SessionClosed or SinkLost with the cause.
-    `history` stays readable.
+    cancellation, stops what is being said, lets the server know what was heard of it, and closes.
+
+    A connection that is lost is made again as `reconnect` says, and the new server told what was heard; before the
+    provider's time limit the next one takes over. A session that can't go on (the key is refused, the account empty,
+    the server gone for too long, the device lost, or `reconnect` is None) plays what it has received, then cancels the
+    block and raises SessionClosed or SinkLost with the cause. `history` stays readable.
 
     An agent with a function to call, given to the provider as one of its `tools`:
 

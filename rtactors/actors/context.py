@@ -148,8 +148,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
 
     def _on_added(self, event: events.ItemAdded) -> None:
         entry = self._know(event.item, event.previous_item_id)
-        if not entry.retold:  # else the order is ours
-            self.ledger.place(entry, event.previous_item_id)
+        self.ledger.place(entry, event.previous_item_id)
         self._asked.pop(entry.item.id, None)
         self._fire(entry, chart.Added())
         self._reconcile(entry)
@@ -223,7 +222,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         entry = self.ledger.add(item, after)
         entry.handed_over = True
         if self._connected:
-            self._fire(entry, chart.Create(self.ledger.anchor(entry)))
+            self._fire(entry, chart.Create(self.ledger.anchor(entry) if entry.next else None))
         if then:
             self._asked[item.id] = then.reply.id
             self._ring.response.send(then)

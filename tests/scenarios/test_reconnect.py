@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 import anyio
 import pytest
+
 from rtactors import ReplyFailed, SessionClosed
 from rtactors.limits import Backoff
 from rtactors.loopback.faults import Faults, cut, drop, inject
@@ -260,11 +261,13 @@ async def test_rest_is_not_asked_for_if_the_user_spoke_over_it(begin: Begin) -> 
         await talk.tells(AgentSaid, 2)
         await talk.session.quiet()
         assert not talk.sent("response.create")
+        assert [item.role for item in talk.items()] == ["user", "assistant", "user", "assistant"]
 
 
 async def test_rest_is_not_asked_for_for_ever(begin: Begin) -> None:
     """A reply over which each server is lost fails."""
-    async with begin(three(), faults=Faults(*(cut("response.output_audio.delta", nth=nth) for nth in (1, 2, 3)))) as talk:
+    faults = Faults(*(cut("response.output_audio.delta", nth=nth) for nth in (1, 2, 3)))
+    async with begin(three(), faults=faults) as talk:
         talk.sink.play_all()
         reply = await talk.ask()
         with pytest.raises(ReplyFailed, match="lost"):
@@ -353,8 +356,11 @@ async def test_d17_server_closes_the_socket(begin: Begin) -> None:
 @pytest.mark.parametrize(("status", "why"), [(HTTPStatus.UNAUTHORIZED, "key"), (HTTPStatus.FORBIDDEN, "403")])
 async def test_key_that_is_refused_ends_the_session(begin: Begin, status: HTTPStatus, why: str) -> None:
     """What is buffered is heard before that."""
-    refuse = {"admit": lambda connection: status if connection > 1 else None}
-    async with begin(three(), raises=(SessionClosed,), **refuse) as talk:
+
+    def admit(connection: int) -> HTTPStatus | None:
+        return status if connection > 1 else None
+
+    async with begin(three(), raises=(SessionClosed,), admit=admit) as talk:
         await talk.ask()
         await talk.reaches("response", "finishing")
         await talk.sink.play(100)
@@ -390,8 +396,10 @@ async def test_server_that_stays_away_ends_the_session(begin: Begin) -> None:
 
 
 async def test_server_that_comes_back(begin: Begin) -> None:
-    out_of_order = {"admit": lambda connection: HTTPStatus.SERVICE_UNAVAILABLE if 1 < connection < 6 else None}
-    async with begin(three(), **out_of_order) as talk:
+    def admit(connection: int) -> HTTPStatus | None:
+        return HTTPStatus.SERVICE_UNAVAILABLE if 1 < connection < 6 else None
+
+    async with begin(three(), admit=admit) as talk:
         talk.sink.play_all()
         await talk.wire.close(1001, LIMIT)
         reply = await talk.ask()

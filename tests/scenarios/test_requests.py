@@ -1,6 +1,7 @@
 """Replies that are asked for, refused, given up, late, or asked for by somebody else; functions that are called."""
 
 from functools import partial
+from typing import Any
 
 import anyio
 import pytest
@@ -290,8 +291,8 @@ async def test_turn_that_the_connection_did_not_outlive(begin: Begin) -> None:
     """Who commits it is not left waiting."""
     gate = Gate()
     manual, slow = {"turn_detection": None}, partial(Slow, gate=gate)
-    soon = Deadlines(close=0.1)  # for a network that never lets go
-    async with begin(replies(FIRST), provider=manual, reconnect=None, raises=SessionClosed, network=slow, deadlines=soon) as talk:
+    options: dict[str, Any] = {"network": slow, "deadlines": Deadlines(close=0.1)}  # it never lets go
+    async with begin(replies(FIRST), provider=manual, reconnect=None, raises=SessionClosed, **options) as talk:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(talk.session.send_audio, bytes(4800))
             await gate.reached.wait()

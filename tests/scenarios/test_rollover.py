@@ -12,7 +12,7 @@ import pytest
 from rtactors.limits import Deadlines
 from rtactors.loopback.conversation import BYTES_PER_MS
 from rtactors.loopback.faults import Faults, drop
-from rtactors.loopback.script import Failed, Gate, Reply, Say, Script, Timing, replies
+from rtactors.loopback.script import Failed, Gate, Reply, Say, Timing, replies
 from rtactors.session_events import ConnectionChanged, Problem
 from rtactors.sinks import PacedSink
 from rtactors.testing.conversation import Conversation, conversation
@@ -36,11 +36,15 @@ def changed_at(talk: Conversation) -> float:
 
 def long(minutes: float) -> Reply:
     """Two messages; the first lasts so long, and is generated no faster than it is heard."""
-    return Reply(outputs=(Say(text="word " * int(minutes * 200)), Say(text=SECOND)), timing=Timing(speed=1.0, delta_ms=500))
+    return Reply(
+        outputs=(Say(text="word " * int(minutes * 200)), Say(text=SECOND)), timing=Timing(speed=1.0, delta_ms=500)
+    )
 
 
 async def test_the_next_connection_takes_over_while_nobody_speaks() -> None:
-    async with conversation(replies(FIRST, SECOND), sink=PacedSink(), session_limit_s=LIMIT_S, provider=BY_HAND) as talk:
+    async with conversation(
+        replies(FIRST, SECOND), sink=PacedSink(), session_limit_s=LIMIT_S, provider=BY_HAND
+    ) as talk:
         await (await talk.ask("One?")).done()
         await anyio.sleep(LIMIT_S)
         await (await talk.ask("Two?")).done()
@@ -58,6 +62,8 @@ async def test_d8_it_waits_for_the_end_of_a_response(before_s: int) -> None:
         await anyio.sleep(LIMIT_S - RENEW_S - before_s)
         reply = await talk.ask()
         first, second = await reply.done()
+        assert first.stopped_at
+        assert second.started_at
         assert second.started_at - first.stopped_at < 0.5
         assert not first.interrupted
         await anyio.sleep(RENEW_S)
@@ -68,7 +74,9 @@ async def test_d8_it_waits_for_the_end_of_a_response(before_s: int) -> None:
 
 
 async def test_d8_a_response_that_fails_ends_nothing() -> None:
-    failing = Reply(outputs=(Say(text="word " * 400),), timing=Timing(speed=1.0, delta_ms=500), ending=Failed(after_ms=60_000))
+    failing = Reply(
+        outputs=(Say(text="word " * 400),), timing=Timing(speed=1.0, delta_ms=500), ending=Failed(after_ms=60_000)
+    )
     script = replies(failing, SECOND)
     async with conversation(script, sink=PacedSink(), session_limit_s=LIMIT_S, provider=BY_HAND) as talk:
         await anyio.sleep(LIMIT_S - RENEW_S - 10)
@@ -81,7 +89,7 @@ async def test_d8_a_response_that_fails_ends_nothing() -> None:
 
 @pytest.mark.parametrize("at_limit", ["close", "error"])
 async def test_d8_a_response_that_never_ends_does_not_block_it(at_limit: Literal["close", "error"]) -> None:
-    """Shortly before the limit the connection is changed all the same; what is buffered is heard, then the rest asked."""
+    """Shortly before the limit it is changed all the same; what is buffered is heard, then the rest asked for."""
     gate = Gate()
     script = replies(Say(text=FIRST + " " + SECOND, gate=gate, gate_ms=600), THIRD)
     options: dict[str, Any] = {"session_limit_s": LIMIT_S, "at_limit": at_limit}
