@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
-from rtactors.errors import LimitReached
+from rtactors.errors import LimitReached, SessionClosed
 from rtactors.events import Item
 from rtactors.history import HistoryItem
 from rtactors.ledger import Entry, Ledger, item_of
@@ -74,6 +74,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             case events.ItemDeleted():
                 self._on_acknowledged(message.item_id, chart.Deleted())
             case events.InputCommitted():
+                self._check_unused(message.item_id)
                 if message.item_id not in self.ledger:
                     self._know(Item(id=message.item_id, role="user"), message.previous_item_id)
             case events.InputTranscript():
@@ -84,6 +85,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             case events.ProviderError():
                 self._on_refused(message)
             case mail.ItemAnnounced():
+                self._check_unused(message.item.id)
                 self._know(message.item).response_id = message.response_id
             case mail.Generated():
                 self._on_generated(message)
@@ -272,6 +274,15 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         return entry is not None and entry.in_history and entry.project().heard_text == item.heard_text
 
     # -- one server after the other
+
+    def _check_unused(self, item_id: str) -> None:
+        """What is new has an id of its own, also at the next server; else the record could hold only one of the two."""
+        entry = self.ledger.get(item_id)
+        if entry and entry.retold:
+            raise SessionClosed(
+                f"this server calls a new item {item_id}, as another one was called on a connection before: the record "
+                "can't hold both. Begin a session for each connection (reconnect=None)"
+            )
 
     def _on_connection_lost(self) -> None:
         """What the server held is gone, and what was on its way there. What is being heard goes on."""

@@ -375,6 +375,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _on_connection_lost(self, reason: str) -> None:
         """What was received is played. What was asked for waits for the next server, as does the rest of a reply."""
         self._connected = self._slot_held = False
+        self._settled.clear()  # another server may use the same ids for its own
         for response in reversed(self._all()):
             response.expected = False
             if response.life.state == "requested":
