@@ -166,9 +166,10 @@ class Ledger:
 
     def add(self, item: Item, after: str | None = None) -> Entry:
         """A new entry behind `after`: None is the end, `""` the front, as is an id that was never heard of the end."""
-        entry = self._entries[item.id] = Entry(item, self)
+        entry = Entry(item, self)
+        self._link(entry, after)  # before it is known: whoever says that it stands behind itself means the end
+        self._entries[item.id] = entry
         self.characters += _characters(item)
-        self._link(entry, after)
         return entry
 
     def place(self, entry: Entry, after: str | None) -> None:

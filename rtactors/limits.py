@@ -66,6 +66,8 @@ class Bounds(Struct, frozen=True, kw_only=True):
     and in pieces of 20 ms."""
     commands: int = 65_536
     """The same for the transport, which a slow network holds up."""
+    input: int = 500
+    """Pieces of the user's audio that wait for a slow network, 10 s of 20 ms each; then `Session.send_audio` waits."""
     events: int = 4096
     """Events that wait for one slow reader of `Session.events`; then its oldest are dropped, and it is told."""
     retold: int = 1000

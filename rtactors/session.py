@@ -131,7 +131,7 @@ class Session(AsyncContextManagerMixin):
         """The user's audio: mono PCM16 little-endian at the provider's input rate. Waits while the network is slow."""
         audio = arguments.audio(pcm)
         self._check()
-        await self._transport.inbox.put(events.AppendAudio(audio))
+        await self._transport.inbox.put(events.AppendAudio(audio), self._bounds.input)
 
     async def commit_audio(self) -> None:
         """End the user's turn by hand (for providers without turn detection). It asks for no reply.

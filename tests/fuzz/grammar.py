@@ -143,6 +143,9 @@ def _changed(draw: st.DrawFn, of: tuple[type[Struct], ...]) -> Json:
     for _ in range(draw(st.integers(1, 3))):
         if there := places(event):
             draw(st.sampled_from(CHANGES))(draw, *draw(st.sampled_from(there)))
+    if (there := places(event)) and draw(st.booleans()):  # the same twice, such as an item that is its own predecessor
+        (parent, key), (other, other_key) = draw(st.sampled_from(there)), draw(st.sampled_from(there))
+        parent[key] = other[other_key] if not isinstance(other[other_key], dict | list) else None
     return event
 
 

@@ -80,4 +80,20 @@ async def test_an_item_of_a_server_that_is_called_as_one_of_ours_would_be() -> N
         with pytest.raises(ReplyFailed, match="rt_user_1 was not added: the server has given its id to another one"):
             await reply.done()
         await session.add("That is another one.")
-    assert [event.operation for event in [event async for event in events] if isinstance(event, Problem)] == ["rt_user_1"]
+    assert [event.operation for event in [event async for event in events] if isinstance(event, Problem)] == [
+        "rt_user_1"
+    ]
+
+
+async def test_an_item_that_is_its_own_predecessor_stands_at_the_end() -> None:
+    server = ServerByHand()
+    async with Session(OpenAIRealtime(api_key=""), sink=PacedSink(), connect=server.connect) as session:
+        for item_id in ("item_1", "item_2"):
+            content = [{"type": "input_text", "text": item_id}]
+            item = {"id": item_id, "type": "message", "role": "user", "content": content}
+            await server.say("conversation.item.added", item=item, previous_item_id=item_id)
+        await anyio.sleep(1)
+        last = await session.add("And now?", after="rt_user_1")  # which is its own id
+        assert last == "rt_user_1"
+        await anyio.sleep(1)
+        assert [item.heard_text for item in session.history] == ["item_1", "item_2", "And now?"]

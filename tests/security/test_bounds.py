@@ -219,3 +219,15 @@ async def test_reminders_that_nobody_wants_are_not_kept() -> None:
     for number in range(10_000):
         reminders.add(inbox, 1000, number).cancel()
     assert len(reminders._due) < 1000  # pyright: ignore[reportPrivateUsage] - nobody else can tell
+
+
+async def test_the_users_audio_waits_where_it_is_made_if_the_network_is_slow() -> None:
+    server = ServerByHand()
+    async with by_hand(server, input=10) as session:
+        sent = 0
+        with anyio.move_on_after(5):
+            while True:
+                await session.send_audio(bytes(960))
+                sent += 1
+        assert sent <= 512 + 10 + 2  # what the socket holds, and what waits for it
+        await server.take()
