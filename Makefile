@@ -17,7 +17,7 @@ UV := uv==0.13.8
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format bench soak docs lock clean
+.PHONY: help demo test fuzz lint format bench soak docs lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ demo: $(RUNTIME) ## run the main job: a spoken conversation, interrupted, with i
 
 test: $(DEV) ## run the tests
 	$(BIN)/pytest $(ARGS)
+
+fuzz: $(DEV) ## try what nobody should send, by chance (ARGS="--inputs 5000" for less)
+	$(BIN)/pytest tests/fuzz --timeout=0 --inputs 100000 $(ARGS)
 
 lint: $(DEV) ## check style, format and types
 	$(BIN)/ruff check .

@@ -34,14 +34,19 @@ def item_of(said: HistoryItem, id: str) -> Item:
     )
 
 
+def _characters(item: Item) -> int:
+    return sum(map(len, (item.id, item.text, item.call_id, item.name, item.arguments, item.output)))
+
+
 class Entry:
     """One item of the conversation."""
 
     __slots__ = (
+        "_item",
+        "_ledger",
         "cancelled",
         "generated_ms",
         "handed_over",
-        "item",
         "keep_ms",
         "life",
         "next",
@@ -52,8 +57,9 @@ class Entry:
         "spoken",
     )
 
-    def __init__(self, item: Item) -> None:
-        self.item = item
+    def __init__(self, item: Item, ledger: "Ledger") -> None:
+        self._ledger = ledger
+        self._item = item
         self.life: Life = ITEM.start(item.id)
         self.response_id: str | None = None
         self.generated_ms = 0
@@ -73,6 +79,16 @@ class Entry:
         self.next: Entry | None = None
 
     @property
+    def item(self) -> Item:
+        """What is known of it."""
+        return self._item
+
+    @item.setter
+    def item(self, item: Item) -> None:
+        self._ledger.characters += _characters(item) - _characters(self._item)
+        self._item = item
+
+    @property
     def on_server(self) -> bool:
         """Whether the server holds it, as far as we know."""
         return self.life.state in _HELD
@@ -85,6 +101,8 @@ class Entry:
         if self.item.kind == "message" and self.item.role == "assistant":
             written = self.response_id is None and self.item.status == "completed"
             return written or self.spoken is not None
+        if self.item.kind == "message" and self.item.role is None:
+            return False  # of nobody that we know: it could not be told to another server either
         return self.item.kind != "other"
 
     def told(self, audio: bytes) -> Item:
@@ -127,6 +145,8 @@ class Ledger:
     def __init__(self) -> None:
         self.unanswered: dict[str, str] = {}
         """Function calls that were handed over and have no output yet: call id -> id of the call's item."""
+        self.characters = 0
+        """Of all that is known of its items."""
         self._entries: dict[str, Entry] = {}
         self._first: Entry | None = None
         self._last: Entry | None = None
@@ -151,8 +171,10 @@ class Ledger:
 
     def add(self, item: Item, after: str | None = None) -> Entry:
         """A new entry behind `after`: None is the end, `""` the front, as is an id that was never heard of the end."""
-        entry = self._entries[item.id] = Entry(item)
-        self._link(entry, after)
+        entry = Entry(item, self)
+        self._link(entry, after)  # before it is known: whoever says that it stands behind itself means the end
+        self._entries[item.id] = entry
+        self.characters += _characters(item)
         return entry
 
     def place(self, entry: Entry, after: str | None) -> bool:

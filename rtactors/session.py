@@ -15,7 +15,7 @@ import anyio.lowlevel
 from anyio import AsyncContextManagerMixin
 from anyio.abc import TaskGroup
 
-from rtactors import events, mail
+from rtactors import arguments, events, mail
 from rtactors.actor import Actor
 from rtactors.actors.context import ContextActor
 from rtactors.actors.journal import JournalActor
@@ -173,7 +173,7 @@ class Session(AsyncContextManagerMixin):
 
     async def ask(self, text: str, *, instructions: str | None = None) -> Reply:
         """Say `text` as the user and ask for a reply. Returns its handle at once; requests wait their turn."""
-        item = Item(id=self._new_id("user"), role="user", text=text)
+        item = Item(id=self._new_id("user"), role="user", text=self._text("text", text))
         request = self._request(instructions)
         await self._record(mail.AddItem(item, then=request))
         return Reply(request.reply)
@@ -186,14 +186,15 @@ class Session(AsyncContextManagerMixin):
 
     async def answer_call(self, call_id: str, output: str) -> None:
         """The output of a function call (see `FunctionCalled`). It is sent once; ask for a reply when all are in."""
-        await self._record(mail.AnswerCall(call_id, output))
+        await self._record(mail.AnswerCall(self._text("call_id", call_id), self._text("output", output)))
 
     # -- the user's voice
 
     async def send_audio(self, pcm: bytes) -> None:
         """The user's audio: mono PCM16 little-endian at the provider's input rate. Waits while the network is slow."""
+        audio = arguments.audio(pcm)
         self._check()
-        await self._transport.inbox.put(events.AppendAudio(pcm))
+        await self._transport.inbox.put(events.AppendAudio(audio), self._bounds.input)
 
     async def commit_audio(self) -> None:
         """End the user's turn by hand (for providers without turn detection). It asks for no reply.
@@ -212,6 +213,8 @@ class Session(AsyncContextManagerMixin):
 
     async def interrupt(self, reply: Reply | None = None) -> None:
         """Stop what is being said, or just one reply. Replies that wait for their turn keep it, but for that one."""
+        if reply is not None and not isinstance(reply, Reply):  # pyright: ignore[reportUnnecessaryIsInstance]  an app may not check types
+            raise TypeError(f"only a Reply can be interrupted, or everything, not a {type(reply).__name__}")
         await self._steer(mail.StopReply(reply.id) if reply else mail.InterruptAll())
 
     async def pause(self) -> None:
@@ -234,13 +237,14 @@ class Session(AsyncContextManagerMixin):
 
         `""` is the front; None is the end, as is the id of an item that there is none of.
         """
-        item = Item(id=self._new_id(role), role=role, text=text)
-        await self._record(mail.AddItem(item, after))
+        arguments.role(role)
+        item = Item(id=self._new_id(role), role=role, text=self._text("text", text))
+        await self._record(mail.AddItem(item, after if after is None else self._text("after", after)))
         return item.id
 
     async def remove(self, item_id: str) -> None:
         """Take an item out of the conversation, here and on the server."""
-        await self._record(mail.RemoveItem(item_id))
+        await self._record(mail.RemoveItem(self._text("item_id", item_id)))
 
     async def set_history(self, items: Iterable[HistoryItem]) -> None:
         """Make the conversation hold these: what is not among them goes, what is new comes behind the one before it.
@@ -248,10 +252,7 @@ class Session(AsyncContextManagerMixin):
         What stands in it already is left alone, where it is, cut or whole; with another text it is new. What is new
         keeps its id if that was never used.
         """
-        wanted = tuple(items)
-        for item in wanted:
-            if not isinstance(item, HistoryItem):  # pyright: ignore[reportUnnecessaryIsInstance]  an app may not check types
-                raise TypeError(f"a history is made of HistoryItem, not of {item!r}")
+        wanted = tuple(arguments.history_item(item, self._bounds.text) for item in items)
         await self._record(mail.SetHistory(wanted))
 
     def events(self) -> EventStream:
@@ -442,7 +443,12 @@ class Session(AsyncContextManagerMixin):
         self._context.inbox.send(message)
         await anyio.lowlevel.checkpoint()
 
+    def _text(self, name: str, value: str) -> str:
+        return arguments.text(name, value, self._bounds.text)
+
     def _request(self, instructions: str | None) -> mail.RequestReply:
+        if instructions is not None:
+            self._text("instructions", instructions)
         record = ReplyRecord(self._new_id("reply"))
         self._asked.add(record)
         return mail.RequestReply(record, instructions)

@@ -36,6 +36,7 @@ FLOORS = {
     ],
     "words": [
         "rtactors.actor",
+        "rtactors.arguments",
         "rtactors.channels",
         "rtactors.reminders",
         "rtactors.errors",

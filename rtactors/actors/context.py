@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
 from rtactors.actors.scribe import Scribe
+from rtactors.errors import LimitReached, SessionClosed
 from rtactors.events import Item
 from rtactors.history import HistoryItem
 from rtactors.ledger import Entry, Ledger, item_of
@@ -83,6 +84,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             case events.ItemDeleted():
                 self._on_acknowledged(message.item_id, chart.Deleted())
             case events.InputCommitted():
+                self._check_unused(message.item_id)
                 if message.item_id not in self.ledger:
                     self._know(Item(id=message.item_id, role="user"), message.previous_item_id)
             case events.InputTranscript():
@@ -93,6 +95,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             case events.ProviderError():
                 self._on_refused(message)
             case mail.ItemAnnounced():
+                self._check_unused(message.item.id)
                 self._know(message.item).response_id = message.response_id
             case mail.Generated():
                 self._on_generated(message)
@@ -144,11 +147,21 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._on_deadline(message.operation_id)
             case _:
                 self._ring.response.send(message)  # steering, behind what was asked before it
+        self._check_bounds()
         if self._quiet and not self._operations:
             for quiet in self._quiet:
                 self._scribe.acknowledge(quiet)
             self._quiet.clear()
         self._scribe.hand_over()
+
+    def _check_bounds(self) -> None:
+        """Nothing is ever left out of the record: if there is no end to it, the session has one."""
+        bounds, ledger = self._bounds, self.ledger
+        if len(ledger) > bounds.items:
+            raise LimitReached(f"the conversation has more than {bounds.items} items (Bounds.items): begin another one")
+        if ledger.characters > bounds.texts:
+            what = f"the conversation has more than {bounds.texts} characters (Bounds.texts)"
+            raise LimitReached(f"{what}: begin another one")
 
     # -- what the server says
 
@@ -226,7 +239,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
 
     def _add(self, item: Item, after: str | None, then: mail.RequestReply | None = None) -> None:
         if item.id in self.ledger:
-            raise RuntimeError(f"there is an item {item.id} already")
+            self._on_taken(item.id, then)
+            return
         entry = self._scribe.touch(self.ledger.add(item, after))
         entry.handed_over = True
         if self._connected:
@@ -234,6 +248,14 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         if then:
             self._asked[item.id] = then.reply.id
             self._ring.response.send(then)
+
+    def _on_taken(self, item_id: str, then: mail.RequestReply | None) -> None:
+        """A server that gives its own items our ids: what was to be added can't be told from what it holds."""
+        what = f"item {item_id} was not added: the server has given its id to another one"
+        self.publish(Problem(kind="other", message=what, operation=item_id))
+        if then:
+            self._ring.response.send(then)
+            self._ring.response.send(mail.StopReply(then.reply.id, what))
 
     def _on_call(self, item: Item) -> None:
         entry = self._know(item)
@@ -278,6 +300,15 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         return entry is not None and entry.in_history and entry.project().heard_text == item.heard_text
 
     # -- one server after the other
+
+    def _check_unused(self, item_id: str) -> None:
+        """What is new has an id of its own, also at the next server; else the record could hold only one of the two."""
+        entry = self.ledger.get(item_id)
+        if entry and entry.retold:
+            raise SessionClosed(
+                f"this server calls a new item {item_id}, as another one was called on a connection before: the record "
+                "can't hold both. Begin a session for each connection (reconnect=None)"
+            )
 
     def _on_connection_lost(self) -> None:
         """What the server held is gone, and what was on its way there. What is being heard goes on."""

@@ -16,7 +16,7 @@ from rtactors import events, mail
 from rtactors.actor import Actor
 from rtactors.actors.connection import Connection
 from rtactors.channels import Inbox
-from rtactors.errors import ConnectionFailed, RtactorsError, SessionClosed
+from rtactors.errors import ConnectionFailed, LimitReached, RtactorsError, SessionClosed
 from rtactors.events import Item, OutputStarted, ProviderError
 from rtactors.limits import Backoff
 from rtactors.operations import owner_of
@@ -79,8 +79,10 @@ class TransportActor(Actor[mail.TransportMail]):
         self._audio = UserAudio(surroundings.bounds.user_audio, surroundings.capabilities.input_rate)
         self._messages: dict[str, Inbox[mail.MessageMail] | None] = {}  # None: it has ended, what comes is dropped
         self._live: dict[str, Inbox[mail.MessageMail]] = {}  # of these the few that may not have ended
+        self._audio_of: dict[str, int] = {}  # bytes that came for them
+        self._audio_bytes = 0  # for all of them
         self._routes: dict[type, Callable[[Any], None]] = {
-            events.AudioDelta: self._to_message,
+            events.AudioDelta: self._on_audio,
             events.TextDelta: self._to_message,
             events.TextDone: self._to_message,
             events.AudioDone: self._to_message,
@@ -158,6 +160,18 @@ class TransportActor(Actor[mail.TransportMail]):
 
     # -- receiving
 
+    def _on_audio(self, event: events.AudioDelta) -> None:
+        self._to_message(event)
+        if event.item_id in self._live:
+            size = len(event.audio)
+            self._audio_of[event.item_id] = self._audio_of.get(event.item_id, 0) + size
+            self._audio_bytes += size
+            if self._audio_bytes > self._bounds.audio:
+                self._drop_ended()
+                if self._audio_bytes > self._bounds.audio:
+                    what = f"the server sends more audio than can be kept, {self._bounds.audio} bytes (Bounds.audio)"
+                    raise LimitReached(f"{what}, ahead of what is heard")
+
     def _to_message(self, event: events.AudioDelta | events.TextDelta | events.TextDone | events.AudioDone) -> None:
         if event.item_id in self._messages:
             inbox = self._messages[event.item_id]
@@ -173,13 +187,21 @@ class TransportActor(Actor[mail.TransportMail]):
             self._open_message(event)
 
     def _open_message(self, event: OutputStarted) -> Inbox[mail.MessageMail]:
-        for ended in [item_id for item_id, inbox in self._live.items() if inbox.closed]:
-            del self._live[ended]
-            self._messages[ended] = None
+        self._drop_ended()
+        if len(self._messages) >= self._bounds.items:
+            raise LimitReached(
+                f"the server has made {self._bounds.items} messages (Bounds.items): begin another session"
+            )
         inbox: Inbox[mail.MessageMail] = self._new_inbox(f"message {event.item.id}", self._bounds.inbox)
         self._messages[event.item.id] = self._live[event.item.id] = inbox
         self._ring.response.send(mail.MessageOpened(event, inbox))
         return inbox
+
+    def _drop_ended(self) -> None:
+        for ended in [item_id for item_id, inbox in self._live.items() if inbox.closed]:
+            del self._live[ended]
+            self._messages[ended] = None
+            self._audio_bytes -= self._audio_of.pop(ended, 0)
 
     def _on_output_done(self, event: events.OutputDone) -> None:
         item = event.item
@@ -320,6 +342,8 @@ class TransportActor(Actor[mail.TransportMail]):
         self._told = self._loss_known = False
         self._messages.clear()
         self._live.clear()
+        self._audio_of.clear()
+        self._audio_bytes = 0
         self._ring.response.send(mail.ConnectionLost(reason))
         self._interrupt_sending()
 
