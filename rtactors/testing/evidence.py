@@ -1,5 +1,8 @@
 """What the invariants judge by: gathered outside of the session, and looked at message by message."""
 
+import math
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from rtactors.events import BYTES_PER_FRAME
@@ -8,6 +11,7 @@ from rtactors.loopback.conversation import Snapshot
 from rtactors.loopback.log import Record
 from rtactors.reply import Reply
 from rtactors.session_events import Problem, SessionEvent, Transition
+from rtactors.sinks.base import Finished
 from rtactors.testing.ears import Segment
 from rtactors.testing.wire_story import WireMessage, WireStory
 from statecharts import message
@@ -38,6 +42,20 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """All that were asked for."""
     removed: frozenset[str] = frozenset()
     """Items that the app itself took out of the conversation."""
+    undecided: frozenset[str] = frozenset()
+    """Items that came to be just when the app changed the history: whether it took them out, too, nobody can say."""
+    stopped: frozenset[str] = frozenset()
+    """Ids of replies that the app gave up."""
+    interruptions: tuple[float, ...] = ()
+    """When the app stopped everything, in seconds of `anyio.current_time()`."""
+    answers: Mapping[str, str] = {}
+    """What the app gave as outputs of function calls, by call id; the first of each."""
+    settled: bool = False
+    """True if the session was quiet before it was left: then nothing is under way any more."""
+    faultless: bool = False
+    """True if nothing was made to go wrong: then the server refuses nothing, and there are no problems."""
+    closing_s: float | None = None
+    """How long leaving took, in seconds; None: not measured."""
     left_over: tuple[str, ...] = ()
     """Names of what still ran when everything was over."""
     rate: int = 24_000
@@ -48,6 +66,14 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """For a voice that takes the same time for each character; None: where the text should end is not known."""
     acknowledge: float = 5.0
     """Seconds after which an operation that was not answered may be sent again (`Deadlines.acknowledge`)."""
+    sink: float = 1.0
+    """Seconds that a sink has to tell the end of a segment (`Deadlines.sink`)."""
+    close: float = 3.0
+    """Seconds that each step of leaving may take (`Deadlines.close`)."""
+    device_lost_at: float | None = None
+    """When the session was told that its device is gone."""
+    held_up: float | None = None
+    """Seconds for which the network held up sending, at the longest for one frame; None: not measured."""
     delay: float = 0.0
     """Seconds that an event may take from the server to the session."""
     round_trip: float = 0.1
@@ -74,16 +100,28 @@ class Facts:
         self.held = {item.id: item for item in self.connection.items}
         self.problems = {event.operation for event in evidence.events if isinstance(event, Problem)}
         """What the app was told of a problem with."""
-        self.interrupted = {
-            event.id
-            for event in evidence.events
-            if isinstance(event, Transition) and isinstance(event.event, message.Interrupted)
+        transitions = [event for event in evidence.events if isinstance(event, Transition)]
+        self.interrupted = {event.id for event in transitions if isinstance(event.event, message.Interrupted)}
+        self.ended_at = {
+            event.id: event.at
+            for event in transitions
+            if event.chart == message.MESSAGE.name and event.after in message.MESSAGE.final
         }
+        """When the session took a message for ended: what its device says later it can't know."""
 
     def heard_frames(self, message_id: str) -> int:
-        """What the session can know to have been heard: less than what was, if the sink did not tell."""
+        """What the session can know to have been heard: less than what was, if the sink did not tell in time."""
         segment = self.segments.get(message_id)
-        return segment.told_frames if segment else 0
+        return segment.told_frames(self.ended_at.get(message_id, math.inf)) if segment else 0
+
+    def told_end(self, segment: Segment) -> Finished | None:
+        """The sink's last word, if it came while the session waited for it."""
+        return segment.told_end(self.ended_at.get(segment.message_id, math.inf))
+
+    def certain(self, segment: Segment) -> bool:
+        """Whether the sink told where it ended, in time, and was sure of it."""
+        end = self.told_end(segment)
+        return end is not None and end.confirmed
 
     def heard_ms(self, message_id: str) -> int:
         return self.heard_frames(message_id) * 1000 // self.evidence.rate

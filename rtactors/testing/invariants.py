@@ -132,8 +132,8 @@ def _one_tells_of_the_same(facts: Facts, segment: Segment, message: WireMessage)
         return
     if facts.differ(item.heard_ms, heard_ms):
         yield f"the history has {item.heard_ms} ms of {message.id}, but {heard_ms} ms were heard"
-    if item.confirmed != segment.told:
-        confirmed, told = ("" if yes else "not " for yes in (item.confirmed, segment.told))
+    if item.confirmed != facts.certain(segment):
+        confirmed, told = ("" if yes else "not " for yes in (item.confirmed, facts.certain(segment)))
         yield f"the history calls the position of {message.id} {confirmed}confirmed; the sink had {told}confirmed it"
 
 
@@ -201,7 +201,7 @@ def _was_stopped(facts: Facts, message: WireMessage) -> bool:
     segment = facts.segments.get(message.id)
     if segment is None:
         return message.id in facts.interrupted
-    return segment.cleared_at is not None or not segment.told or message.id in facts.problems
+    return segment.cleared_at is not None or not facts.certain(segment) or message.id in facts.problems
 
 
 def one_message_at_a_time(facts: Facts) -> Iterator[str]:
@@ -220,13 +220,13 @@ def one_message_at_a_time(facts: Facts) -> Iterator[str]:
             yield f"response {response_id} started speaking {begun} times and stopped {ended} times, not once"
     for item in facts.said.values():
         segment = facts.segments.get(item.id)
-        if segment and segment.told and (item.started_at, item.stopped_at) != (segment.started_at, segment.stopped_at):
+        if segment and facts.certain(segment) and (item.started_at, item.stopped_at) != (segment.started_at, segment.stopped_at):
             ours, theirs = f"{item.started_at} to {item.stopped_at}", f"{segment.started_at} to {segment.stopped_at}"
             yield f"the history says that {item.id} was heard from {ours} s, the sink says from {theirs} s"
 
 
 def _was_heard(facts: Facts, segment: Segment) -> bool:
-    return segment.message_id in facts.messages and segment.told and segment.started_at is not None
+    return segment.message_id in facts.messages and facts.certain(segment) and segment.started_at is not None
 
 
 # --------------------------------------------------------------------------------------------- what the server was told

@@ -22,6 +22,8 @@ class Operation(Struct, kw_only=True):
     at: float
     audio_end_ms: int = 0
     call_id: str = ""
+    output: str = ""
+    """What the function of `call_id` gave, if the item is that."""
     generated: int = 0
     """Bytes of the item's audio that had been sent by then."""
     known: bool = False
@@ -87,11 +89,20 @@ class WireResponse(Struct, kw_only=True):
     created_at: float
     done_at: float | None = None
     status: str = "in_progress"
+    reason: str = ""
+    """Why it is not completed."""
     out_of_band: bool = False
     metadata: set[str] = field(default_factory=set[str])
     """The values of its metadata: one of them names the request that it answers."""
     asked_meanwhile: list[float] = field(default_factory=list[float])
     """When another one was asked for although this one was active."""
+
+
+class Cancel(Struct, frozen=True):
+    """The client asked for the end of a response."""
+
+    at: float
+    response_id: str | None
 
 
 class WireStory:
@@ -104,6 +115,16 @@ class WireStory:
         """Function calls that were announced: whether they were completed, in a response that was too."""
         self.begun_calls: dict[str, bool] = {}
         """The same, but also in responses that were not."""
+        self.arguments: dict[str, tuple[str, str]] = {}
+        """Name and arguments of each function call, as last told."""
+        self.speech_started: list[float] = []
+        """When the client was told that the user speaks."""
+        self.speech_stopped: list[float] = []
+        self.transcripts: list[tuple[str, str]] = []
+        """Item ids and texts of the user's turns, each time one was told as final."""
+        self.cancels: list[Cancel] = []
+        self.errors: list[Json] = []
+        """What was wrong, as told."""
         self.requests: set[str] = set()
         """Event ids of the default responses that were asked for."""
         self.refused: set[str] = set()
@@ -132,6 +153,10 @@ class WireStory:
             "conversation.item.truncate": self._on_truncate,
             "conversation.item.delete": self._on_delete,
             "response.create": self._on_request,
+            "response.cancel": self._on_cancel,
+            "input_audio_buffer.speech_started": lambda record: self.speech_started.append(record.at),
+            "input_audio_buffer.speech_stopped": lambda record: self.speech_stopped.append(record.at),
+            "conversation.item.input_audio_transcription.completed": self._on_transcript,
             "error": self._on_error,
         }
         for record in log:
@@ -164,6 +189,7 @@ class WireStory:
         if record.type == "response.done" and response.done_at is None:
             response.done_at = record.at
             response.status = given.get("status") or "completed"
+            response.reason = (given.get("status_details") or {}).get("reason") or ""
             output: list[Json] = given.get("output") or []
             for item in output:
                 self._note_call(item, given["id"], done=True)
@@ -178,6 +204,7 @@ class WireStory:
     def _note_call(self, item: Json, response_id: str, *, done: bool) -> None:
         if item["type"] == "function_call":
             self._of_calls[item["call_id"]] = response_id
+            self.arguments[item["call_id"]] = (item.get("name") or "", item.get("arguments") or "")
             completed = done and item.get("status") == "completed"
             self.begun_calls[item["call_id"]] = self.begun_calls.get(item["call_id"], False) or completed
 
@@ -227,6 +254,9 @@ class WireStory:
         self._held.discard(item_id)
         self._answer(self.deletes.get(item_id, []), record)
 
+    def _on_transcript(self, record: Record) -> None:
+        self.transcripts.append((record.json["item_id"], record.json.get("transcript") or ""))
+
     def _answer(self, operations: list[Operation], record: Record) -> None:
         item_id = record.json["item_id"]
         for operation in operations:
@@ -236,6 +266,7 @@ class WireStory:
 
     def _on_error(self, record: Record) -> None:
         error = record.json["error"]
+        self.errors.append(error)
         event_id = error.get("event_id") or ""
         self.refused.add(event_id)
         if operation := self._operations.get(event_id):
@@ -253,6 +284,7 @@ class WireStory:
         deletes = self.deletes.get(item.get("id", ""), [])
         operation = self._operation(event, item.get("id", ""), record.at)
         operation.call_id = item.get("call_id") or "" if item["type"] == "function_call_output" else ""
+        operation.output = item.get("output") or ""
         operation.while_deleting = any(delete.answered_at is None for delete in deletes)
         self.creates.append(operation)
 
@@ -269,6 +301,9 @@ class WireStory:
         event = record.json
         operation = self._operation(event, event["item_id"], record.at)
         self.deletes.setdefault(operation.item_id, []).append(operation)
+
+    def _on_cancel(self, record: Record) -> None:
+        self.cancels.append(Cancel(record.at, record.json.get("response_id")))
 
     def _operation(self, event: Json, item_id: str, at: float) -> Operation:
         event_id: Any = event.get("event_id") or f"unnamed {len(self._operations)}"
