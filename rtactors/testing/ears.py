@@ -86,7 +86,7 @@ class Ears:
         self.segments: list[Segment] = []
         """In the order in which they began."""
         self.lost_at: float | None = None
-        """When the session was told that the device is gone."""
+        """When the session was told that the device is gone, or saw that it had not let go of a message."""
         self._sink = sink
         self._loses = loses
         self._tells = tells
@@ -105,7 +105,11 @@ class Ears:
 
     def begin(self, message_id: str) -> None:
         overlapped = any(segment.stopped_at is None and segment.cleared_at is None for segment in self.segments)
-        self._sink.begin(message_id)
+        try:
+            self._sink.begin(message_id)
+        except RuntimeError:
+            self.lost_at = anyio.current_time()
+            raise
         self.segments.append(Segment(message_id=message_id, began_at=anyio.current_time(), overlapped=overlapped))
 
     def write(self, message_id: str, pcm: bytes) -> None:

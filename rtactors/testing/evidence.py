@@ -133,6 +133,10 @@ class Facts:
     def differ(self, one_ms: float, other_ms: float) -> bool:
         return abs(one_ms - other_ms) > self.evidence.slack_ms
 
+    def may_be_gone(self, item_id: str) -> bool:
+        """Whether the app took it out, or may have."""
+        return item_id in self.evidence.removed or item_id in self.evidence.undecided
+
     def gave_up(self, item_id: str) -> bool:
         """Whether the server would not let itself be told, and the app knows."""
         return item_id in self.problems and self.story.was_not_told(item_id)

@@ -23,7 +23,7 @@ One ms is the unit by which servers cut, so a difference below it is none. Where
 server could not be told anything more: then only our own record is judged.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -39,6 +39,7 @@ from rtactors.session_events import (
     FunctionCalled,
     Transition,
 )
+from rtactors.testing import conduct
 from rtactors.testing.ears import Segment
 from rtactors.testing.evidence import Evidence, Facts
 from rtactors.testing.wire_story import Operation, WireMessage
@@ -75,7 +76,7 @@ def check_invariants(evidence: Evidence) -> None:
     if any(isinstance(event, Dropped) for event in evidence.events):
         raise ValueError("the session's events are not complete: read them faster, or give `Bounds.events` more room")
     facts = Facts(evidence)
-    violations = [Violation(name, sentence) for name, check in INVARIANTS.items() for sentence in check(facts)]
+    violations = [Violation(name, sentence) for name, checks in INVARIANTS.items() for check in checks for sentence in check(facts)]
     if violations:
         raise InvariantBroken(violations)
 
@@ -91,9 +92,9 @@ def server_keeps_what_was_heard(facts: Facts) -> Iterator[str]:
         if facts.gave_up(message.id) or message.only_shown:
             continue  # text has no position; I2 knows whether it stands there
         if held is None:
-            if facts.differ(heard_ms, 0) and message.id not in facts.evidence.removed:
+            if facts.differ(heard_ms, 0) and not facts.may_be_gone(message.id):
                 yield f"{heard_ms} ms of {message.id} were heard, but the server does not hold it"
-        elif not heard_ms:
+        elif not heard_ms and message.id not in facts.evidence.undecided:
             yield f"nothing of {message.id} was heard, but the server holds {held.audio_ms} ms of it"
         elif facts.differ(held.audio_ms, heard_ms) and not _was_shorter(message, held, heard_ms):
             yield f"the server keeps {held.audio_ms} ms of {message.id}, but {heard_ms} ms were heard"
@@ -127,7 +128,7 @@ def _one_tells_of_the_same(facts: Facts, segment: Segment, message: WireMessage)
         yield f"what was heard of {message.id} is not what the server sent, from {facts.ms(same)} ms on"
     item, heard_ms = facts.history.get(message.id), facts.heard_ms(message.id)
     if item is None:
-        if facts.differ(heard_ms, 0) and message.id not in facts.evidence.removed:
+        if facts.differ(heard_ms, 0) and not facts.may_be_gone(message.id):
             yield f"{heard_ms} ms of {message.id} were heard, but the history has nothing of it"
         return
     if facts.differ(item.heard_ms, heard_ms):
@@ -139,6 +140,7 @@ def _one_tells_of_the_same(facts: Facts, segment: Segment, message: WireMessage)
 
 def _server_and_history(facts: Facts) -> Iterator[str]:
     excused = {item_id for item_id in {*facts.held, *facts.history} if facts.gave_up(item_id)}
+    excused |= facts.evidence.undecided
     theirs = [item_id for item_id in facts.held if item_id not in excused]
     ours = [item_id for item_id in facts.history if item_id not in excused]
     for item_id in theirs:
@@ -179,7 +181,7 @@ def _its_end(facts: Facts, message: WireMessage, end: str, chats: int) -> Iterat
     if chats != expected:
         yield f"{message.id} is {end} and gave {chats} chat messages, not {expected}"
     item = facts.said.get(message.id)
-    if (item is None) != (end == "skipped") and message.id not in facts.evidence.removed:
+    if (item is None) != (end == "skipped") and not facts.may_be_gone(message.id):
         yield f"{message.id} is {end}, and {'not in' if item is None else 'in'} the history"
     if item and item.interrupted != (end == "partial"):
         yield f"{message.id} is {end}, but the history says interrupted={item.interrupted}"
@@ -200,7 +202,7 @@ def _was_stopped(facts: Facts, message: WireMessage) -> bool:
     """The device was told to stop, or never told its end; or it was interrupted before the device had any of it."""
     segment = facts.segments.get(message.id)
     if segment is None:
-        return message.id in facts.interrupted
+        return message.id in facts.interrupted or facts.evidence.device_lost_at is not None
     return segment.cleared_at is not None or not facts.certain(segment) or message.id in facts.problems
 
 
@@ -246,7 +248,7 @@ def cuts_are_sound(facts: Facts) -> Iterator[str]:
     for message in facts.story.messages.values():
         heard_ms, sent_ms = facts.heard_ms(message.id), facts.ms(len(message.audio))
         whole = not facts.differ(heard_ms, 0) or not facts.differ(heard_ms, sent_ms) or message.added_at is None
-        if not whole and not message.truncates and message.id not in facts.evidence.removed:
+        if not whole and not message.truncates and not facts.may_be_gone(message.id):
             yield f"{message.id} was not cut, though {heard_ms} of {sent_ms} ms were heard"
 
 
@@ -439,18 +441,24 @@ def replay_gives_the_same(facts: Facts) -> Iterator[str]:
 
 Check: TypeAlias = Callable[[Facts], Iterable[str]]
 
-INVARIANTS: dict[str, Check] = {
-    "I1": server_keeps_what_was_heard,
-    "I2": all_tell_of_the_same,
-    "I3": each_message_ends_once,
-    "I4": one_message_at_a_time,
-    "I5": cuts_are_sound,
-    "I6": deletes_are_sound,
-    "I7": no_reply_is_lost,
-    "I8": calls_run_once,
-    "I9": the_next_server_knows_what_was_heard,
-    "I10": every_wait_ends,
-    "I11": text_ends_with_the_audio,
-    "I12": replay_gives_the_same,
+INVARIANTS: Mapping[str, Sequence[Check]] = {
+    "I1": (server_keeps_what_was_heard,),
+    "I2": (all_tell_of_the_same, conduct.removed_is_gone, conduct.texts_agree),
+    "I3": (each_message_ends_once, conduct.told_as_recorded),
+    "I4": (one_message_at_a_time, conduct.speaking_has_its_times, conduct.interruptions_stop_what_plays),
+    "I5": (cuts_are_sound,),
+    "I6": (deletes_are_sound, conduct.nothing_is_refused),
+    "I7": (no_reply_is_lost, conduct.cancels_have_a_reason, conduct.failures_have_a_cause),
+    "I8": (calls_run_once, conduct.calls_carry_what_was_given),
+    "I9": (the_next_server_knows_what_was_heard,),
+    "I10": (
+        every_wait_ends,
+        conduct.nothing_is_under_way,
+        conduct.leaving_takes_no_longer,
+        conduct.sinks_are_given_their_time,
+        conduct.control_overtakes_audio,
+    ),
+    "I11": (text_ends_with_the_audio, conduct.the_whole_text_was_heard, conduct.the_user_is_quoted),
+    "I12": (replay_gives_the_same, conduct.times_never_go_back),
 }
-"""Each of them, by its name: given the facts, a sentence for everything that does not hold."""
+"""What is checked for each of them: given the facts, a sentence for everything that does not hold."""

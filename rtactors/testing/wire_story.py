@@ -14,6 +14,11 @@ from rtactors.loopback.faults import Json
 from rtactors.loopback.log import Record
 
 
+BUSY = "conversation_already_has_active_response"
+LONG_BUSY = 8
+"""So many refusals in a row, ever further apart, are longer than a request waits for a busy server."""
+
+
 class Operation(Struct, kw_only=True):
     """Something that the client asked for about an item, as it arrived."""
 
@@ -123,6 +128,8 @@ class WireStory:
         self.transcripts: list[tuple[str, str]] = []
         """Item ids and texts of the user's turns, each time one was told as final."""
         self.cancels: list[Cancel] = []
+        self.refusals: list[str] = []
+        """Codes of the errors that answered requests for default responses."""
         self.errors: list[Json] = []
         """What was wrong, as told."""
         self.requests: set[str] = set()
@@ -170,6 +177,16 @@ class WireStory:
             response = self.responses.get(response_id)
             in_full = response is not None and response.status == "completed" and not response.out_of_band
             self.calls[call_id] = self.begun_calls[call_id] and in_full
+
+    @property
+    def gave_reason_to_give_up(self) -> bool:
+        """Whether a request was refused for something else than being busy, or busy for long, or never answered."""
+        answered = {value for response in self.responses.values() for value in response.metadata}
+        busy = self.refusals.count(BUSY)
+        creates_refused = any(create.refused for create in self.creates)
+        return creates_refused or busy >= LONG_BUSY or len(self.refusals) > busy or not self.requests <= (
+            answered | self.refused
+        )
 
     def was_not_told(self, item_id: str) -> bool:
         """Whether the last thing that was asked for about an item did not come to be."""
@@ -269,6 +286,8 @@ class WireStory:
         self.errors.append(error)
         event_id = error.get("event_id") or ""
         self.refused.add(event_id)
+        if event_id in self.requests:
+            self.refusals.append(error.get("code") or "")
         if operation := self._operations.get(event_id):
             operation.answered_at, operation.refused = record.at, True
             words = str(error.get("message", "")).split()

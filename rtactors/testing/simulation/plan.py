@@ -164,7 +164,7 @@ class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ending: Literal["quiet", "leave", "crash", "cancel"] = "quiet"
     """The app waits until all is done, or leaves at once, by an error of its own, or by being cancelled."""
     replies: tuple[Reply, ...] = (Reply(),)
-    """The model's, in the order in which they begin; then the last again."""
+    """The model's, in the order in which they begin; then a plain one each time."""
     model: Model = Model()
     network: Network = Network()
     device: Device = Device()

@@ -1,0 +1,363 @@
+"""How a session conducts itself: what else must hold under each invariant, beyond what is kept and told at the end.
+
+These are checks of `rtactors.testing.invariants`, each under the number of the invariant that it belongs to: that
+everything is done in time, once, and for a reason; that what was heard, cut or removed stays so; that texts agree; that
+nothing is under way when all is quiet. They go by the same evidence.
+"""
+
+import math
+from collections.abc import Iterator
+
+from rtactors.session_events import (
+    AgentSaid,
+    AgentStartedSpeaking,
+    AgentStoppedSpeaking,
+    FunctionCalled,
+    MessageAnnounced,
+    Problem,
+    Transition,
+    UserSaid,
+    UserStartedSpeaking,
+    UserStoppedSpeaking,
+)
+from rtactors.testing.ears import Segment
+from rtactors.testing.evidence import Facts
+from rtactors.testing.wire_story import WireResponse
+from statecharts.item import ITEM, SendDelete, SendTruncate
+from statecharts.message import MESSAGE
+from statecharts.playback import PLAYBACK
+from statecharts.response import RESPONSE, Request
+
+_HAIR_S = 1e-6
+"""Seconds by which the same moment may differ, as floats."""
+_OTHER_CONTROL_S = 0.2
+"""Seconds for other commands that are decided in the same moment."""
+_RACES = {
+    "response_cancel_not_active",  # it ended by itself just then
+    "conversation_already_has_active_response",  # the server had begun one by itself just then
+    "input_audio_buffer_commit_empty",  # the app's own doing
+    "invalid_tool_call_id",  # the app had taken the call out of the conversation
+}
+"""Codes of what a server may refuse for good reason."""
+_RESTING = {
+    MESSAGE.name: MESSAGE.group("full", "partial", "skipped"),
+    RESPONSE.name: RESPONSE.group("settled", "abandoned"),
+    PLAYBACK.name: PLAYBACK.group("finished"),
+    ITEM.name: ITEM.group("unknown", "condemned", "present", "truncated", "unconfirmed", "gone"),
+}
+"""The states of each chart in which nothing is waited for."""
+
+# ------------------------------------------------------------------------------------------------- what is recorded
+
+
+def removed_is_gone(facts: Facts) -> Iterator[str]:
+    """I2: what the app took out stands nowhere."""
+    for item_id in sorted(facts.evidence.removed):
+        if item_id in facts.history:
+            yield f"{item_id} was removed, but stands in the history"
+        if facts.connection.open and item_id in facts.held and not facts.gave_up(item_id):
+            yield f"{item_id} was removed, but the server holds it"
+
+
+def texts_agree(facts: Facts) -> Iterator[str]:
+    """I2: of what is not spoken by the model, server and history have the same content; of what is, all that came."""
+    if not facts.connection.open:
+        return
+    transcripts = dict(facts.story.transcripts)
+    for item in facts.evidence.history:
+        held = facts.held.get(item.id)
+        if held is None or item.role == "assistant":
+            continue
+        theirs = (held.call_id, held.name, held.arguments, held.output)
+        ours = (item.call_id, item.name, item.arguments, item.output)
+        if theirs != ours:
+            yield f"{item.id} is {theirs} on the server, {ours} in the history"
+        text = transcripts.get(item.id, "") if held.frames else held.text
+        if item.kind == "message" and item.heard_text != text:
+            yield f"the text of {item.id} is {item.heard_text!r} in the history, but {text!r} was told"
+    for item in facts.said.values():
+        message = facts.messages.get(item.id)
+        if message is None:
+            continue
+        generated_ms = facts.ms(len(message.audio))
+        if item.generated_ms != generated_ms and facts.evidence.settled:
+            yield f"the history says that {item.generated_ms} ms of {item.id} were generated, but it was {generated_ms}"
+        if item.generated_text != message.text and facts.evidence.settled:
+            yield f"the history has the text {item.generated_text!r} of {item.id}, but {message.text!r} was sent"
+
+
+def told_as_recorded(facts: Facts) -> Iterator[str]:
+    """I3: what the app was told of a message is what the history says, and it was told once."""
+    told = [event.message for event in facts.evidence.events if isinstance(event, AgentSaid)]
+    for message in told:
+        item = facts.history.get(message.id)
+        fields = ("heard_ms", "interrupted", "started_at", "stopped_at", "confirmed")
+        if item and any(getattr(item, field) != getattr(message, field) for field in fields):
+            yield f"the app was told {message}, but the history says {item}"
+    for message_id in sorted({message.id for message in told}):
+        if (times := [message.id for message in told].count(message_id)) > 1:
+            yield f"the app was told {times} times that {message_id} was said"
+    announced = [event.message_id for event in facts.evidence.events if isinstance(event, MessageAnnounced)]
+    for message_id in sorted({*announced}):
+        if announced.count(message_id) > 1:
+            yield f"{message_id} was announced {announced.count(message_id)} times"
+
+
+def speaking_has_its_times(facts: Facts) -> Iterator[str]:
+    """I4: the agent speaks from the first frame of a response to the end of its last message."""
+    stopped = {e.response_id: e.at for e in facts.evidence.events if isinstance(e, AgentStoppedSpeaking)}
+    for event in facts.evidence.events:
+        if not isinstance(event, AgentStartedSpeaking):
+            continue
+        mine = [
+            each
+            for each in facts.evidence.segments
+            if each.message_id in facts.messages
+            and facts.messages[each.message_id].response_id == event.response_id
+            and each.started_at is not None
+        ]
+        begun = min((each.started_at for each in mine if each.started_at is not None), default=None)
+        if begun != event.at:
+            yield f"response {event.response_id} started speaking at {event.at:.3f} s, but was heard from {begun} s on"
+        end = stopped.get(event.response_id)
+        ends = (facts.told_end(each) for each in mine)
+        last = max((told.at for told in ends if told is not None), default=event.at)
+        if end is not None and end < last - _HAIR_S:
+            yield f"response {event.response_id} stopped speaking at {end:.3f} s, but was heard until {last:.3f} s"
+
+
+def times_never_go_back(facts: Facts) -> Iterator[str]:
+    """I12: events are told in the order in which they happened."""
+    now = 0.0
+    for event in facts.evidence.events:
+        if isinstance(event, Transition | UserStartedSpeaking | UserStoppedSpeaking | UserSaid | MessageAnnounced):
+            if event.at < now:
+                yield f"{event} was told after something of {now:.3f} s"
+            now = max(now, event.at)
+
+
+def the_whole_text_was_heard(facts: Facts) -> Iterator[str]:
+    """I11: of a message that was heard in full all the text counts as heard."""
+    if not (facts.connection.open and facts.evidence.settled):
+        return
+    for item in facts.said.values():
+        message = facts.messages.get(item.id)
+        if message and message.status == "completed" and not item.interrupted and item.heard_text != message.text:
+            yield f"{item.id} was heard in full, but its heard text is {item.heard_text!r}, not {message.text!r}"
+
+
+def the_user_is_quoted(facts: Facts) -> Iterator[str]:
+    """I11: the app hears of each of the user's turns when the server does, and what they said, in the same order."""
+    if not (facts.connection.open and facts.evidence.settled) or len(facts.stories) > 1:
+        return
+    events = facts.evidence.events
+    said = [(event.item_id, event.text) for event in events if isinstance(event, UserSaid)]
+    if said != facts.story.transcripts:
+        yield f"the server told the transcripts {facts.story.transcripts}, the session {said}"
+    started = sum(isinstance(event, UserStartedSpeaking) for event in events)
+    stopped = sum(isinstance(event, UserStoppedSpeaking) for event in events)
+    if (started, stopped) != (len(facts.story.speech_started), len(facts.story.speech_stopped)):
+        yield (
+            f"the user started speaking {len(facts.story.speech_started)} times and stopped "
+            f"{len(facts.story.speech_stopped)} times, but the app was told {started} and {stopped}"
+        )
+
+
+# ----------------------------------------------------------------------------------------------------- interruptions
+
+
+def _interruptions(facts: Facts) -> Iterator[tuple[float, float]]:
+    """From when to when an interruption may have reached the session: the user's speech, and the app's own."""
+    for story in facts.stories:
+        for at in story.speech_started:
+            yield at, at + facts.evidence.delay + _HAIR_S
+    for at in facts.evidence.interruptions:
+        yield at, at + _HAIR_S
+
+
+def interruptions_stop_what_plays(facts: Facts) -> Iterator[str]:
+    """I4: what is being heard is told to stop at once, and nothing of a response begins after its interruption."""
+    for first, last in _interruptions(facts):
+        for segment in facts.evidence.segments:
+            response = _response_of(facts, segment.message_id)
+            if response is None or response.created_at + facts.evidence.delay >= first - _HAIR_S:
+                continue  # it may have begun after the interruption
+            if segment.began_at > last:
+                yield (
+                    f"{segment.message_id} began to play at {segment.began_at:.3f} s, though its response "
+                    f"{response.id} was interrupted at {first:.3f} s"
+                )
+            elif segment.began_at < first and _over_at(facts, segment) > last + _HAIR_S:
+                yield f"{segment.message_id} was not stopped when it was interrupted at {first:.3f} s"
+
+
+def _over_at(facts: Facts, segment: Segment) -> float:
+    """When the session stopped it, or was told that it was over."""
+    told = (at for at, report in segment.told if report is segment.told_end())
+    lost_at = facts.evidence.device_lost_at
+    return min(
+        math.inf if segment.cleared_at is None else segment.cleared_at,
+        next(told, math.inf),
+        math.inf if lost_at is None else lost_at,
+        facts.ended_at.get(segment.message_id, math.inf),
+    )
+
+
+def _response_of(facts: Facts, message_id: str) -> WireResponse | None:
+    message = facts.messages.get(message_id)
+    found = (story.responses.get(message.response_id) for story in facts.stories) if message else ()
+    return next((response for response in found if response), None)
+
+
+def cancels_have_a_reason(facts: Facts) -> Iterator[str]:
+    """I7: a cancel names a response that the client was told of, and that is unwanted; what is unwanted is cancelled."""
+    unwanted = {
+        event.event.response_id  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        for event in facts.evidence.events
+        if isinstance(event, Transition) and event.chart == RESPONSE.name and event.after == "interrupted"
+    }
+    for story in facts.stories:
+        for cancel in story.cancels:
+            if cancel.response_id is None:
+                yield f"a cancel at {cancel.at:.3f} s names no response"
+            elif cancel.response_id not in story.responses:
+                yield f"{cancel.response_id} was cancelled, which the server had not begun"
+            elif cancel.response_id not in unwanted:
+                yield f"{cancel.response_id} was cancelled, though nobody had interrupted it"
+    if not facts.connection.open:
+        return
+    wait = facts.evidence.round_trip + facts.evidence.delay
+    for at in facts.evidence.interruptions:
+        for response in facts.story.responses.values():
+            done = math.inf if response.done_at is None else response.done_at
+            lasts = response.created_at + facts.evidence.delay < at - _HAIR_S and done > at + wait
+            if lasts and not response.out_of_band and not any(
+                cancel.response_id == response.id for cancel in facts.story.cancels
+            ):
+                yield f"{response.id} was interrupted at {at:.3f} s, but not cancelled"
+
+
+def failures_have_a_cause(facts: Facts) -> Iterator[str]:
+    """I7: a reply fails only for what was refused, failed, or stopped."""
+    evidence = facts.evidence
+    transitions = [event for event in evidence.events if isinstance(event, Transition)]
+    steered = evidence.interruptions or evidence.stopped or any(story.speech_started for story in facts.stories)
+    if not (evidence.settled and facts.connection.open) or steered:
+        return
+    asked = sum(isinstance(effect, Request) for event in transitions for effect in event.effects)
+    refused_for_good = asked > len(facts.story.requests) or facts.story.gave_reason_to_give_up
+    failed = {reply.response_id for reply in evidence.replies if reply.failure is not None}
+    for reply in evidence.replies:
+        if reply.failure is None:
+            continue
+        response = facts.story.responses.get(reply.response_id or "")
+        if response is None:
+            if not refused_for_good:
+                yield f"reply {reply.id} failed ({reply.failure}), but the server had refused nothing for good"
+        elif response.status != "failed" and response.done_at is not None:
+            yield f"reply {reply.id} failed ({reply.failure}), but response {response.id} was {response.status}"
+    for reply in evidence.replies:
+        response = facts.story.responses.get(reply.response_id or "")
+        if response and response.status == "failed" and response.id not in failed:
+            yield f"response {response.id} failed, but its reply {reply.id} did not"
+        if response and response.done_at and reply.failure is None and reply.status != response.status:
+            yield f"response {response.id} was {response.status}, but its reply is {reply.status}"
+
+
+# --------------------------------------------------------------------------------------------------- function calls
+
+
+def calls_carry_what_was_given(facts: Facts) -> Iterator[str]:
+    """I8: the app gets the arguments as the model wrote them, the server gets the output as the app gave it."""
+    written = {call_id: given for story in facts.stories for call_id, given in story.arguments.items()}
+    for event in facts.evidence.events:
+        if isinstance(event, FunctionCalled) and written.get(event.call_id) != (event.name, event.arguments):
+            ours = (event.name, event.arguments)
+            yield f"function call {event.call_id} was {written.get(event.call_id)}, but was run as {ours}"
+    if not (facts.connection.open and facts.evidence.settled):
+        return
+    sent = {create.call_id: create.output for story in facts.stories for create in story.creates if create.call_id}
+    for call_id, output in facts.evidence.answers.items():
+        if call_id not in sent:
+            yield f"function call {call_id} was answered, but the output was never sent"
+        elif sent[call_id] != output:
+            yield f"the output of function call {call_id} was {output!r}, but {sent[call_id]!r} was sent"
+
+
+# ------------------------------------------------------------------------------------------------------- how it ends
+
+
+def nothing_is_under_way(facts: Facts) -> Iterator[str]:
+    """I10: when all is quiet, nobody waits for anything that could not come any more."""
+    if not facts.evidence.settled:
+        return
+    last: dict[tuple[str, str], Transition] = {}
+    for event in facts.evidence.events:
+        if isinstance(event, Transition):
+            last[event.chart, event.id] = event
+    for (chart, life), event in last.items():
+        if event.after not in _RESTING.get(chart, {event.after}) and life not in facts.problems:
+            yield f"all was quiet, but {chart} {life} is still {event.after}"
+
+
+def leaving_takes_no_longer(facts: Facts) -> Iterator[str]:
+    """I10: leaving ends by its deadlines, whatever the server and the device do."""
+    evidence = facts.evidence
+    if evidence.closing_s is not None and evidence.closing_s > 2 * evidence.close + _HAIR_S:
+        yield f"leaving took {evidence.closing_s:.3f} s, with {evidence.close:.3f} s for each of its two steps"
+
+
+def sinks_are_given_their_time(facts: Facts) -> Iterator[str]:
+    """I10: a segment whose end is not told is waited for, and no longer than that."""
+    if facts.evidence.device_lost_at is not None:
+        return
+    for segment in facts.evidence.segments:
+        ended_at = facts.ended_at.get(segment.message_id)
+        if ended_at is None or facts.told_end(segment):
+            continue
+        cleared_at = math.inf if segment.cleared_at is None else segment.cleared_at
+        asked_at = cleared_at if cleared_at < ended_at else segment.finish_at
+        if asked_at is None:
+            yield f"{segment.message_id} ended at {ended_at:.3f} s, but its device was never asked to end it"
+        elif ended_at - asked_at < facts.evidence.sink - _HAIR_S:
+            yield f"{segment.message_id} was given up {ended_at - asked_at:.3f} s after its device was asked to end it"
+        elif cleared_at < ended_at and ended_at - asked_at > facts.evidence.sink + _HAIR_S:
+            yield f"{segment.message_id} was given up only {ended_at - asked_at:.3f} s after its device was stopped"
+
+
+def control_overtakes_audio(facts: Facts) -> Iterator[str]:
+    """I10: a cut or a delete goes out when it is decided, behind one frame of the user's audio at the most."""
+    evidence = facts.evidence
+    if evidence.held_up is None or len(facts.stories) > 1:
+        return
+    arrived = {
+        (operation.item_id, operation.audio_end_ms): operation.at
+        for operation in (*facts.story.truncates, *(each for all in facts.story.deletes.values() for each in all[:1]))
+    }
+    for event in evidence.events:
+        if not isinstance(event, Transition) or event.chart != ITEM.name:
+            continue
+        for effect in event.effects:
+            at = event.at
+            match effect:
+                case SendTruncate():
+                    at = arrived.get((effect.item_id, effect.audio_end_ms), event.at)
+                case SendDelete():
+                    at = arrived.get((effect.item_id, 0), event.at)
+                case _:
+                    pass
+            if at - event.at > evidence.round_trip + evidence.held_up + _OTHER_CONTROL_S:
+                yield f"{effect} was decided at {event.at:.3f} s, but reached the server at {at:.3f} s"
+
+
+def nothing_is_refused(facts: Facts) -> Iterator[str]:
+    """I6: a sound server has no reason to refuse anything, and no event is out of place."""
+    for event in facts.evidence.events:
+        if isinstance(event, Problem) and event.code not in _RACES:
+            if "cannot happen there" in event.message or facts.evidence.faultless:
+                yield f"there was a problem: {event.message}"
+    if facts.evidence.faultless:
+        for story in facts.stories:
+            for error in story.errors:
+                if error.get("code") not in _RACES:
+                    yield f"the server refused something: {error.get('message')}"

@@ -1,0 +1,277 @@
+"""One plan -> one conversation -> a verdict.
+
+    outcome = simulate(plan_of(7))
+    assert not outcome.violations, outcome.story()
+
+The session, its actors and the provider's adapter are the real ones. Around them everything is simulated: the server
+(the embedded one, which knows what was sent and what it holds), the network, the device (`Ears` know what was heard),
+the app and its user, and the clock. The judge (`rtactors.testing.invariants`) goes by these and by nothing else.
+"""
+
+import math
+from collections.abc import Sequence
+
+import anyio
+from anyio.lowlevel import checkpoint
+from msgspec import Struct, field
+
+from rtactors.errors import ConnectionFailed, RtactorsError, SessionClosed, SinkLost
+from rtactors.limits import Bounds, Deadlines
+from rtactors.loopback.recognizer import Scripted
+from rtactors.loopback.server import MemoryServer
+from rtactors.session import Session
+from rtactors.session_events import ConnectionChanged, SessionEvent, Transition
+from rtactors.testing.clock import Deadlock, run_virtual
+from rtactors.testing.conversation import ALL_EVENTS
+from rtactors.testing.ears import Ears
+from rtactors.testing.evidence import Connection, Evidence
+from rtactors.testing.invariants import InvariantBroken, Violation, check_invariants
+from rtactors.testing.simulation.app import App, AppCrashed, AppRecord, NeverQuiet
+from rtactors.testing.simulation.device import RATE, Blur, SimulatedDevice
+from rtactors.testing.simulation.network import SimulatedNetwork
+from rtactors.testing.simulation.plan import Break, Network, Plan
+from rtactors.testing.simulation.provider import (
+    EXPIRED,
+    MS_PER_CHARACTER,
+    NO_QUOTA,
+    VOICE,
+    error_event,
+    faults_of,
+    provider_of,
+    script_of,
+    timing_of,
+)
+from rtactors.testing.simulation.story import Story
+from statecharts.message import MESSAGE
+
+DEADLINES = Deadlines()
+_TURNS = ("first turn", "second turn", "third turn", "fourth turn", "and so on")
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What became of a plan."""
+
+    plan: Plan
+    violations: tuple[Violation, ...]
+    """What did not hold; none if all is well."""
+    evidence: Evidence | None
+    """None if the conversation did not come to its end."""
+    story: Story
+    """All that happened, to read."""
+    seconds: float
+    """How long it was, in virtual time."""
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.violations)
+
+
+def simulate(plan: Plan) -> Outcome:
+    """Have the conversation, and judge it. The same plan gives the same outcome."""
+    world = _World(plan)
+    violations: Sequence[Violation] = ()
+    evidence: Evidence | None = None
+    try:
+        evidence = run_virtual(world.converse, backend=plan.backend, seed=plan.turns)
+        check_invariants(evidence)
+    except InvariantBroken as broken:
+        violations = broken.violations
+    except Deadlock as deadlock:
+        violations = (Violation("I10", str(deadlock)),)
+    except NeverQuiet as never:
+        violations = (Violation("I10", str(never)),)
+    except (Exception, BaseExceptionGroup) as crash:  # noqa: BLE001 - whatever it is, it should not have left
+        violations = (Violation("I10", f"the conversation ended with {_told(crash)}"),)
+    violations = (*violations, *world.wrong)
+    story = Story(tuple(world.events), [server for server in world.server.sessions], tuple(world.ears.segments))
+    return Outcome(plan=plan, violations=tuple(violations), evidence=evidence, story=story, seconds=world.ended_at)
+
+
+class _World:
+    """All that one conversation needs; what is left of it stays here for who comes after."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.events: list[SessionEvent] = []
+        self.app = AppRecord()
+        self.device = SimulatedDevice(plan.device)
+        self.ears = Ears(self.device, tells=Blur(plan.device), lag=plan.device.lag_ms / 1000)
+        self.network = SimulatedNetwork(plan.network, plan.turns or 0)
+        self.server: MemoryServer
+        self.wrong: list[Violation] = []
+        self.ended_at = 0.0
+        self.failure: RtactorsError | None = None
+        self.breaks: list[float] = []
+        """When connections ended because the plan says so."""
+
+    async def converse(self) -> Evidence:
+        plan = self.plan
+        before = {task.id for task in anyio.get_running_tasks()}
+        self.server = MemoryServer(
+            script_of(plan),
+            voice=VOICE,
+            timing=timing_of(plan.model),
+            faults=faults_of(plan.faults),
+            recognizer=Scripted(*_TURNS),
+        )
+        async with self.server:
+            connect = self.server.connect
+            session = Session(
+                provider_of(plan.model),
+                sink=self.ears,
+                connect=connect if plan.network == Network() else self.network.through(connect),
+                deadlines=DEADLINES,
+                bounds=Bounds(events=ALL_EVENTS),
+            )
+            news = session.events()
+            try:
+                async with anyio.create_task_group() as fate:
+                    fate.start_soon(self._break_connections)
+                    fate.start_soon(self._unplug)
+                    try:
+                        await self._hold(session)
+                    finally:
+                        self.ended_at = anyio.current_time()
+                        fate.cancel_scope.cancel()
+                for wire in self.server.sessions:
+                    await wire.closed.wait()
+            finally:
+                self.events += [event async for event in news]
+        return self._evidence(session, await _left_over(before))
+
+    async def _hold(self, session: Session) -> None:
+        """The conversation itself. Only what the plan provides for may end it."""
+        try:
+            async with session:
+                await App(self.plan, session, self.app).run()
+        except AppCrashed:
+            return
+        except BaseExceptionGroup as group:
+            _, others = group.split(AppCrashed)
+            if others:
+                raise
+        except (SessionClosed, ConnectionFailed) as failure:
+            if not self.breaks:
+                raise
+            self.failure = failure
+        except SinkLost as failure:
+            if self.ears.lost_at is None:
+                raise
+            self.failure = failure
+
+    # -- fate
+
+    async def _break_connections(self) -> None:
+        """The nth connection ends as the plan says."""
+        for number, end in enumerate(self.plan.network.breaks):
+            while len(self.network.connections) <= number or not self.server.sessions[number:]:
+                await anyio.sleep(0.01)
+            await anyio.sleep(end.at_ms / 1000)
+            if not self.server.sessions[number].closed.is_set():
+                self.breaks.append(anyio.current_time())
+                await self._break(number, end)
+
+    async def _break(self, number: int, end: Break) -> None:
+        line, wire = self.network.connections[number], self.server.sessions[number]
+        match end.how:
+            case "closed":
+                await wire.close(1001, "the server goes away")
+            case "cut":
+                line.cut()
+            case "half_open":
+                line.freeze()
+            case "expired" | "no_quota":
+                wire.inject(error_event(EXPIRED if end.how == "expired" else NO_QUOTA))
+                await anyio.sleep(0.01)
+                await wire.close(1000)
+
+    async def _unplug(self) -> None:
+        if self.plan.device.lost_ms:
+            await anyio.sleep(self.plan.device.lost_ms / 1000)
+            self.device.lose()
+
+    # -- what is known when it is over
+
+    def _evidence(self, session: Session, left_over: tuple[str, ...]) -> Evidence:
+        plan, app = self.plan, self.app
+        last = self.server.sessions[-1:]
+        missing = any(line.missing_ms for reply in plan.replies for line in reply.lines)
+        simulated = plan.network != Network()
+        return Evidence(
+            segments=tuple(self.ears.segments),
+            connections=tuple(
+                Connection(items=wire.items, log=tuple(wire.log.records), open=wire in last and not self.breaks)
+                for wire in self.server.sessions
+            ),
+            history=tuple(session.history),
+            events=tuple(self.events),
+            replies=tuple(app.replies),
+            removed=frozenset(app.removed),
+            undecided=self._undecided(),
+            stopped=frozenset(app.stopped),
+            interruptions=tuple(app.interruptions),
+            answers=app.answers,
+            settled=app.settled and self.failure is None,
+            faultless=not (
+                plan.faults
+                or self.breaks
+                or missing
+                or plan.calls.times > 1
+                or self.ears.lost_at
+                or self.network.slowest_up + self.network.slowest_down > DEADLINES.acknowledge / 2
+            ),
+            closing_s=self.ended_at - app.left_at,
+            left_over=left_over,
+            rate=RATE,
+            slack_ms=plan.device.block_ms,
+            ms_per_character=None if missing else MS_PER_CHARACTER,
+            acknowledge=DEADLINES.acknowledge,
+            sink=DEADLINES.sink,
+            close=DEADLINES.close,
+            device_lost_at=self.ears.lost_at,
+            held_up=max(line.longest_send for line in self.network.connections) if simulated else None,
+            delay=self.network.slowest_down,
+            round_trip=self.network.slowest_up + self.network.slowest_down + plan.model.command_ms / 1000 + 0.02,
+        )
+
+    def _undecided(self) -> frozenset[str]:
+        """What came to be in the very moment in which the app set the history, or hung up."""
+        delay = self.network.slowest_down
+        undecided: set[str] = set()
+        told = [
+            (record.at, record.json["item"]["id"])
+            for wire in self.server.sessions
+            for record in wire.log.records
+            if record.type == "conversation.item.added"
+        ]
+        ended = [
+            (event.at, event.id)
+            for event in self.events
+            if isinstance(event, Transition) and event.chart == MESSAGE.name and event.after in MESSAGE.final
+        ]
+        for at, kept in self.app.replaced:
+            undecided.update(item_id for then, item_id in ended if then == at and item_id not in kept)
+            undecided.update(item_id for then, item_id in told if at - delay <= then <= at and item_id not in kept)
+        hung_up = min((event.at for event in self.events if isinstance(event, ConnectionChanged) and event.state == "draining"), default=math.inf)
+        undecided.update(item_id for then, item_id in told if then >= hung_up - delay)
+        if hung_up < math.inf:  # what the server did last it could not tell any more
+            held = {item.id for wire in self.server.sessions[-1:] for item in wire.items}
+            undecided |= held - {item_id for _, item_id in told}
+        return frozenset(undecided - self.app.removed)
+
+
+async def _left_over(before: set[int]) -> tuple[str, ...]:
+    """Names of tasks that were begun since and still run; what is ending gets a few turns to do so."""
+    left: list[anyio.TaskInfo] = []
+    for _ in range(20):
+        left = [task for task in anyio.get_running_tasks() if task.id not in before]
+        if not left:
+            break
+        await checkpoint()
+    return tuple(task.name or "a task" for task in left)
+
+
+def _told(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(_told(each) for each in error.exceptions)
+    return f"{type(error).__name__}: {error}"
