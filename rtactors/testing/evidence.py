@@ -17,6 +17,10 @@ from rtactors.testing.wire_story import WireMessage, WireStory
 from statecharts import message
 
 
+HAIR_S = 1e-6
+"""Seconds by which the same moment may differ, as floats."""
+
+
 class Connection(Struct, frozen=True, kw_only=True):
     """One connection, as the server saw it."""
 
@@ -102,21 +106,39 @@ class Facts:
         """What the app was told of a problem with."""
         transitions = [event for event in evidence.events if isinstance(event, Transition)]
         self.interrupted = {event.id for event in transitions if isinstance(event.event, message.Interrupted)}
-        self.ended_at = {
-            event.id: event.at
-            for event in transitions
-            if event.chart == message.MESSAGE.name and event.after in message.MESSAGE.final
-        }
+        ends = [
+            event for event in transitions if event.chart == message.MESSAGE.name and event.after in message.MESSAGE.final
+        ]
+        self.ended_at = {event.id: event.at for event in ends}
         """When the session took a message for ended: what its device says later it can't know."""
+        self._unconfirmed = {
+            event.id
+            for event in ends
+            if isinstance(event.event, message.PlaybackFinished) and not event.event.confirmed
+        }
 
     def heard_frames(self, message_id: str) -> int:
         """What the session can know to have been heard: less than what was, if the sink did not tell in time."""
         segment = self.segments.get(message_id)
-        return segment.told_frames(self.ended_at.get(message_id, math.inf)) if segment else 0
+        return segment.told_frames(self._waits_until(segment)) if segment else 0
 
     def told_end(self, segment: Segment) -> Finished | None:
         """The sink's last word, if it came while the session waited for it."""
-        return segment.told_end(self.ended_at.get(segment.message_id, math.inf))
+        return segment.told_end(self._waits_until(segment))
+
+    def asked_at(self, segment: Segment) -> float | None:
+        """When the device was asked to end it: to stop now, if the session did not only do so when it gave up."""
+        ended_at = self.ended_at.get(segment.message_id, math.inf)
+        cleared = segment.cleared_at is not None and segment.cleared_at < ended_at
+        return segment.cleared_at if cleared else segment.finish_at
+
+    def _waits_until(self, segment: Segment) -> float:
+        ended_at = self.ended_at.get(segment.message_id, math.inf)
+        asked_at = self.asked_at(segment)
+        if segment.message_id in self._unconfirmed and asked_at is not None:
+            had_its_time = ended_at - asked_at >= self.evidence.sink - HAIR_S
+            return math.nextafter(ended_at, 0) if had_its_time else ended_at  # the answer to giving up comes too late
+        return ended_at
 
     def certain(self, segment: Segment) -> bool:
         """Whether the sink told where it ended, in time, and was sure of it."""

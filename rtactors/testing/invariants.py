@@ -89,12 +89,12 @@ def server_keeps_what_was_heard(facts: Facts) -> Iterator[str]:
         return
     for message in facts.story.messages.values():
         held, heard_ms = facts.held.get(message.id), facts.heard_ms(message.id)
-        if facts.gave_up(message.id) or message.only_shown:
+        if facts.gave_up(message.id) or message.id in facts.evidence.undecided or message.only_shown:
             continue  # text has no position; I2 knows whether it stands there
         if held is None:
             if facts.differ(heard_ms, 0) and not facts.may_be_gone(message.id):
                 yield f"{heard_ms} ms of {message.id} were heard, but the server does not hold it"
-        elif not heard_ms and message.id not in facts.evidence.undecided:
+        elif not heard_ms:
             yield f"nothing of {message.id} was heard, but the server holds {held.audio_ms} ms of it"
         elif facts.differ(held.audio_ms, heard_ms) and not _was_shorter(message, held, heard_ms):
             yield f"the server keeps {held.audio_ms} ms of {message.id}, but {heard_ms} ms were heard"
@@ -164,8 +164,9 @@ def each_message_ends_once(facts: Facts) -> Iterator[str]:
             chats.setdefault(event.id, []).extend(e for e in event.effects if isinstance(e, ChatMessage))
     for message in facts.messages.values():
         ended = ends.get(message.id, [])
-        if not ended and not facts.connection.open and message.id not in facts.segments:
-            continue  # it was lost with the network
+        lost = not facts.connection.open or message.id in facts.evidence.undecided
+        if not ended and lost and message.id not in facts.segments:
+            continue  # with the network, or it was not told any more
         if len(ended) == 1:
             yield from _its_end(facts, message, ended[0], len(chats.get(message.id, [])))
         else:
@@ -300,7 +301,7 @@ def no_reply_is_lost(facts: Facts) -> Iterator[str]:
     for story in facts.stories:
         for response in story.responses.values():
             for at in response.asked_meanwhile:
-                if at - response.created_at > facts.evidence.round_trip:
+                if at - response.created_at > facts.evidence.round_trip and response.id not in facts.problems:
                     yield f"another response was asked for at {at:.3f} s, while {response.id} was active"
     known = {response_id for story in facts.stories for response_id in story.responses}
     for reply in facts.evidence.replies:

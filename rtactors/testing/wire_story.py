@@ -38,6 +38,8 @@ class Operation(Struct, kw_only=True):
     limit_ms: int | None = None
     """Where the audio ends, if the cut was refused for that."""
     refused: bool = False
+    code: str = ""
+    """Why it was refused."""
 
 
 class WireMessage(Struct, kw_only=True):
@@ -290,6 +292,7 @@ class WireStory:
             self.refusals.append(error.get("code") or "")
         if operation := self._operations.get(event_id):
             operation.answered_at, operation.refused = record.at, True
+            operation.code = error.get("code") or ""
             words = str(error.get("message", "")).split()
             named = [int(word.removesuffix("ms")) for word in words if word[:-2].isdigit() and word.endswith("ms")]
             if "shorter" in words and named:

@@ -4,7 +4,7 @@ Nothing here looks at how a session works. What the app knows (what it took out,
 """
 
 import math
-from collections.abc import Callable
+from contextlib import suppress
 
 import anyio
 from msgspec import Struct, field
@@ -66,7 +66,7 @@ class App:
                 await self._act()
                 tasks.cancel_scope.cancel()
         except* SessionClosed:
-            await anyio.sleep_forever()  # it plays what it has, then cancels us
+            await self._wait_for_the_end()
         finally:
             self._record.left_at = anyio.current_time()
 
@@ -85,6 +85,12 @@ class App:
                 with anyio.CancelScope() as scope:
                     scope.cancel()
                     await anyio.sleep(0)
+
+    async def _wait_for_the_end(self) -> None:
+        """It plays what it has, if it is let, then cancels us."""
+        with suppress(SessionClosed):
+            await self._session.resume()
+        await anyio.sleep_forever()
 
     async def _settle(self) -> None:
         await self._session.resume()

@@ -64,10 +64,10 @@ class SimulatedDevice(SegmentSink):
             return math.inf
         return self._leaves_at(min(self._segment.next_report, _limit(self._segment)))
 
-    def _leaves_at(self, position: int) -> float:
-        """When the first `position` frames of the segment have left."""
+    def _leaves_at(self, position: int, *, going_on: bool = False) -> float:
+        """When the first `position` frames of the segment have left, or when the next one begins to."""
         assert self._since is not None
-        return self._works.at(self._since + (position - self._origin) / RATE)
+        return self._works.at(self._since + (position - self._origin) / RATE, going_on=going_on)
 
     def _catch_up(self, segment: Segment) -> None:
         if self._since is None:
@@ -77,7 +77,7 @@ class SimulatedDevice(SegmentSink):
         heard = max(segment.heard, min(limit, self._origin + math.floor(worked * RATE + _HAIR)))
         if heard == segment.heard < limit:
             return
-        since, until = self._leaves_at(segment.heard), self._leaves_at(heard)
+        since, until = self._leaves_at(segment.heard, going_on=True), self._leaves_at(heard)
         if heard == limit:
             self._since = None
         self._advance(segment, heard, since, until)
@@ -102,10 +102,11 @@ class _Works:
     def until(self, time: float) -> float:
         return time - sum(min(length, time - begin) for begin, length in self._stalls if begin < time)
 
-    def at(self, worked: float) -> float:
+    def at(self, worked: float, *, going_on: bool = False) -> float:
+        """The first moment at which it has, or the last, when it is `going_on`."""
         time = worked
         for begin, length in self._stalls:
-            if begin < time:
+            if begin < time or (going_on and begin == time):
                 time += length
         return time
 

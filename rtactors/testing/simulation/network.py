@@ -24,20 +24,12 @@ ROOM = 64
 
 
 class SimulatedNetwork:
-    """What connections go through. `slowest_up` and `slowest_down` are the longest that a frame took, in seconds."""
+    """What connections go through."""
 
     def __init__(self, plan: Network, seed: int) -> None:
         self.connections: list[Line] = []
         self._plan = plan
         self._chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
-
-    @property
-    def slowest_up(self) -> float:
-        return max((line.up.slowest for line in self.connections), default=0.0)
-
-    @property
-    def slowest_down(self) -> float:
-        return max((line.down.slowest for line in self.connections), default=0.0)
 
     def through(self, connect: Connect) -> Connect:
         """As `connect`, with this network in between."""
@@ -122,6 +114,9 @@ class _Way:
     def __init__(self, ms: int, jitter_ms: int, kb_s: int, chance: random.Random) -> None:
         self.frozen = False
         self.slowest = 0.0
+        """The longest that a frame took, in seconds, its sender's waiting included."""
+        self.arrivals: list[float] = []
+        """When each frame arrived."""
         self._latency = ms / 1000
         self._jitter = jitter_ms / 1000
         self._rate = kb_s * 1000
@@ -137,6 +132,7 @@ class _Way:
         self._notify()
 
     async def put(self, frame: Frame) -> None:
+        begun = anyio.current_time()
         while len(self._under_way) >= ROOM and not self._closed:
             await self._changed.wait()
         if self._closed:
@@ -150,7 +146,7 @@ class _Way:
         arrives = passed + self._latency + (self._chance.random() * self._jitter if self._jitter else 0.0)
         if self._under_way:
             arrives = max(arrives, self._under_way[-1][1])
-        self._under_way.append((now, arrives, frame))
+        self._under_way.append((begun, arrives, frame))
         self._notify()
         if self._rate:
             await anyio.sleep_until(passed)
@@ -165,6 +161,7 @@ class _Way:
                 if arrives <= anyio.current_time():
                     self._under_way.popleft()
                     self.slowest = max(self.slowest, arrives - sent)
+                    self.arrivals.append(arrives)
                     self._notify()
                     await anyio.lowlevel.checkpoint()
                     return frame

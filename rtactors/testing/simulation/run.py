@@ -197,6 +197,7 @@ class _World:
         last = self.server.sessions[-1:]
         missing = any(line.missing_ms for reply in plan.replies for line in reply.lines)
         simulated = plan.network != Network()
+        up, down = self._slowest_up(), self._slowest_down()
         return Evidence(
             segments=tuple(self.ears.segments),
             connections=tuple(
@@ -218,7 +219,7 @@ class _World:
                 or missing
                 or plan.calls.times > 1
                 or self.ears.lost_at
-                or self.network.slowest_up + self.network.slowest_down > DEADLINES.acknowledge / 2
+                or up + down > DEADLINES.acknowledge / 2
             ),
             closing_s=self.ended_at - app.left_at,
             left_over=left_over,
@@ -230,13 +231,24 @@ class _World:
             close=DEADLINES.close,
             device_lost_at=self.ears.lost_at,
             held_up=max(line.longest_send for line in self.network.connections) if simulated else None,
-            delay=self.network.slowest_down,
-            round_trip=self.network.slowest_up + self.network.slowest_down + plan.model.command_ms / 1000 + 0.02,
+            delay=down,
+            round_trip=up + down + plan.model.command_ms / 1000 + 0.02,
         )
+
+    def _slowest_up(self) -> float:
+        return max((line.up.slowest for line in self.network.connections), default=0.0)
+
+    def _slowest_down(self) -> float:
+        """The longest from when the server told something to when it arrived."""
+        slowest = 0.0
+        for line, wire in zip(self.network.connections, self.server.sessions, strict=False):
+            sent = (record.at for record in wire.log.records if record.sent)
+            slowest = max([slowest, *(at - begun for begun, at in zip(sent, line.down.arrivals, strict=False))])
+        return slowest
 
     def _undecided(self) -> frozenset[str]:
         """What came to be in the very moment in which the app set the history, or hung up."""
-        delay = self.network.slowest_down
+        delay = self._slowest_down()
         undecided: set[str] = set()
         told = [
             (record.at, record.json["item"]["id"])
