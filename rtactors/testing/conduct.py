@@ -12,6 +12,7 @@ from rtactors.session_events import (
     AgentSaid,
     AgentStartedSpeaking,
     AgentStoppedSpeaking,
+    ConnectionChanged,
     FunctionCalled,
     MessageAnnounced,
     Problem,
@@ -28,6 +29,8 @@ from statecharts.message import MESSAGE
 from statecharts.playback import PLAYBACK
 from statecharts.response import RESPONSE, Cancel, Request
 
+MOST = 2
+"""How often an operation is sent: once more if it is not answered, or if the server says how to do it right."""
 _OTHER_CONTROL_S = 0.2
 """Seconds for other commands that are decided in the same moment."""
 _RACES = {
@@ -372,3 +375,25 @@ def nothing_is_refused(facts: Facts) -> Iterator[str]:
             for error in story.errors:
                 if error.get("code") not in _RACES:
                     yield f"the server refused something: {error.get('message')}"
+
+
+def problems_are_true(facts: Facts) -> Iterator[str]:
+    """I6: what the app is told to be wrong with an item was refused, or asked for twice and not answered in time."""
+    if not facts.connection.open or len(facts.stories) > 1:
+        return
+    for event in facts.evidence.events:
+        if not isinstance(event, Problem) or (about := facts.story.operations_on(event.operation)) == []:
+            continue
+        refused = [one for one in about if one.refused and not one.code.endswith("_delete_invalid_item_id")]
+        patience = facts.evidence.acknowledge - HAIR_S
+        waited = [one for one in about if (one.answered_at or math.inf) - one.at >= patience - facts.evidence.round_trip]
+        asked_twice = len(waited) >= MOST or any(one in facts.story.creates for one in waited)
+        if not refused and not asked_twice:
+            yield f"the app was told of a problem that there was not: {event.message}"
+
+
+def a_lost_connection_is_noticed(facts: Facts) -> Iterator[str]:
+    """I10, and rule 11: a session without a connection is no session; it ends, or makes another one."""
+    changes = [event for event in facts.evidence.events if isinstance(event, ConnectionChanged)]
+    if facts.evidence.settled and any(change.state == "closed" and change.reason for change in changes[-1:]):
+        yield f"the connection was lost ({changes[-1].reason}), and the session went on without one"

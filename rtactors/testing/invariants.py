@@ -40,16 +40,13 @@ from rtactors.session_events import (
     Transition,
 )
 from rtactors.testing import conduct
+from rtactors.testing.conduct import MOST
 from rtactors.testing.ears import Segment
 from rtactors.testing.evidence import Evidence, Facts
 from rtactors.testing.wire_story import Operation, WireMessage
 from statecharts.catalog import CHARTS
 from statecharts.chart import IllegalEvent, Life
 from statecharts.message import MESSAGE, ChatMessage
-
-MOST = 2
-"""How often an operation is sent: once more if it is not answered, or if the server says how to do it right."""
-
 
 class Violation(Struct, frozen=True):
     """One thing that does not hold."""
@@ -269,6 +266,10 @@ def _cuts_of(facts: Facts, message: WireMessage) -> Iterator[str]:
     for before, after in pairwise(message.truncates):
         if before.limit_ms != after.audio_end_ms:
             yield from _not_twice(facts, before, after, "cut")
+    if message.truncates and facts.evidence.settled and message.id not in facts.story.deletes:
+        last = message.truncates[-1]
+        if len(message.truncates) < MOST and last.limit_ms:
+            yield f"the cut of {message.id} was refused, since it has {last.limit_ms} ms only, and not sent again"
     if len(message.truncates) > MOST:
         yield f"{message.id} was cut {len(message.truncates)} times"
 
@@ -322,7 +323,7 @@ def calls_run_once(facts: Facts) -> Iterator[str]:
             yield f"function call {call_id} was run {calls.count(call_id)} times"
         if not any(story.begun_calls.get(call_id) for story in facts.stories):
             yield f"function call {call_id} was run, but it was never completed"
-    held = {item.call_id for item in facts.connection.items}
+    held = {item.call_id for item in facts.connection.items if item.id not in facts.evidence.undecided}
     for call_id, whole in complete.items():
         # Of a request that was given up nothing is wanted: its calls are deleted.
         if whole and call_id not in calls and call_id in held and facts.connection.open:
@@ -448,12 +449,13 @@ INVARIANTS: Mapping[str, Sequence[Check]] = {
     "I3": (each_message_ends_once, conduct.told_as_recorded),
     "I4": (one_message_at_a_time, conduct.speaking_has_its_times, conduct.interruptions_stop_what_plays),
     "I5": (cuts_are_sound,),
-    "I6": (deletes_are_sound, conduct.nothing_is_refused),
+    "I6": (deletes_are_sound, conduct.nothing_is_refused, conduct.problems_are_true),
     "I7": (no_reply_is_lost, conduct.cancels_have_a_reason, conduct.failures_have_a_cause),
     "I8": (calls_run_once, conduct.calls_carry_what_was_given),
     "I9": (the_next_server_knows_what_was_heard,),
     "I10": (
         every_wait_ends,
+        conduct.a_lost_connection_is_noticed,
         conduct.nothing_is_under_way,
         conduct.leaving_takes_no_longer,
         conduct.sinks_are_given_their_time,

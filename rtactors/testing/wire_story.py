@@ -190,9 +190,13 @@ class WireStory:
             answered | self.refused
         )
 
+    def operations_on(self, item_id: str) -> list[Operation]:
+        """All that the client asked for about an item, in order."""
+        return [operation for operation in self._operations.values() if operation.item_id == item_id]
+
     def was_not_told(self, item_id: str) -> bool:
         """Whether the last thing that was asked for about an item did not come to be."""
-        about = [operation for operation in self._operations.values() if operation.item_id == item_id]
+        about = self.operations_on(item_id)
         return bool(about) and (about[-1].refused or about[-1].answered_at is None)
 
     # -- what the server sent

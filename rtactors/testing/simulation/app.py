@@ -145,14 +145,15 @@ class App:
         await self._session.clear_audio()
 
     async def _interrupt(self, _which: int) -> None:
-        self._record.interruptions.append(anyio.current_time())
+        at = anyio.current_time()
         await self._session.interrupt()
+        self._record.interruptions.append(at)
 
     async def _stop_reply(self, which: int) -> None:
         if replies := self._record.replies:
             reply = replies[which % len(replies)]
-            self._record.stopped.add(reply.id)
             await self._session.interrupt(reply)
+            self._record.stopped.add(reply.id)
 
     async def _pause(self, _which: int) -> None:
         await self._session.pause()
@@ -168,20 +169,21 @@ class App:
     async def _remove(self, which: int) -> None:
         if history := self._session.history:
             item_id = history[which % len(history)].id
-            self._record.removed.add(item_id)
             await self._session.remove(item_id)
+            self._record.removed.add(item_id)
 
     async def _set_history(self, which: int) -> None:
         """Every item is kept or not by its bit of `which`; one of three times there is something new, too."""
-        history = self._session.history
+        at, history = anyio.current_time(), self._session.history
         kept = [item for index, item in enumerate(history) if not which >> index % 16 & 1]
-        self._record.removed.update(item.id for item in history if item not in kept)
-        self._record.replaced.append((anyio.current_time(), {item.id for item in kept}))
+        wanted = [*kept]
         if which % 3 == 0:
             self._count += 1
             new = HistoryItem(id=f"new_{self._count}", role="user", heard_text=text_of(2, which))
-            kept.insert(which % (len(kept) + 1), new)
-        await self._session.set_history(kept)
+            wanted.insert(which % (len(kept) + 1), new)
+        await self._session.set_history(wanted)
+        self._record.removed.update(item.id for item in history if item not in kept)
+        self._record.replaced.append((at, {item.id for item in wanted}))
 
     async def _wait_until_quiet(self, _which: int) -> None:
         with anyio.move_on_after(30):

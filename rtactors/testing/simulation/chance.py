@@ -64,8 +64,8 @@ def plan_of(seed: int) -> Plan:
 def make_plan(chance: Chance, *, backend: str = "asyncio") -> Plan:
     trouble = chance.pick(TROUBLES)
     model = _model(chance)
-    steps = chance.many(_step, 8, 1)
-    replies = chance.many(_reply, 3, 1)
+    steps = (_first_step(chance), *chance.many(_step, 12))
+    replies = chance.many(_reply, 4, 1)
     moves_items = any(step.do in {"add", "set_history"} for step in steps) or any(
         line.kind == "call" for reply in replies for line in reply.lines
     )
@@ -121,22 +121,14 @@ def _model(chance: Chance) -> Model:
 
 
 _DEEDS: Sequence[Deed] = (
-    "ask",
-    "ask",
-    "ask",
-    "ask",
-    "speak",
-    "speak",
-    "speak",
-    "hush",
-    "hush",
-    "interrupt",
-    "interrupt",
-    "generate_reply",
-    "stop_reply",
-    "pause",
-    "resume",
-    "resume",
+    *("ask",) * 6,
+    *("speak",) * 5,
+    *("hush",) * 6,
+    *("interrupt",) * 3,
+    *("generate_reply",) * 2,
+    *("stop_reply",) * 2,
+    *("pause",) * 2,
+    *("resume",) * 3,
     "add",
     "remove",
     "set_history",
@@ -145,15 +137,19 @@ _DEEDS: Sequence[Deed] = (
 )
 
 
+def _first_step(chance: Chance) -> Step:
+    return Step(do=chance.pick(("ask", "ask", "ask", "speak", "generate_reply")), wait_ms=chance.number(50))
+
+
 def _step(chance: Chance) -> Step:
-    wait_ms = chance.pick((0, 0, 20, 120, 400, 1500, 4000))
-    return Step(do=chance.pick(_DEEDS), wait_ms=chance.number(wait_ms), which=chance.number(99))
+    wait_ms = chance.number(chance.pick((0, 20, 120, 600, 600, 2000, 4000)))
+    return Step(do=chance.pick(_DEEDS), wait_ms=wait_ms, which=chance.number(99))
 
 
 def _reply(chance: Chance) -> Reply:
     ending = chance.pick(("completed",) * 7 + ("failed", "rate_limited", "incomplete"))
     return Reply(
-        lines=chance.many(_line, 4),
+        lines=chance.many(_line, chance.pick((1, 3, 5)), chance.pick((1, 1, 1, 1, 0))),
         ending=ending,
         ends_after_ms=0 if ending == "completed" else chance.pick((0, 100, 700, 3000)),
         batch_done=chance.pick((False, False, False, True)),
@@ -206,7 +202,7 @@ _SWALLOWED = ("response.cancel", "response.create")
 
 def _fault_on(late: Sequence[str]) -> Callable[[Chance], Fault]:
     def fault(chance: Chance) -> Fault:
-        what = chance.pick(("late", "late", "late", "lost", "lost", "twice", "refused", "swallowed"))
+        what = chance.pick(("late", "late", "late", "lost", "lost", "twice", "refused", "refused", "swallowed", "strange"))
         nth = 1 + chance.number(3)
         match what:
             case "late":
@@ -222,6 +218,8 @@ def _fault_on(late: Sequence[str]) -> Callable[[Chance], Fault]:
                 return Fault(what=what, on=on, nth=nth, times=chance.pick((1, 1, 3, 1000)), busy=busy)
             case "swallowed":
                 return Fault(what=what, on=chance.pick(_SWALLOWED), nth=nth)
+            case "strange":
+                return Fault(what=what, on=chance.pick(_LATE), nth=nth)
 
     return fault
 

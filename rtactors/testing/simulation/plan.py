@@ -63,8 +63,9 @@ class Model(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something that goes wrong at the provider, with the `nth` event of a type and those behind it."""
 
-    what: Literal["lost", "late", "twice", "refused", "swallowed"]
-    """`refused` and `swallowed` happen to what the client sent, the others to what the server sends."""
+    what: Literal["lost", "late", "twice", "refused", "swallowed", "strange"]
+    """`refused` and `swallowed` happen to what the client sent, `lost`, `late` and `twice` to what the server sends;
+    `strange` is an event of a type that nobody knows, before it."""
     on: str
     """The event's type."""
     nth: int = 1

@@ -16,6 +16,7 @@ MS_PER_CHARACTER = 60
 VOICE = ToneVoice(MS_PER_CHARACTER)
 _WORDS = "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike november oscar papa".split()
 _FAILURES = {"failed": "server_error", "rate_limited": "rate_limit_exceeded"}
+STRANGE: Json = {"type": "response.dream.delta", "event_id": "event_of_a_dream", "dream": {"of": "sheep"}}
 EXPIRED: Json = {
     "type": "invalid_request_error",
     "code": "session_expired",
@@ -97,6 +98,8 @@ def _rule(fault: Fault) -> Rule:
             return faults.delay(on, ms=fault.ms, nth=nth, times=times)
         case "twice":
             return faults.duplicate(on, nth=nth, times=times)
+        case "strange":
+            return faults.inject(STRANGE, before=on, nth=nth, times=times)
         case "swallowed":
             return faults.ignore(on, nth=nth, times=times)
         case "refused" if fault.busy:
