@@ -7,6 +7,7 @@ nothing is under way when all is quiet. They go by the same evidence.
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 
 from rtactors.session_events import (
     AgentSaid,
@@ -23,14 +24,15 @@ from rtactors.session_events import (
 )
 from rtactors.testing.ears import Segment
 from rtactors.testing.evidence import HAIR_S, Facts
-from rtactors.testing.wire_story import WireResponse
+from rtactors.testing.wire_story import BUSY, LONG_BUSY, WireResponse
 from statecharts.item import ITEM, SendDelete, SendTruncate
 from statecharts.message import MESSAGE
 from statecharts.playback import PLAYBACK
-from statecharts.response import RESPONSE, Cancel, Request
+from statecharts.response import RESPONSE, Cancel, Fail, Request
 
 MOST = 2
 """How often an operation is sent: once more if it is not answered, or if the server says how to do it right."""
+_SILENT = "the server began it and then fell silent"
 _OTHER_CONTROL_S = 0.2
 """Seconds for other commands that are decided in the same moment."""
 _RACES = {
@@ -58,6 +60,33 @@ def removed_is_gone(facts: Facts) -> Iterator[str]:
             yield f"{item_id} was removed, but stands in the history"
         if facts.connection.open and item_id in facts.held and not facts.gave_up(item_id):
             yield f"{item_id} was removed, but the server holds it"
+
+
+def placed_as_asked(facts: Facts) -> Iterator[str]:
+    """I2: what the app put between two items stands between them."""
+    place = {item.id: index for index, item in enumerate(facts.evidence.history)}
+    for placed in facts.evidence.placed:
+        here = place.get(placed.item_id)
+        if here is None:
+            continue
+        for other in sorted(placed.before & place.keys()):
+            if place[other] > here:
+                yield f"{placed.item_id} was put behind {other}, but stands before it"
+        for other in sorted(placed.behind & place.keys()):
+            if place[other] < here:
+                yield f"{placed.item_id} was put before {other}, but stands behind it"
+
+
+def heard_in_order(facts: Facts) -> Iterator[str]:
+    """I3: messages are heard in the order in which the model made them."""
+    order: list[tuple[float, str, int, str]] = []
+    for segment in facts.evidence.segments:
+        message, response = facts.messages.get(segment.message_id), _response_of(facts, segment.message_id)
+        if message and response and message.index is not None:
+            order.append((response.created_at, response.id, message.index, message.id))
+    for before, after in pairwise(order):
+        if after < before:
+            yield f"{before[3]} was heard before {after[3]}, but the model made it after"
 
 
 def texts_agree(facts: Facts) -> Iterator[str]:
@@ -251,31 +280,82 @@ def cancels_have_a_reason(facts: Facts) -> Iterator[str]:
                 yield f"{response.id} was interrupted at {at:.3f} s, but not cancelled"
 
 
-def failures_have_a_cause(facts: Facts) -> Iterator[str]:
-    """I7: a reply fails only for what was refused, failed, or stopped."""
+def _steered(facts: Facts) -> list[tuple[float, float]]:
+    """When something may have been stopped because somebody wanted that: interruptions, leaving, stopping one reply."""
     evidence = facts.evidence
-    transitions = [event for event in evidence.events if isinstance(event, Transition)]
-    steered = evidence.interruptions or evidence.stopped or any(story.speech_started for story in facts.stories)
-    if not (evidence.settled and facts.connection.open) or steered:
+    times = [*_interruptions(facts), *((at, at + HAIR_S) for at in evidence.stopped.values())]
+    times += [(at, math.inf) for at in (evidence.left_at, evidence.device_lost_at) if at is not None]
+    return times
+
+
+def stops_have_a_reason(facts: Facts) -> Iterator[str]:
+    """I3: what is being heard is stopped only if it was interrupted, if its sink did not end it, or to leave."""
+    evidence = facts.evidence
+    if evidence.left_at is None or not facts.connection.open:
         return
-    asked = sum(isinstance(effect, Request) for event in transitions for effect in event.effects)
-    refused_for_good = asked > len(facts.story.requests) or facts.story.gave_reason_to_give_up
-    failed = {reply.response_id for reply in evidence.replies if reply.failure is not None}
-    for reply in evidence.replies:
-        if reply.failure is None:
+    ends = [at for at in (evidence.left_at, evidence.device_lost_at) if at is not None]
+    everything = [*_interruptions(facts), *((at, math.inf) for at in ends)]
+    for segment in evidence.segments:
+        at = segment.cleared_at
+        response = _response_of(facts, segment.message_id)
+        if at is None or response is None or not facts.certain(segment):
+            continue  # it was given up, because the sink did not tell
+        mine = [
+            evidence.stopped[reply.id]
+            for reply in evidence.replies
+            if reply.id in evidence.stopped and reply.response_id in {None, response.id}
+        ]
+        stalled = response.done_at is None or at - response.created_at > evidence.silence - HAIR_S
+        times = [*everything, *((stop, stop + HAIR_S) for stop in mine)]
+        if not stalled and not any(first - HAIR_S <= at <= last for first, last in times):
+            yield f"{segment.message_id} was stopped at {at:.3f} s, and nobody had wanted that"
+
+
+def failures_have_a_cause(facts: Facts) -> Iterator[str]:
+    """I7: a reply fails only for what was refused, failed, or stopped; and then it does."""
+    evidence = facts.evidence
+    if evidence.left_at is None or not facts.connection.open or len(facts.stories) > 1:
+        return
+    asked_at: dict[str, float] = {}
+    for event in evidence.events:
+        if not isinstance(event, Transition) or event.chart != RESPONSE.name:
             continue
-        response = facts.story.responses.get(reply.response_id or "")
-        if response is None:
-            if not refused_for_good:
-                yield f"reply {reply.id} failed ({reply.failure}), but the server had refused nothing for good"
-        elif response.status != "failed" and response.done_at is not None:
-            yield f"reply {reply.id} failed ({reply.failure}), but response {response.id} was {response.status}"
+        for effect in event.effects:
+            if isinstance(effect, Request):
+                asked_at[event.id] = event.at
+            elif isinstance(effect, Fail) and not _may_fail(facts, event, asked_at.get(event.id, event.at)):
+                yield f"reply {event.id} failed at {event.at:.3f} s ({effect.reason}), for no reason that there was"
     for reply in evidence.replies:
         response = facts.story.responses.get(reply.response_id or "")
-        if response and response.status == "failed" and response.id not in failed:
+        if response is None or response.done_at is None or not evidence.settled or reply.failure == _SILENT:
+            continue
+        refused = any(create.refused for create in facts.story.creates)
+        if response.status == "failed" and reply.failure is None:
             yield f"response {response.id} failed, but its reply {reply.id} did not"
-        if response and response.done_at and reply.failure is None and reply.status != response.status:
+        elif response.status != "failed" and reply.failure is not None and not refused:
+            yield f"reply {reply.id} failed ({reply.failure}), but response {response.id} was {response.status}"
+        elif reply.failure is None and reply.status != response.status and response.id not in facts.problems:
             yield f"response {response.id} was {response.status}, but its reply is {reply.status}"
+
+
+def _may_fail(facts: Facts, event: Transition, asked_at: float) -> bool:
+    """Whether there was a reason at that moment: somebody's, or the server's."""
+    evidence, at = facts.evidence, event.at
+    if any(first - HAIR_S <= at <= last for first, last in _steered(facts)):
+        return True
+    just = at - evidence.delay - HAIR_S
+    refused = [code for then, code in facts.story.refusals if just <= then <= at]
+    questions = [one.answered_at for one in facts.story.creates if one.refused and one.answered_at is not None]
+    busy = [code for _, code in facts.story.refusals if code == BUSY]
+    response = facts.story.responses.get(event.id)  # of those that the server began by itself
+    asked_at = response.created_at if response else asked_at
+    return (
+        any(code != BUSY for code in refused)
+        or (bool(refused) and len(busy) >= LONG_BUSY)
+        or any(just <= then <= at for then in questions)
+        or at - asked_at >= min(evidence.start, evidence.silence) - HAIR_S
+        or "has answered it" in getattr(event.event, "reason", "")  # it is another response's now
+    )
 
 
 # --------------------------------------------------------------------------------------------------- function calls
@@ -317,8 +397,11 @@ def nothing_is_under_way(facts: Facts) -> Iterator[str]:
 def leaving_takes_no_longer(facts: Facts) -> Iterator[str]:
     """I10: leaving ends by its deadlines, whatever the server and the device do."""
     evidence = facts.evidence
-    if evidence.closing_s is not None and evidence.closing_s > 2 * evidence.close + HAIR_S:
-        yield f"leaving took {evidence.closing_s:.3f} s, with {evidence.close:.3f} s for each of its two steps"
+    if evidence.left_at is None or evidence.ended_at is None:
+        return
+    took = evidence.ended_at - evidence.left_at
+    if took > 2 * evidence.close + HAIR_S:
+        yield f"leaving took {took:.3f} s, with {evidence.close:.3f} s for each of its two steps"
 
 
 def sinks_are_given_their_time(facts: Facts) -> Iterator[str]:

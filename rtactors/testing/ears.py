@@ -57,6 +57,10 @@ class Segment(Struct, kw_only=True):
         """The last position that the session was told by then."""
         return next((told.frames for at, told in reversed(self.told) if at <= until and not isinstance(told, Untold)), 0)
 
+    def told_at(self, moment: float) -> set[int]:
+        """All positions that the session was told just then."""
+        return {told.frames for at, told in self.told if at == moment and not isinstance(told, Untold)}
+
     def told_end(self, until: float = math.inf) -> Finished | None:
         """The end, if the session was told it by then."""
         return next((told for at, told in self.told if at <= until and isinstance(told, Finished)), None)

@@ -32,6 +32,16 @@ class Connection(Struct, frozen=True, kw_only=True):
     """False if it ended before the session could tell the server all it had to tell."""
 
 
+class Placed(Struct, frozen=True):
+    """The app put an item somewhere."""
+
+    item_id: str
+    before: frozenset[str]
+    """Items that stood before this place then."""
+    behind: frozenset[str]
+    """Items that stood behind it."""
+
+
 class Evidence(Struct, frozen=True, kw_only=True):
     """All that is judged. `rtactors.testing.conversation` gathers it."""
 
@@ -48,8 +58,10 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """Items that the app itself took out of the conversation."""
     undecided: frozenset[str] = frozenset()
     """Items that came to be just when the app changed the history: whether it took them out, too, nobody can say."""
-    stopped: frozenset[str] = frozenset()
-    """Ids of replies that the app gave up."""
+    stopped: Mapping[str, float] = {}
+    """Ids of replies that the app gave up, and when."""
+    placed: tuple["Placed", ...] = ()
+    """Where the app put items."""
     interruptions: tuple[float, ...] = ()
     """When the app stopped everything, in seconds of `anyio.current_time()`."""
     answers: Mapping[str, str] = {}
@@ -58,8 +70,10 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """True if the session was quiet before it was left: then nothing is under way any more."""
     faultless: bool = False
     """True if nothing was made to go wrong: then the server refuses nothing, and there are no problems."""
-    closing_s: float | None = None
-    """How long leaving took, in seconds; None: not measured."""
+    left_at: float | None = None
+    """When the app left, by whatever way; None: not known."""
+    ended_at: float | None = None
+    """When the session had ended then; None: not known."""
     left_over: tuple[str, ...] = ()
     """Names of what still ran when everything was over."""
     rate: int = 24_000
@@ -72,6 +86,10 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """Seconds after which an operation that was not answered may be sent again (`Deadlines.acknowledge`)."""
     sink: float = 1.0
     """Seconds that a sink has to tell the end of a segment (`Deadlines.sink`)."""
+    start: float = 15.0
+    """Seconds that a server has to begin a reply (`Deadlines.start`)."""
+    silence: float = 60.0
+    """Seconds for which a response may say nothing (`Deadlines.silence`)."""
     close: float = 3.0
     """Seconds that each step of leaving may take (`Deadlines.close`)."""
     device_lost_at: float | None = None
@@ -112,15 +130,23 @@ class Facts:
         self.ended_at = {event.id: event.at for event in ends}
         """When the session took a message for ended: what its device says later it can't know."""
         self._unconfirmed = {
-            event.id
+            event.id: event.event.heard_frames
             for event in ends
             if isinstance(event.event, message.PlaybackFinished) and not event.event.confirmed
         }
+        """What the session took to be heard of those whose end it gave up waiting for."""
 
     def heard_frames(self, message_id: str) -> int:
         """What the session can know to have been heard: less than what was, if the sink did not tell in time."""
         segment = self.segments.get(message_id)
-        return segment.told_frames(self._waits_until(segment)) if segment else 0
+        if segment is None:
+            return 0
+        until = self._waits_until(segment)
+        claimed = self._unconfirmed.get(message_id)
+        # What was told in the very moment of giving up was known just before, or just not.
+        if until < self.ended_at.get(message_id, 0) and claimed in segment.told_at(self.ended_at[message_id]):
+            return claimed or 0
+        return segment.told_frames(until)
 
     def told_end(self, segment: Segment) -> Finished | None:
         """The sink's last word, if it came while the session waited for it."""

@@ -445,8 +445,8 @@ Check: TypeAlias = Callable[[Facts], Iterable[str]]
 
 INVARIANTS: Mapping[str, Sequence[Check]] = {
     "I1": (server_keeps_what_was_heard,),
-    "I2": (all_tell_of_the_same, conduct.removed_is_gone, conduct.texts_agree),
-    "I3": (each_message_ends_once, conduct.told_as_recorded),
+    "I2": (all_tell_of_the_same, conduct.removed_is_gone, conduct.texts_agree, conduct.placed_as_asked),
+    "I3": (each_message_ends_once, conduct.told_as_recorded, conduct.heard_in_order, conduct.stops_have_a_reason),
     "I4": (one_message_at_a_time, conduct.speaking_has_its_times, conduct.interruptions_stop_what_plays),
     "I5": (cuts_are_sound,),
     "I6": (deletes_are_sound, conduct.nothing_is_refused, conduct.problems_are_true),

@@ -47,6 +47,8 @@ class WireMessage(Struct, kw_only=True):
 
     id: str
     response_id: str
+    index: int | None = None
+    """Which item of its response it is, if it was announced."""
     audio: bytearray = field(default_factory=bytearray)
     """PCM16, all deltas."""
     pieces: list[tuple[float, str]] = field(default_factory=list[tuple[float, str]])
@@ -130,8 +132,8 @@ class WireStory:
         self.transcripts: list[tuple[str, str]] = []
         """Item ids and texts of the user's turns, each time one was told as final."""
         self.cancels: list[Cancel] = []
-        self.refusals: list[str] = []
-        """Codes of the errors that answered requests for default responses."""
+        self.refusals: list[tuple[float, str]] = []
+        """When requests for default responses were answered by errors, and their codes."""
         self.errors: list[Json] = []
         """What was wrong, as told."""
         self.requests: set[str] = set()
@@ -180,16 +182,6 @@ class WireStory:
             in_full = response is not None and response.status == "completed" and not response.out_of_band
             self.calls[call_id] = self.begun_calls[call_id] and in_full
 
-    @property
-    def gave_reason_to_give_up(self) -> bool:
-        """Whether a request was refused for something else than being busy, or busy for long, or never answered."""
-        answered = {value for response in self.responses.values() for value in response.metadata}
-        busy = self.refusals.count(BUSY)
-        creates_refused = any(create.refused for create in self.creates)
-        return creates_refused or busy >= LONG_BUSY or len(self.refusals) > busy or not self.requests <= (
-            answered | self.refused
-        )
-
     def operations_on(self, item_id: str) -> list[Operation]:
         """All that the client asked for about an item, in order."""
         return [operation for operation in self._operations.values() if operation.item_id == item_id]
@@ -221,8 +213,12 @@ class WireStory:
         event = record.json
         item, done = event["item"], record.type == "response.output_item.done"
         self._note_call(item, event["response_id"], done=done)
-        if item["type"] == "message" and (message := self._message(event["response_id"], item["id"])) and done:
+        if item["type"] != "message" or not (message := self._message(event["response_id"], item["id"])):
+            return
+        if done:
             message.status, message.done_at = item.get("status") or "completed", record.at
+        elif message.index is None and not message.audio:
+            message.index = event["output_index"]
 
     def _note_call(self, item: Json, response_id: str, *, done: bool) -> None:
         if item["type"] == "function_call":
@@ -293,7 +289,7 @@ class WireStory:
         event_id = error.get("event_id") or ""
         self.refused.add(event_id)
         if event_id in self.requests:
-            self.refusals.append(error.get("code") or "")
+            self.refusals.append((record.at, error.get("code") or ""))
         if operation := self._operations.get(event_id):
             operation.answered_at, operation.refused = record.at, True
             operation.code = error.get("code") or ""

@@ -16,7 +16,8 @@ from rtactors.reply import Reply
 from rtactors.session import Session
 from rtactors.session_events import FunctionCalled
 from rtactors.testing.conversation import speech
-from rtactors.testing.simulation.plan import Plan, Step
+from rtactors.testing.evidence import Placed
+from rtactors.testing.simulation.plan import Plan
 from rtactors.testing.simulation.provider import text_of
 
 PATIENCE_S = 300.0
@@ -40,7 +41,8 @@ class AppRecord(Struct, kw_only=True):
 
     replies: list[Reply] = field(default_factory=list[Reply])
     removed: set[str] = field(default_factory=set[str])
-    stopped: set[str] = field(default_factory=set[str])
+    stopped: dict[str, float] = field(default_factory=dict[str, float])
+    placed: list[Placed] = field(default_factory=list[Placed])
     interruptions: list[float] = field(default_factory=list[float])
     answers: dict[str, str] = field(default_factory=dict[str, str])
     replaced: list[tuple[float, set[str]]] = field(default_factory=list[tuple[float, set[str]]])
@@ -152,8 +154,9 @@ class App:
     async def _stop_reply(self, which: int) -> None:
         if replies := self._record.replies:
             reply = replies[which % len(replies)]
+            at = anyio.current_time()
             await self._session.interrupt(reply)
-            self._record.stopped.add(reply.id)
+            self._record.stopped.setdefault(reply.id, at)
 
     async def _pause(self, _which: int) -> None:
         await self._session.pause()
@@ -162,9 +165,15 @@ class App:
         await self._session.resume()
 
     async def _add(self, which: int) -> None:
-        places = [None, "", *(item.id for item in self._session.history)]
-        role = "system" if which % 2 else "user"
-        await self._session.add(text_of(2, which), role=role, after=places[which % len(places)])
+        there = [item.id for item in self._session.history]
+        places = [None, "", *there]
+        role, after = "system" if which % 2 else "user", places[which % len(places)]
+        item_id = await self._session.add(text_of(2, which), role=role, after=after)
+        if after is not None:
+            self._put(item_id, there, there.index(after) + 1 if after else 0)
+
+    def _put(self, item_id: str, there: list[str], index: int) -> None:
+        self._record.placed.append(Placed(item_id, frozenset(there[:index]), frozenset(there[index:])))
 
     async def _remove(self, which: int) -> None:
         if history := self._session.history:
@@ -176,12 +185,16 @@ class App:
         """Every item is kept or not by its bit of `which`; one of three times there is something new, too."""
         at, history = anyio.current_time(), self._session.history
         kept = [item for index, item in enumerate(history) if not which >> index % 16 & 1]
-        wanted = [*kept]
+        wanted, index = [*kept], 0
+        new = HistoryItem(id="")
         if which % 3 == 0:
             self._count += 1
             new = HistoryItem(id=f"new_{self._count}", role="user", heard_text=text_of(2, which))
-            wanted.insert(which % (len(kept) + 1), new)
+            index = which % (len(kept) + 1)
+            wanted.insert(index, new)
         await self._session.set_history(wanted)
+        if wanted != kept:
+            self._put(new.id, [item.id for item in kept], index)
         self._record.removed.update(item.id for item in history if item not in kept)
         self._record.replaced.append((at, {item.id for item in wanted}))
 

@@ -64,12 +64,10 @@ def plan_of(seed: int) -> Plan:
 def make_plan(chance: Chance, *, backend: str = "asyncio") -> Plan:
     trouble = chance.pick(TROUBLES)
     model = _model(chance)
-    steps = (_first_step(chance), *chance.many(_step, 12))
-    replies = chance.many(_reply, 4, 1)
-    moves_items = any(step.do in {"add", "set_history"} for step in steps) or any(
-        line.kind == "call" for reply in replies for line in reply.lines
-    )
-    faults = chance.many(_fault_on(_REORDERABLE if moves_items else _LATE), 3) if "provider" in trouble else ()
+    moves_items = chance.pick((False, True))
+    steps = (_first_step(chance), *chance.many(_step_of((*_DEEDS, *_EDITS) if moves_items else _DEEDS), 12))
+    replies = chance.many(_reply_of(_KINDS if moves_items else _KINDS[:-1]), 4, 1)
+    faults = chance.many(_fault_on(_REORDERABLE if moves_items else _LATE), 4, 1) if "provider" in trouble else ()
     return Plan(
         steps=steps,
         ending=chance.pick(("quiet", "quiet", "quiet", "quiet", "leave", "crash", "cancel")),
@@ -112,7 +110,7 @@ def _model(chance: Chance) -> Model:
         between_ms=chance.pick((10, 10, 0, 900)),
         audio_ms=chance.pick((10, 10, 0, 200)),
         delta_ms=chance.pick((100, 100, 40, 250)),
-        percent=chance.pick((800, 800, 0, 150, 70)),
+        percent=chance.pick((800, 800, 0, 150, 150, 70)),
         transcription_ms=chance.pick((150, 150, 0, 3000)),
         detects_speech=chance.pick((True, True, True, True, False)),
         interrupts=chance.pick((True, True, True, False)),
@@ -120,6 +118,7 @@ def _model(chance: Chance) -> Model:
     )
 
 
+_EDITS: Sequence[Deed] = ("add", "add", "set_history", "set_history", "set_history", "remove", "remove")
 _DEEDS: Sequence[Deed] = (
     *("ask",) * 6,
     *("speak",) * 5,
@@ -129,9 +128,7 @@ _DEEDS: Sequence[Deed] = (
     *("stop_reply",) * 2,
     *("pause",) * 2,
     *("resume",) * 3,
-    "add",
     "remove",
-    "set_history",
     "clear_audio",
     "wait_until_quiet",
 )
@@ -141,36 +138,52 @@ def _first_step(chance: Chance) -> Step:
     return Step(do=chance.pick(("ask", "ask", "ask", "speak", "generate_reply")), wait_ms=chance.number(50))
 
 
-def _step(chance: Chance) -> Step:
-    wait_ms = chance.number(chance.pick((0, 20, 120, 600, 600, 2000, 4000)))
-    return Step(do=chance.pick(_DEEDS), wait_ms=wait_ms, which=chance.number(99))
+def _step_of(deeds: Sequence[Deed]) -> Callable[[Chance], Step]:
+    def step(chance: Chance) -> Step:
+        wait_ms = chance.number(chance.pick((0, 20, 120, 600, 600, 2000, 4000)))
+        return Step(do=chance.pick(deeds), wait_ms=wait_ms, which=chance.number(99))
+
+    return step
 
 
-def _reply(chance: Chance) -> Reply:
-    ending = chance.pick(("completed",) * 7 + ("failed", "rate_limited", "incomplete"))
-    return Reply(
-        lines=chance.many(_line, chance.pick((1, 3, 5)), chance.pick((1, 1, 1, 1, 0))),
-        ending=ending,
-        ends_after_ms=0 if ending == "completed" else chance.pick((0, 100, 700, 3000)),
-        batch_done=chance.pick((False, False, False, True)),
-    )
+_KINDS = (*("say",) * 8, "write", "call")
 
 
-def _line(chance: Chance) -> Line:
-    kind = chance.pick(("say",) * 8 + ("write", "call"))
-    if kind != "say":
-        return Line(kind=kind, words=chance.number(4))
-    return Line(
-        words=1 + chance.number(chance.pick((2, 5, 9))),
-        transcript=chance.pick(("ahead", "ahead", "aligned", "late", "none")),
-        silent=chance.pick((False,) * 12 + (True,)),
-        missing_ms=chance.pick((0,) * 8 + (85,)),
-    )
+def _reply_of(kinds: Sequence[str]) -> Callable[[Chance], Reply]:
+    def reply(chance: Chance) -> Reply:
+        ending = chance.pick(("completed",) * 7 + ("failed", "rate_limited", "incomplete"))
+        return Reply(
+            lines=chance.many(_line_of(kinds), chance.pick((1, 3, 5)), chance.pick((1, 1, 1, 1, 0))),
+            ending=ending,
+            ends_after_ms=0 if ending == "completed" else chance.pick((0, 100, 700, 3000)),
+            batch_done=chance.pick((False, False, False, True)),
+        )
+
+    return reply
+
+
+def _line_of(kinds: Sequence[str]) -> Callable[[Chance], Line]:
+    def line(chance: Chance) -> Line:
+        kind = chance.pick(kinds)
+        halt_ms = chance.pick((0,) * 6 + (700, 3000))
+        if kind == "write":
+            return Line(kind=kind, words=chance.number(4))
+        if kind == "call":
+            return Line(kind=kind, words=chance.number(4), halt_ms=halt_ms)
+        return Line(
+            words=1 + chance.number(chance.pick((2, 5, 9))),
+            transcript=chance.pick(("ahead", "ahead", "aligned", "late", "none")),
+            silent=chance.pick((False,) * 12 + (True,)),
+            halt_ms=halt_ms,
+            missing_ms=chance.pick((0,) * 8 + (85, 600)),
+        )
+
+    return line
 
 
 _LATE = (
-    "conversation.item.truncated",
-    "conversation.item.deleted",
+    *("conversation.item.truncated",) * 3,
+    *("conversation.item.deleted",) * 3,
     "conversation.item.done",
     "response.output_item.done",
     "response.output_audio.done",
@@ -179,13 +192,13 @@ _LATE = (
     "response.done",
     "conversation.item.input_audio_transcription.completed",
     "error",
-    "conversation.item.added",
+    *("conversation.item.added",) * 4,
 )
-_REORDERABLE = _LATE[:-1]
+_REORDERABLE = _LATE[:-4]
 """Late news of where an item stands is wrong by then, if something was put behind its predecessor meanwhile."""
 _LOST = (
-    "conversation.item.truncated",
-    "conversation.item.deleted",
+    *("conversation.item.truncated",) * 4,
+    *("conversation.item.deleted",) * 4,
     "conversation.item.done",
     "response.created",
     "response.output_item.added",
@@ -203,11 +216,13 @@ _SWALLOWED = ("response.cancel", "response.create")
 def _fault_on(late: Sequence[str]) -> Callable[[Chance], Fault]:
     def fault(chance: Chance) -> Fault:
         what = chance.pick(("late", "late", "late", "lost", "lost", "twice", "refused", "refused", "swallowed", "strange"))
-        nth = 1 + chance.number(3)
+        nth = 1 + chance.number(chance.pick((0, 0, 3)))
         match what:
             case "late":
-                times = chance.pick((1, 3, 1000))
-                return Fault(what=what, on=chance.pick(late), nth=nth, times=times, ms=chance.pick((1, 40, 600, 6000)))
+                on, times, ms = chance.pick(late), chance.pick((1, 3, 1000)), chance.pick((1, 40, 600, 6000))
+                if on == "conversation.item.added":  # one that overtakes another tells a wrong place
+                    nth, times = 1, 1000
+                return Fault(what=what, on=on, nth=nth, times=times, ms=ms)
             case "lost":
                 return Fault(what=what, on=chance.pick(_LOST), nth=nth, times=chance.pick((1, 1, 2)))
             case "twice":
@@ -245,7 +260,7 @@ def _device(chance: Chance) -> Device:
         latency_ms=chance.pick((0, 0, 20, 150)),
         tail_ms=chance.pick((0, 0, 10, 150)),
         block_ms=chance.pick((0, 0, 10, 40)),
-        lag_ms=chance.pick((0, 0, 0, 5, 300)),
+        lag_ms=chance.pick((0, 0, 5, 300)),
         mute=chance.pick(("",) * 8 + ("progress", "ends", "all")),
         stalls=chance.many(_stall, 1),
         lost_ms=chance.pick((0,) * 9 + (1500,)) and 1 + chance.number(4000),

@@ -25,6 +25,8 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When its text comes, as `rtactors.loopback.script.Say` has it."""
     silent: bool = False
     """It is a message without any audio."""
+    halt_ms: int = 0
+    """The model halts in the middle of it for so long: in a message after 300 ms of its audio."""
     missing_ms: int = 0
     """The server holds so much less of its audio than it sent."""
 

@@ -2,6 +2,7 @@
 
 import math
 
+import anyio
 from msgspec import to_builtins
 
 from rtactors.loopback import faults, script
@@ -50,10 +51,24 @@ def timing_of(model: Model) -> Timing:
     )
 
 
-def script_of(plan: Plan) -> Script:
+class Halt:
+    """The model halts somewhere; `run` lets it go on when it is time."""
+
+    def __init__(self, ms: int) -> None:
+        self.gate = script.Gate()
+        self._seconds = ms / 1000
+
+    async def run(self) -> None:
+        await self.gate.reached.wait()
+        await anyio.sleep(self._seconds)
+        self.gate.open()
+
+
+def script_of(plan: Plan) -> tuple[Script, list[Halt]]:
     """Its replies in the order in which the server begins them; then one that is the same for all plans."""
-    ready = [_reply(reply, index) for index, reply in enumerate((*plan.replies, Reply()))]
-    return lambda turn: ready[min(turn.index, len(ready) - 1)]
+    halts: list[Halt] = []
+    ready = [_reply(reply, index, halts) for index, reply in enumerate((*plan.replies, Reply()))]
+    return (lambda turn: ready[min(turn.index, len(ready) - 1)]), halts
 
 
 def text_of(words: int, key: int) -> str:
@@ -61,28 +76,37 @@ def text_of(words: int, key: int) -> str:
     return " ".join(_WORDS[(key + index * 5) % len(_WORDS)] for index in range(words)) + "."
 
 
-def _reply(reply: Reply, index: int) -> script.Reply:
+def _reply(reply: Reply, index: int, halts: list[Halt]) -> script.Reply:
     ending: script.Failed | script.Incomplete | None = None
     after_ms = reply.ends_after_ms or None
     if reply.ending == "incomplete":
         ending = script.Incomplete(after_ms=after_ms)
     elif reply.ending != "completed":
         ending = script.Failed(after_ms=after_ms, code=_FAILURES[reply.ending])
-    outputs = tuple(_output(line, 7 * index + 3 * place) for place, line in enumerate(reply.lines))
+    outputs = tuple(_output(line, 7 * index + 3 * place, halts) for place, line in enumerate(reply.lines))
     return script.Reply(outputs=outputs, ending=ending, batch_done=reply.batch_done)
 
 
-def _output(line: Line, key: int) -> script.Output:
+def _output(line: Line, key: int, halts: list[Halt]) -> script.Output:
     text = text_of(line.words, key)
+    gate: script.Gate | None = None
+    if line.halt_ms and line.kind != "write":
+        halts.append(Halt(line.halt_ms))
+        gate = halts[-1].gate
     match line.kind:
         case "say":
             return script.Say(
-                text=text, transcript=line.transcript, silent=line.silent, missing_ms=0 if line.silent else line.missing_ms
+                text=text,
+                transcript=line.transcript,
+                silent=line.silent,
+                missing_ms=0 if line.silent else line.missing_ms,
+                gate=gate,
+                gate_ms=300,
             )
         case "write":
             return script.Write(text=text)
         case "call":
-            return script.Call(name="look_up", arguments=f'{{"what": "{text}"}}')
+            return script.Call(name="look_up", arguments=f'{{"what": "{text}"}}', gate=gate)
 
 
 def faults_of(given: tuple[Fault, ...]) -> Faults:

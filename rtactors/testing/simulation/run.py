@@ -107,8 +107,9 @@ class _World:
     async def converse(self) -> Evidence:
         plan = self.plan
         before = {task.id for task in anyio.get_running_tasks()}
+        script, halts = script_of(plan)
         self.server = MemoryServer(
-            script_of(plan),
+            script,
             voice=VOICE,
             timing=timing_of(plan.model),
             faults=faults_of(plan.faults),
@@ -128,6 +129,8 @@ class _World:
                 async with anyio.create_task_group() as fate:
                     fate.start_soon(self._break_connections)
                     fate.start_soon(self._unplug)
+                    for halt in halts:
+                        fate.start_soon(halt.run)
                     try:
                         await self._hold(session)
                     finally:
@@ -209,7 +212,8 @@ class _World:
             replies=tuple(app.replies),
             removed=frozenset(app.removed),
             undecided=self._undecided(),
-            stopped=frozenset(app.stopped),
+            stopped=app.stopped,
+            placed=tuple(app.placed),
             interruptions=tuple(app.interruptions),
             answers=app.answers,
             settled=app.settled and self.failure is None,
@@ -221,13 +225,16 @@ class _World:
                 or self.ears.lost_at
                 or up + down > DEADLINES.acknowledge / 2
             ),
-            closing_s=self.ended_at - app.left_at,
+            left_at=app.left_at,
+            ended_at=self.ended_at,
             left_over=left_over,
             rate=RATE,
             slack_ms=plan.device.block_ms,
             ms_per_character=None if missing else MS_PER_CHARACTER,
             acknowledge=DEADLINES.acknowledge,
             sink=DEADLINES.sink,
+            start=DEADLINES.start,
+            silence=DEADLINES.silence,
             close=DEADLINES.close,
             device_lost_at=self.ears.lost_at,
             held_up=max(line.longest_send for line in self.network.connections) if simulated else None,
