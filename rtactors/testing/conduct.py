@@ -203,9 +203,11 @@ def the_user_is_quoted(facts: Facts) -> Iterator[str]:
 
 def _interruptions(facts: Facts) -> Iterator[tuple[float, float]]:
     """From when to when an interruption may have reached the session: the user's speech, and the app's own."""
+    closed_at = max((e.at for e in facts.evidence.events if isinstance(e, ConnectionChanged)), default=math.inf)
     for story in facts.stories:
         for at in story.speech_started:
-            yield at, at + facts.evidence.delay + HAIR_S
+            if facts.connection.open or at < closed_at - facts.evidence.delay:  # else it may not have been told any more
+                yield at, at + facts.evidence.delay + HAIR_S
     for at in facts.evidence.interruptions:
         yield at, at + HAIR_S
 
@@ -251,11 +253,12 @@ def cancels_have_a_reason(facts: Facts) -> Iterator[str]:
         for event in facts.evidence.events
         if isinstance(event, Transition) and event.chart == RESPONSE.name and event.after == "interrupted"
     }
+    begun = {message.response_id for message in facts.messages.values()}
     for story in facts.stories:
         for cancel in story.cancels:
             if cancel.response_id is None:
                 yield f"a cancel at {cancel.at:.3f} s names no response"
-            elif cancel.response_id not in story.responses:
+            elif cancel.response_id not in story.responses and cancel.response_id not in begun:
                 yield f"{cancel.response_id} was cancelled, which the server had not begun"
             elif cancel.response_id not in unwanted:
                 yield f"{cancel.response_id} was cancelled, though nobody had interrupted it"
@@ -298,8 +301,8 @@ def stops_have_a_reason(facts: Facts) -> Iterator[str]:
     for segment in evidence.segments:
         at = segment.cleared_at
         response = _response_of(facts, segment.message_id)
-        if at is None or response is None or not facts.certain(segment):
-            continue  # it was given up, because the sink did not tell
+        if at is None or response is None or not response.announced or not facts.certain(segment):
+            continue  # it was given up because the sink did not tell, or nobody could know whose it is until later
         mine = [
             evidence.stopped[reply.id]
             for reply in evidence.replies
@@ -347,8 +350,10 @@ def _may_fail(facts: Facts, event: Transition, asked_at: float) -> bool:
     refused = [code for then, code in facts.story.refusals if just <= then <= at]
     questions = [one.answered_at for one in facts.story.creates if one.refused and one.answered_at is not None]
     busy = [code for _, code in facts.story.refusals if code == BUSY]
-    response = facts.story.responses.get(event.id)  # of those that the server began by itself
-    asked_at = response.created_at if response else asked_at
+    if response := facts.story.responses.get(event.id):  # the server began it by itself
+        asked_at = response.created_at
+    elif event.id not in {reply.id for reply in evidence.replies}:
+        asked_at = -math.inf  # and did not say so
     return (
         any(code != BUSY for code in refused)
         or (bool(refused) and len(busy) >= LONG_BUSY)

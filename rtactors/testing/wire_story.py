@@ -96,6 +96,8 @@ class WireResponse(Struct, kw_only=True):
 
     id: str
     created_at: float
+    announced: bool = True
+    """False if its end is the first that was told of it."""
     done_at: float | None = None
     status: str = "in_progress"
     reason: str = ""
@@ -197,7 +199,9 @@ class WireStory:
         given: Json = record.json["response"]
         response = self.responses.get(given["id"])
         if response is None:
-            response = self.responses[given["id"]] = WireResponse(id=given["id"], created_at=record.at)
+            announced = record.type == "response.created"
+            response = WireResponse(id=given["id"], created_at=record.at, announced=announced)
+            self.responses[given["id"]] = response
         response.out_of_band = given.get("conversation_id", "") is None
         metadata: dict[str, str] = given.get("metadata") or {}
         response.metadata.update(metadata.values())
