@@ -100,7 +100,7 @@ def texts_agree(facts: Facts) -> Iterator[str]:
             continue
         theirs = (held.call_id, held.name, held.arguments, held.output)
         ours = (item.call_id, item.name, item.arguments, item.output)
-        if theirs != ours:
+        if theirs != ours and item.status == "completed":
             yield f"{item.id} is {theirs} on the server, {ours} in the history"
         text = transcripts.get(item.id, "") if held.frames else held.text
         known = facts.evidence.settled or not held.frames  # else it may have been told too late

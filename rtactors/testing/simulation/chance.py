@@ -118,7 +118,7 @@ def _model(chance: Chance) -> Model:
     )
 
 
-_EDITS: Sequence[Deed] = ("add", "add", "set_history", "set_history", "set_history", "remove", "remove")
+_EDITS: Sequence[Deed] = (*("add",) * 2, *("set_history",) * 5, *("remove",) * 2)
 _DEEDS: Sequence[Deed] = (
     *("ask",) * 6,
     *("speak",) * 5,
@@ -126,8 +126,8 @@ _DEEDS: Sequence[Deed] = (
     *("interrupt",) * 3,
     *("generate_reply",) * 2,
     *("stop_reply",) * 2,
-    *("pause",) * 2,
-    *("resume",) * 3,
+    *("pause",) * 3,
+    *("resume",) * 4,
     "remove",
     "clear_audio",
     "wait_until_quiet",
@@ -192,9 +192,9 @@ _LATE = (
     "response.done",
     "conversation.item.input_audio_transcription.completed",
     "error",
-    *("conversation.item.added",) * 4,
+    *("conversation.item.added",) * 8,
 )
-_REORDERABLE = _LATE[:-4]
+_REORDERABLE = _LATE[:-8]
 """Late news of where an item stands is wrong by then, if something was put behind its predecessor meanwhile."""
 _LOST = (
     *("conversation.item.truncated",) * 4,
@@ -260,7 +260,7 @@ def _device(chance: Chance) -> Device:
         latency_ms=chance.pick((0, 0, 20, 150)),
         tail_ms=chance.pick((0, 0, 10, 150)),
         block_ms=chance.pick((0, 0, 10, 40)),
-        lag_ms=chance.pick((0, 0, 5, 300)),
+        lag_ms=chance.pick((0, 0, 5, 300, 900)),
         mute=chance.pick(("",) * 8 + ("progress", "ends", "all")),
         stalls=chance.many(_stall, 1),
         lost_ms=chance.pick((0,) * 9 + (1500,)) and 1 + chance.number(4000),

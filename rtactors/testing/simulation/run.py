@@ -147,20 +147,22 @@ class _World:
         try:
             async with session:
                 await App(self.plan, session, self.app).run()
-        except AppCrashed:
-            return
-        except BaseExceptionGroup as group:
-            _, others = group.split(AppCrashed)
-            if others:
+        except (RtactorsError, AppCrashed, BaseExceptionGroup) as ending:
+            unexpected = [error for error in _leaves(ending) if not self._was_planned(error)]
+            if unexpected:
                 raise
-        except (SessionClosed, ConnectionFailed) as failure:
-            if not self.breaks:
-                raise
-            self.failure = failure
-        except SinkLost as failure:
-            if self.ears.lost_at is None:
-                raise
-            self.failure = failure
+            self.failure = next((error for error in _leaves(ending) if isinstance(error, RtactorsError)), None)
+
+    def _was_planned(self, error: BaseException) -> bool:
+        match error:
+            case AppCrashed():
+                return True
+            case SessionClosed() | ConnectionFailed():
+                return bool(self.breaks)
+            case SinkLost():
+                return self.ears.lost_at is not None
+            case _:
+                return False
 
     # -- fate
 
@@ -290,7 +292,11 @@ async def _left_over(before: set[int]) -> tuple[str, ...]:
     return tuple(task.name or "a task" for task in left)
 
 
-def _told(error: BaseException) -> str:
+def _leaves(error: BaseException) -> list[BaseException]:
     if isinstance(error, BaseExceptionGroup):
-        return "; ".join(_told(each) for each in error.exceptions)
-    return f"{type(error).__name__}: {error}"
+        return [leaf for each in error.exceptions for leaf in _leaves(each)]
+    return [error]
+
+
+def _told(error: BaseException) -> str:
+    return "; ".join(f"{type(leaf).__name__}: {leaf}" for leaf in _leaves(error))
