@@ -204,8 +204,10 @@ def the_user_is_quoted(facts: Facts) -> Iterator[str]:
 def _interruptions(facts: Facts) -> Iterator[tuple[float, float]]:
     """From when to when an interruption may have reached the session: the user's speech, and the app's own."""
     closed_at = max((e.at for e in facts.evidence.events if isinstance(e, ConnectionChanged)), default=math.inf)
-    for story in facts.stories:
+    for story, connection in zip(facts.stories, facts.evidence.connections, strict=True):
         for at in story.speech_started:
+            if at >= connection.heard_until:
+                continue
             if facts.connection.open or at < closed_at - facts.evidence.delay:  # else it may not have been told any more
                 yield at, at + facts.evidence.delay + HAIR_S
     for at in facts.evidence.interruptions:
@@ -297,7 +299,9 @@ def stops_have_a_reason(facts: Facts) -> Iterator[str]:
     if evidence.left_at is None or not facts.connection.open:
         return
     ends = [at for at in (evidence.left_at, evidence.device_lost_at) if at is not None]
+    refusals = [one.answered_at for one in facts.story.creates if one.refused and one.answered_at is not None]
     everything = [*_interruptions(facts), *((at, math.inf) for at in ends)]
+    everything += [(at, at + evidence.delay + HAIR_S) for at in refusals]  # of a question: its reply is not wanted
     for segment in evidence.segments:
         at = segment.cleared_at
         response = _response_of(facts, segment.message_id)

@@ -28,6 +28,8 @@ class Connection(Struct, frozen=True, kw_only=True):
     """What it holds at the end."""
     log: tuple[Record, ...]
     """Every event, both ways."""
+    heard_until: float = math.inf
+    """From this moment on nothing that the server sent has arrived."""
     open: bool = True
     """False if it ended before the session could tell the server all it had to tell."""
 

@@ -42,7 +42,7 @@ from rtactors.session_events import (
 from rtactors.testing import conduct
 from rtactors.testing.conduct import MOST
 from rtactors.testing.ears import Segment
-from rtactors.testing.evidence import Evidence, Facts
+from rtactors.testing.evidence import HAIR_S, Evidence, Facts
 from rtactors.testing.wire_story import Operation, WireMessage
 from statecharts.catalog import CHARTS
 from statecharts.chart import IllegalEvent, Life
@@ -99,7 +99,8 @@ def server_keeps_what_was_heard(facts: Facts) -> Iterator[str]:
 
 def _was_shorter(message: WireMessage, held: Snapshot, heard_ms: int) -> bool:
     """The server never held as much as it sent: it said so when it was to be cut, or there was nothing to cut."""
-    return held.audio_ms < heard_ms and (not message.truncates or held.audio_ms in message.limits_ms)
+    unanswered = any(cut.answered_at is None for cut in message.truncates)  # it could not say so any more
+    return held.audio_ms < heard_ms and (not message.truncates or held.audio_ms in message.limits_ms or unanswered)
 
 
 def all_tell_of_the_same(facts: Facts) -> Iterator[str]:
@@ -209,7 +210,7 @@ def one_message_at_a_time(facts: Facts) -> Iterator[str]:
         if segment.overlapped:
             yield f"{segment.message_id} began at the sink while another message was there"
     for before, after in pairwise(segment for segment in facts.evidence.segments if segment.started_at is not None):
-        if before.stopped_at is not None and after.started_at is not None and after.started_at < before.stopped_at:
+        if before.stopped_at is not None and after.started_at is not None and after.started_at < before.stopped_at - HAIR_S:
             yield f"{after.message_id} started at {after.started_at:.3f} s, before {before.message_id} had stopped"
     started = [event.response_id for event in facts.evidence.events if isinstance(event, AgentStartedSpeaking)]
     stopped = [event.response_id for event in facts.evidence.events if isinstance(event, AgentStoppedSpeaking)]
@@ -325,7 +326,8 @@ def calls_run_once(facts: Facts) -> Iterator[str]:
             yield f"function call {call_id} was run {calls.count(call_id)} times"
         if not any(story.begun_calls.get(call_id) for story in facts.stories):
             yield f"function call {call_id} was run, but it was never completed"
-    held = {item.call_id for item in facts.connection.items if item.id not in facts.evidence.undecided}
+    kept = (item for item in facts.connection.items if not (facts.may_be_gone(item.id) or facts.gave_up(item.id)))
+    held = {item.call_id for item in kept}
     for call_id, whole in complete.items():
         # Of a request that was given up nothing is wanted: its calls are deleted.
         if whole and call_id not in calls and call_id in held and facts.connection.open:

@@ -106,7 +106,7 @@ class _Works:
         """The first moment at which it has, or the last, when it is `going_on`."""
         time = worked
         for begin, length in self._stalls:
-            if begin < time or (going_on and begin == time):
+            if begin < time - _HAIR / RATE or (going_on and begin <= time + _HAIR / RATE):
                 time += length
         return time
 

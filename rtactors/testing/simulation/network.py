@@ -122,6 +122,8 @@ class _Way:
         self._rate = kb_s * 1000
         self._chance = chance
         self._under_way: deque[tuple[float, float, Frame]] = deque()  # sent at, arrives at
+        self._passed_on = True  # whether what arrived has been, if somebody carries it
+        self._has_carrier = False
         self._free_at = 0.0  # when the narrowest place has passed what was sent
         self._closed: SocketClosed | None = None
         self._changed = anyio.Event()
@@ -160,6 +162,7 @@ class _Way:
                 sent, arrives, frame = self._under_way[0]
                 if arrives <= anyio.current_time():
                     self._under_way.popleft()
+                    self._passed_on = not self._has_carrier
                     self.slowest = max(self.slowest, arrives - sent)
                     self.arrivals.append(arrives)
                     self._notify()
@@ -174,15 +177,18 @@ class _Way:
 
     async def carry(self, send: Callable[[Frame], Awaitable[None]]) -> None:
         """Take all and pass it on, until the end."""
+        self._has_carrier = True
         try:
             while True:
                 await send(await self.take())
+                self._passed_on = True
+                self._notify()
         except SocketClosed as closed:
             self.end(closed)
 
     async def emptied(self) -> None:
         """Until all that was sent has arrived."""
-        while self._under_way and not self._closed and not self.frozen:
+        while (self._under_way or not self._passed_on) and not self._closed and not self.frozen:
             await self._changed.wait()
 
     def _notify(self) -> None:

@@ -206,8 +206,13 @@ class _World:
         return Evidence(
             segments=tuple(self.ears.segments),
             connections=tuple(
-                Connection(items=wire.items, log=tuple(wire.log.records), open=wire in last and not self.breaks)
-                for wire in self.server.sessions
+                Connection(
+                    items=wire.items,
+                    log=tuple(wire.log.records),
+                    heard_until=self._heard_until(number),
+                    open=wire in last and not self.breaks,
+                )
+                for number, wire in enumerate(self.server.sessions)
             ),
             history=tuple(session.history),
             events=tuple(self.events),
@@ -243,6 +248,13 @@ class _World:
             delay=down,
             round_trip=up + down + plan.model.command_ms / 1000 + 0.02,
         )
+
+    def _heard_until(self, number: int) -> float:
+        if number >= len(self.network.connections):
+            return math.inf
+        sent = [record.at for record in self.server.sessions[number].log.records if record.sent]
+        arrived = len(self.network.connections[number].down.arrivals)
+        return sent[arrived] if arrived < len(sent) else math.inf
 
     def _slowest_up(self) -> float:
         return max((line.up.slowest for line in self.network.connections), default=0.0)
