@@ -143,6 +143,8 @@ class Faults:
     """The rules of one server, and how far each has counted."""
 
     def __init__(self, *rules: Rule) -> None:
+        self.applied = [0] * len(rules)
+        """How often each rule decided what became of an event."""
         self._rules = rules
         self._seen = [0] * len(rules)
         self._types = {(rule.on, rule.incoming) for rule in rules}
@@ -160,4 +162,5 @@ class Faults:
             self._seen[index] += 1
             if found is None and rule.nth <= self._seen[index] < rule.nth + rule.times:
                 found = rule
+                self.applied[index] += 1
         return found

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
+from rtactors.testing.clock import BackendName
 from rtactors.testing.simulation.plan import (
     Break,
     Calls,
@@ -56,28 +57,29 @@ class SeededChance:
         return tuple(make(self) for _ in range(least + self._random.randrange(most - least + 1)))
 
 
-def plan_of(seed: int) -> Plan:
+def plan_of(seed: int, *, disconnects: bool = True) -> Plan:
     """The plan of a seed. Even seeds run on asyncio, odd ones on trio."""
-    return make_plan(SeededChance(seed), backend="trio" if seed % 2 else "asyncio")
+    return make_plan(SeededChance(seed), backend="trio" if seed % 2 else "asyncio", disconnects=disconnects)
 
 
-def make_plan(chance: Chance, *, backend: str = "asyncio") -> Plan:
+def make_plan(chance: Chance, *, backend: BackendName = "asyncio", disconnects: bool = True) -> Plan:
+    """One conversation. Without `disconnects` its connection lasts."""
     trouble = chance.pick(TROUBLES)
     model = _model(chance)
     moves_items = chance.pick((False, True))
-    steps = (_first_step(chance), *chance.many(_step_of((*_DEEDS, *_EDITS) if moves_items else _DEEDS), 12))
+    steps = (_first_step(chance), *chance.many(_step_of((*_DEEDS, *_EDITS) if moves_items else _DEEDS), chance.pick((5, 14, 14)), 1))
     replies = chance.many(_reply_of(_KINDS if moves_items else _KINDS[:-1]), 4, 1)
     faults = chance.many(_fault_on(_REORDERABLE if moves_items else _LATE), 4, 1) if "provider" in trouble else ()
     return Plan(
         steps=steps,
-        ending=chance.pick(("quiet", "quiet", "quiet", "quiet", "leave", "crash", "cancel")),
+        ending=chance.pick(("quiet", "quiet", "quiet", "leave", "leave", "crash", "cancel")),
         replies=replies,
         model=model,
-        network=_network(chance, breaks="breaks" in trouble) if "network" in trouble else Network(),
+        network=_network(chance, breaks=disconnects and "breaks" in trouble) if "network" in trouble else Network(),
         device=_device(chance) if "device" in trouble else Device(),
         faults=faults,
         calls=Calls(answer_ms=chance.pick((0, 0, 400)), times=chance.pick((1, 1, 1, 0, 2))),
-        backend=backend,  # pyright: ignore[reportArgumentType]
+        backend=backend,
         turns=chance.number(1 << 16),
     )
 
@@ -97,6 +99,7 @@ TROUBLES: Sequence[frozenset[str]] = tuple(
         "provider network device",
         "network breaks",
         "provider network breaks device",
+        "provider",
     )
 )
 """Where things may go wrong: with nothing wrong the judge is at its strictest, so that is likely, too."""
@@ -125,7 +128,7 @@ _DEEDS: Sequence[Deed] = (
     *("hush",) * 6,
     *("interrupt",) * 3,
     *("generate_reply",) * 2,
-    *("stop_reply",) * 2,
+    *("stop_reply",) * 4,
     *("pause",) * 3,
     *("resume",) * 4,
     "remove",
@@ -169,13 +172,13 @@ def _line_of(kinds: Sequence[str]) -> Callable[[Chance], Line]:
         if kind == "write":
             return Line(kind=kind, words=chance.number(4))
         if kind == "call":
-            return Line(kind=kind, words=chance.number(4), halt_ms=halt_ms)
+            return Line(kind=kind, words=chance.number(4), halt_ms=chance.pick((0, 700, 3000)))
         return Line(
             words=1 + chance.number(chance.pick((2, 5, 9))),
             transcript=chance.pick(("ahead", "ahead", "aligned", "late", "none")),
             silent=chance.pick((False,) * 12 + (True,)),
             halt_ms=halt_ms,
-            missing_ms=chance.pick((0,) * 8 + (85, 600)),
+            missing_ms=chance.pick((0,) * 8 + (85, 1500)),
         )
 
     return line
@@ -215,7 +218,7 @@ _SWALLOWED = ("response.cancel", "response.create")
 
 def _fault_on(late: Sequence[str]) -> Callable[[Chance], Fault]:
     def fault(chance: Chance) -> Fault:
-        what = chance.pick(("late", "late", "late", "lost", "lost", "twice", "refused", "refused", "swallowed", "strange"))
+        what = chance.pick(("late", "late", "late", "lost", "lost", "twice", "refused", "refused", "swallowed", "swallowed", "strange"))
         nth = 1 + chance.number(chance.pick((0, 0, 3)))
         match what:
             case "late":
@@ -260,12 +263,12 @@ def _device(chance: Chance) -> Device:
         latency_ms=chance.pick((0, 0, 20, 150)),
         tail_ms=chance.pick((0, 0, 10, 150)),
         block_ms=chance.pick((0, 0, 10, 40)),
-        lag_ms=chance.pick((0, 0, 5, 300, 900)),
+        lag_ms=chance.pick((0, 0, 5, 300, 900, 900)),
         mute=chance.pick(("",) * 8 + ("progress", "ends", "all")),
-        stalls=chance.many(_stall, 1),
+        stalls=chance.many(_stall, 2),
         lost_ms=chance.pick((0,) * 9 + (1500,)) and 1 + chance.number(4000),
     )
 
 
 def _stall(chance: Chance) -> Stall:
-    return Stall(at_ms=chance.number(5000), ms=chance.pick((50, 400, 2500)))
+    return Stall(at_ms=chance.number(3000), ms=chance.pick((50, 400, 2500)))

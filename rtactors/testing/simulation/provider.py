@@ -99,7 +99,7 @@ def _output(line: Line, key: int, halts: list[Halt]) -> script.Output:
                 text=text,
                 transcript=line.transcript,
                 silent=line.silent,
-                missing_ms=0 if line.silent else line.missing_ms,
+                missing_ms=0 if line.silent else min(line.missing_ms, (len(text) - 2) * MS_PER_CHARACTER),
                 gate=gate,
                 gate_ms=300,
             )

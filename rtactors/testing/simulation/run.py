@@ -60,6 +60,10 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """All that happened, to read."""
     seconds: float
     """How long it was, in virtual time."""
+    breaks: tuple[float, ...] = ()
+    """When connections ended because the plan says so."""
+    faults: tuple[int, ...] = ()
+    """How often each of the plan's faults at the provider happened."""
 
     @property
     def failed(self) -> bool:
@@ -82,9 +86,15 @@ def simulate(plan: Plan) -> Outcome:
         violations = (Violation("I10", str(never)),)
     except (Exception, BaseExceptionGroup) as crash:  # noqa: BLE001 - whatever it is, it should not have left
         violations = (Violation("I10", f"the conversation ended with {_told(crash)}"),)
-    violations = (*violations, *world.wrong)
-    story = Story(tuple(world.events), [server for server in world.server.sessions], tuple(world.ears.segments))
-    return Outcome(plan=plan, violations=tuple(violations), evidence=evidence, story=story, seconds=world.ended_at)
+    return Outcome(
+        plan=plan,
+        violations=tuple(violations),
+        evidence=evidence,
+        story=Story(tuple(world.events), tuple(world.server.sessions), tuple(world.ears.segments)),
+        seconds=world.ended_at,
+        breaks=tuple(world.breaks),
+        faults=tuple(world.faults.applied),
+    )
 
 
 class _World:
@@ -97,8 +107,8 @@ class _World:
         self.device = SimulatedDevice(plan.device)
         self.ears = Ears(self.device, tells=Blur(plan.device), lag=plan.device.lag_ms / 1000)
         self.network = SimulatedNetwork(plan.network, plan.turns or 0)
+        self.faults = faults_of(plan.faults)
         self.server: MemoryServer
-        self.wrong: list[Violation] = []
         self.ended_at = 0.0
         self.failure: RtactorsError | None = None
         self.breaks: list[float] = []
@@ -112,7 +122,7 @@ class _World:
             script,
             voice=VOICE,
             timing=timing_of(plan.model),
-            faults=faults_of(plan.faults),
+            faults=self.faults,
             recognizer=Scripted(*_TURNS),
         )
         async with self.server:
@@ -237,7 +247,7 @@ class _World:
             left_over=left_over,
             rate=RATE,
             slack_ms=plan.device.block_ms,
-            ms_per_character=None if missing else MS_PER_CHARACTER,
+            ms_per_character=MS_PER_CHARACTER,
             acknowledge=DEADLINES.acknowledge,
             sink=DEADLINES.sink,
             start=DEADLINES.start,
