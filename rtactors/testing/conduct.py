@@ -208,7 +208,9 @@ def _interruptions(facts: Facts) -> Iterator[tuple[float, float]]:
         for at in story.speech_started:
             if at >= connection.heard_until:
                 continue
-            if facts.connection.open or at < closed_at - facts.evidence.delay:  # else it may not have been told any more
+            if (
+                facts.connection.open or at < closed_at - facts.evidence.delay
+            ):  # else it may not have been told any more
                 yield at, at + facts.evidence.delay + HAIR_S
     for at in facts.evidence.interruptions:
         yield at, at + HAIR_S
@@ -478,7 +480,9 @@ def problems_are_true(facts: Facts) -> Iterator[str]:
             continue
         refused = [one for one in about if one.refused and not one.code.endswith("_delete_invalid_item_id")]
         patience = facts.evidence.acknowledge - HAIR_S
-        waited = [one for one in about if (one.answered_at or math.inf) - one.at >= patience - facts.evidence.round_trip]
+        waited = [
+            one for one in about if (one.answered_at or math.inf) - one.at >= patience - facts.evidence.round_trip
+        ]
         asked_twice = len(waited) >= MOST or any(one in facts.story.creates for one in waited)
         if not refused and not asked_twice:
             yield f"the app was told of a problem that there was not: {event.message}"

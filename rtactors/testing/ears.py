@@ -55,7 +55,9 @@ class Segment(Struct, kw_only=True):
 
     def told_frames(self, until: float = math.inf) -> int:
         """The last position that the session was told by then."""
-        return next((told.frames for at, told in reversed(self.told) if at <= until and not isinstance(told, Untold)), 0)
+        return next(
+            (told.frames for at, told in reversed(self.told) if at <= until and not isinstance(told, Untold)), 0
+        )
 
     def told_at(self, moment: float) -> set[int]:
         """All positions that the session was told just then."""

@@ -16,7 +16,6 @@ from rtactors.testing.ears import Segment
 from rtactors.testing.wire_story import WireMessage, WireStory
 from statecharts import message
 
-
 HAIR_S = 1e-6
 """Seconds by which the same moment may differ, as floats."""
 
@@ -127,7 +126,9 @@ class Facts:
         transitions = [event for event in evidence.events if isinstance(event, Transition)]
         self.interrupted = {event.id for event in transitions if isinstance(event.event, message.Interrupted)}
         ends = [
-            event for event in transitions if event.chart == message.MESSAGE.name and event.after in message.MESSAGE.final
+            event
+            for event in transitions
+            if event.chart == message.MESSAGE.name and event.after in message.MESSAGE.final
         ]
         self.ended_at = {event.id: event.at for event in ends}
         """When the session took a message for ended: what its device says later it can't know."""

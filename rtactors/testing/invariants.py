@@ -48,6 +48,7 @@ from statecharts.catalog import CHARTS
 from statecharts.chart import IllegalEvent, Life
 from statecharts.message import MESSAGE, ChatMessage
 
+
 class Violation(Struct, frozen=True):
     """One thing that does not hold."""
 
@@ -73,7 +74,12 @@ def check_invariants(evidence: Evidence) -> None:
     if any(isinstance(event, Dropped) for event in evidence.events):
         raise ValueError("the session's events are not complete: read them faster, or give `Bounds.events` more room")
     facts = Facts(evidence)
-    violations = [Violation(name, sentence) for name, checks in INVARIANTS.items() for check in checks for sentence in check(facts)]
+    violations = [
+        Violation(name, sentence)
+        for name, checks in INVARIANTS.items()
+        for check in checks
+        for sentence in check(facts)
+    ]
     if violations:
         raise InvariantBroken(violations)
 
@@ -210,7 +216,11 @@ def one_message_at_a_time(facts: Facts) -> Iterator[str]:
         if segment.overlapped:
             yield f"{segment.message_id} began at the sink while another message was there"
     for before, after in pairwise(segment for segment in facts.evidence.segments if segment.started_at is not None):
-        if before.stopped_at is not None and after.started_at is not None and after.started_at < before.stopped_at - HAIR_S:
+        if (
+            before.stopped_at is not None
+            and after.started_at is not None
+            and after.started_at < before.stopped_at - HAIR_S
+        ):
             yield f"{after.message_id} started at {after.started_at:.3f} s, before {before.message_id} had stopped"
     started = [event.response_id for event in facts.evidence.events if isinstance(event, AgentStartedSpeaking)]
     stopped = [event.response_id for event in facts.evidence.events if isinstance(event, AgentStoppedSpeaking)]
@@ -221,7 +231,11 @@ def one_message_at_a_time(facts: Facts) -> Iterator[str]:
             yield f"response {response_id} started speaking {begun} times and stopped {ended} times, not once"
     for item in facts.said.values():
         segment = facts.segments.get(item.id)
-        if segment and facts.certain(segment) and (item.started_at, item.stopped_at) != (segment.started_at, segment.stopped_at):
+        if (
+            segment
+            and facts.certain(segment)
+            and (item.started_at, item.stopped_at) != (segment.started_at, segment.stopped_at)
+        ):
             ours, theirs = f"{item.started_at} to {item.stopped_at}", f"{segment.started_at} to {segment.stopped_at}"
             yield f"the history says that {item.id} was heard from {ours} s, the sink says from {theirs} s"
 
@@ -289,7 +303,9 @@ def _not_twice(facts: Facts, before: Operation, after: Operation, what: str) -> 
 def deletes_are_sound(facts: Facts) -> Iterator[str]:
     for story in facts.stories:
         for item_id, deletes in story.deletes.items():
-            for delete in deletes[:1]:  # by the second one, what became of the first may have been told, and not arrived
+            for delete in deletes[
+                :1
+            ]:  # by the second one, what became of the first may have been told, and not arrived
                 if not delete.known:
                     yield f"{item_id} was deleted before the server had announced it"
             for before, after in pairwise(deletes):

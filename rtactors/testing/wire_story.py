@@ -13,7 +13,6 @@ from rtactors.events import BYTES_PER_FRAME
 from rtactors.loopback.faults import Json
 from rtactors.loopback.log import Record
 
-
 BUSY = "conversation_already_has_active_response"
 LONG_BUSY = 8
 """So many refusals in a row, ever further apart, are longer than a request waits for a busy server."""

@@ -56,7 +56,7 @@ def mutant(breaks: str, *, seed: int = 0) -> Callable[[Callable[[Patch], None]],
     return register
 
 
-# ------------------------------------------------------------------------------------------------------------- charts
+# -------------------------------------------------------------------------------------------------------------- charts
 
 _USERS = {
     "message": [(message, "MESSAGE")],
@@ -130,7 +130,7 @@ def only_if(patch: Patch, owner: type, name: str, wanted: Callable[..., bool]) -
     patch.setattr(owner, name, sometimes)
 
 
-# -------------------------------------------------------------------------------- rule 1: only the sink knows the position
+# ---------------------------------------------------------------------------- rule 1: only the sink knows the position
 
 
 @mutant("R1 I1", seed=3)
@@ -194,7 +194,7 @@ def the_start_is_when_the_sink_was_asked(patch: Patch) -> None:
     rewire(patch, "playback", with_effect("tell_started", wrong))
 
 
-# ------------------------------------------------------------------------------------ rule 2: control overtakes audio
+# ------------------------------------------------------------------------------------- rule 2: control overtakes audio
 
 
 @mutant("R2", seed=134)
@@ -202,7 +202,7 @@ def nothing_is_urgent(patch: Patch) -> None:
     patch.setattr(Inbox, "urgent", Inbox.send)
 
 
-# ------------------------------------------------------------------------------- rule 3: a message exists once announced
+# ----------------------------------------------------------------------------- rule 3: a message exists once announced
 
 
 @mutant("R3 I2", seed=1)
@@ -236,13 +236,12 @@ def only_what_is_heard_is_interrupted(patch: Patch) -> None:
     patch.setattr(ResponseActor, "_fire", fire)
 
 
-# ---------------------------------------------------------------------------- rules 4 and 5: effects, one writer
+# ---------------------------------------------------------------------------------- rules 4 and 5: effects, one writer
 
 
 @mutant("R5 I3", seed=3)
 def the_ledger_is_written_twice(patch: Patch) -> None:
-    before = ContextActor._on_said
-    after(patch, ContextActor, "_on_said", lambda self, spoken: before(self, spoken))
+    after(patch, ContextActor, "_on_said", ContextActor._on_said)
 
 
 @mutant("R4 I12")
@@ -266,7 +265,7 @@ def an_effect_is_not_carried_out(patch: Patch) -> None:
     only_if(patch, ContextActor, "_on_said", lambda _self, spoken: not spoken.interrupted)
 
 
-# ------------------------------------------------------------------------------- rule 6: every operation ends
+# ---------------------------------------------------------------------------------------- rule 6: every operation ends
 
 
 @mutant("R6 I10", seed=117)
@@ -276,12 +275,12 @@ def a_lost_acknowledgement_is_waited_for(patch: Patch) -> None:
 
 @mutant("R6 I7", seed=141)
 def a_request_that_is_not_answered_is_waited_for(patch: Patch) -> None:
-    only_if(patch, ResponseActor, "_watch", lambda _self, given, attempt=1: given.life.state != "requested")
+    only_if(patch, ResponseActor, "_watch", lambda _self, given, *_: given.life.state != "requested")
 
 
 @mutant("R6 I10", seed=15)
 def a_response_that_never_ends_is_waited_for(patch: Patch) -> None:
-    only_if(patch, ResponseActor, "_watch", lambda _self, given, attempt=1: given.life.state == "requested")
+    only_if(patch, ResponseActor, "_watch", lambda _self, given, *_: given.life.state == "requested")
 
 
 @mutant("R6 R11", seed=129)
@@ -331,7 +330,7 @@ def a_refusal_goes_to_another_operation(patch: Patch) -> None:
     patch.setattr(ContextActor, "_on_refused", on_refused)
 
 
-# ---------------------------------------------------------------------------------------------- rule 7: reconciling
+# ------------------------------------------------------------------------------------------------- rule 7: reconciling
 
 
 @mutant("R7 I6", seed=1)
@@ -406,7 +405,7 @@ def what_is_removed_stays_everywhere(patch: Patch) -> None:
     only_if(patch, ContextActor, "handle", lambda _self, told: not isinstance(told, mail.RemoveItem))
 
 
-# ------------------------------------------------------------------------------------------- rule 8: scoped by id
+# ------------------------------------------------------------------------------------------------ rule 8: scoped by id
 
 
 @mutant("R8 I7")
@@ -437,7 +436,7 @@ def stopping_one_reply_stops_all(patch: Patch) -> None:
     patch.setattr(ResponseActor, "handle", handle)
 
 
-# --------------------------------------------------------------------------------- rules 10 and 11: adapters, crashes
+# ---------------------------------------------------------------------------------- rules 10 and 11: adapters, crashes
 
 
 @mutant("R10", seed=21)
@@ -472,7 +471,7 @@ def a_dead_actor_is_not_noticed(patch: Patch) -> None:
     patch.setattr(ContextActor, "_on_said", on_said)
 
 
-# --------------------------------------------------------------------------------------------- I1 to I3: what is kept
+# ---------------------------------------------------------------------------------------------- I1 to I3: what is kept
 
 
 @mutant("I1 I5", seed=16)
@@ -494,7 +493,7 @@ def a_message_without_text_is_not_cut(patch: Patch) -> None:
 
 @mutant("I1", seed=16)
 def dropped_audio_is_not_counted(patch: Patch) -> None:
-    only_if(patch, MessageActor, "_on_audio", lambda self, audio: not (self._stopped or self._final))
+    only_if(patch, MessageActor, "_on_audio", lambda self, _audio: not (self._stopped or self._final))
 
 
 @mutant("I3")
@@ -527,7 +526,7 @@ def interrupted_is_not_told(patch: Patch) -> None:
     patch.setattr(ContextActor, "_on_said", on_said)
 
 
-# --------------------------------------------------------------------------------------------- I4: one at a time
+# --------------------------------------------------------------------------------------------------- I4: one at a time
 
 
 @mutant("I4")
@@ -595,7 +594,7 @@ def a_cut_is_rounded_up(patch: Patch) -> None:
     patch.setattr(message_chart, "_ms", lambda frames, event: -(-frames * 1000 // event.rate) + 1)
 
 
-# ------------------------------------------------------------------------------------------------------ I7: requests
+# -------------------------------------------------------------------------------------------------------- I7: requests
 
 
 @mutant("I7", seed=6)
@@ -643,7 +642,7 @@ def a_reply_that_failed_counts_as_done(patch: Patch) -> None:
     patch.setattr(ResponseActor, "_reply_over", over)
 
 
-# ------------------------------------------------------------------------------------------------ I8: function calls
+# -------------------------------------------------------------------------------------------------- I8: function calls
 
 
 @mutant("I8", seed=137)
@@ -678,7 +677,7 @@ def an_output_is_lost(patch: Patch) -> None:
     patch.setattr(ContextActor, "_on_answer", lambda self, answer: self._calls.pop(answer.call_id, None))
 
 
-# ------------------------------------------------------------------------------------------------- I10: the end of it
+# -------------------------------------------------------------------------------------------------- I10: the end of it
 
 
 @mutant("I10", seed=1)
@@ -712,7 +711,7 @@ def leaving_waits_for_ever(patch: Patch) -> None:
     patch.setattr(Session, "_close", close)
 
 
-# ------------------------------------------------------------------------------------------------- I11: texts
+# ---------------------------------------------------------------------------------------------------------- I11: texts
 
 
 @mutant("I11", seed=17)

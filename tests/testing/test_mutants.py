@@ -1,4 +1,4 @@
-"""The simulation finds faults: each deliberate break of a rule or an invariant (`mutants.py`) is caught by some seed."""
+"""The simulation finds faults: each deliberate break of a rule or an invariant (`mutants.py`) is caught."""
 
 import pytest
 
@@ -15,7 +15,9 @@ def test_mutant_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mutant.apply(monkeypatch)
     # The seed that was once the first to catch it goes first; if plans are made otherwise by now, any may.
     seeds = dict.fromkeys((mutant.seed, *range(MOST)))
-    assert any(simulate(plan_of(seed)).failed for seed in seeds), f"nothing noticed that {name} (breaks {mutant.breaks})"
+    assert any(simulate(plan_of(seed)).failed for seed in seeds), (
+        f"nothing noticed that {name} (breaks {mutant.breaks})"
+    )
 
 
 def test_the_code_as_it_is_passes_the_same_seeds() -> None:

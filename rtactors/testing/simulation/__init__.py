@@ -1,7 +1,7 @@
 """Whole conversations by the thousand, with all that can go wrong in them, in virtual time: see `docs/simulation.md`.
 
-    outcome = simulate(plan_of(7))        # one seed
-    python -m rtactors.testing.simulation --seeds 20000
+outcome = simulate(plan_of(7))        # one seed
+python -m rtactors.testing.simulation --seeds 20000
 """
 
 from rtactors.testing.simulation.chance import plan_of

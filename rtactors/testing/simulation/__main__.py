@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from rtactors.testing.simulation.campaign import Figures, campaign, explain, write_plan
+from rtactors.testing.simulation.campaign import Figures, campaign, write_plan
 from rtactors.testing.simulation.plan import read_plan
 from rtactors.testing.simulation.run import simulate
 
@@ -53,7 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first seed (%(default)s)")
     parser.add_argument("--processes", type=int, metavar="N", help="at a time (as many as there are cores)")
     parser.add_argument("--no-disconnects", action="store_true", help="connections last")
-    parser.add_argument("--plan", type=Path, metavar="FILE", help="run this one plan again, and tell what happens in it")
+    parser.add_argument(
+        "--plan", type=Path, metavar="FILE", help="run this one plan again, and tell what happens in it"
+    )
     parser.add_argument("--output", type=Path, default=Path(), metavar="FOLDER", help="for the plans of what fails")
     return parser
 

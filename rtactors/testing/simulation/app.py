@@ -7,6 +7,7 @@ import math
 from contextlib import suppress
 
 import anyio
+import anyio.lowlevel
 from msgspec import Struct, field
 
 from rtactors.errors import SessionClosed
@@ -86,7 +87,7 @@ class App:
             case "cancel":
                 with anyio.CancelScope() as scope:
                     scope.cancel()
-                    await anyio.sleep(0)
+                    await anyio.lowlevel.checkpoint()
 
     async def _wait_for_the_end(self) -> None:
         """It plays what it has, if it is let, then cancels us."""

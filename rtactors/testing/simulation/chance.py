@@ -67,7 +67,10 @@ def make_plan(chance: Chance, *, backend: BackendName = "asyncio", disconnects: 
     trouble = chance.pick(TROUBLES)
     model = _model(chance)
     moves_items = chance.pick((False, True))
-    steps = (_first_step(chance), *chance.many(_step_of((*_DEEDS, *_EDITS) if moves_items else _DEEDS), chance.pick((5, 14, 14)), 1))
+    steps = (
+        _first_step(chance),
+        *chance.many(_step_of((*_DEEDS, *_EDITS) if moves_items else _DEEDS), chance.pick((5, 14, 14)), 1),
+    )
     replies = chance.many(_reply_of(_KINDS if moves_items else _KINDS[:-1]), 4, 1)
     faults = chance.many(_fault_on(_REORDERABLE if moves_items else _LATE), 4, 1) if "provider" in trouble else ()
     return Plan(
@@ -218,7 +221,9 @@ _SWALLOWED = ("response.cancel", "response.create")
 
 def _fault_on(late: Sequence[str]) -> Callable[[Chance], Fault]:
     def fault(chance: Chance) -> Fault:
-        what = chance.pick(("late", "late", "late", "lost", "lost", "twice", "refused", "refused", "swallowed", "swallowed", "strange"))
+        what = chance.pick(
+            ("late", "late", "late", "lost", "lost", "twice", "refused", "refused", "swallowed", "swallowed", "strange")
+        )
         nth = 1 + chance.number(chance.pick((0, 0, 3)))
         match what:
             case "late":

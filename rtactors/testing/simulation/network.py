@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 
 import anyio
 from anyio.abc import TaskGroup
-from msgspec import Struct
 
 from rtactors.providers.base import Endpoint, Frame
 from rtactors.testing.simulation.plan import Network

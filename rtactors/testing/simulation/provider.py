@@ -15,7 +15,24 @@ from rtactors.testing.simulation.plan import Fault, Line, Model, Plan, Reply
 
 MS_PER_CHARACTER = 60
 VOICE = ToneVoice(MS_PER_CHARACTER)
-_WORDS = "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike november oscar papa".split()
+_WORDS = [
+    "alpha",
+    "bravo",
+    "charlie",
+    "delta",
+    "echo",
+    "foxtrot",
+    "golf",
+    "hotel",
+    "india",
+    "juliet",
+    "kilo",
+    "lima",
+    "mike",
+    "november",
+    "oscar",
+    "papa",
+]
 _FAILURES = {"failed": "server_error", "rate_limited": "rate_limit_exceeded"}
 STRANGE: Json = {"type": "response.dream.delta", "event_id": "event_of_a_dream", "dream": {"of": "sheep"}}
 EXPIRED: Json = {

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import anyio
 from anyio.lowlevel import checkpoint
-from msgspec import Struct, field
+from msgspec import Struct
 
 from rtactors.errors import ConnectionFailed, RtactorsError, SessionClosed, SinkLost
 from rtactors.limits import Bounds, Deadlines
@@ -295,7 +295,10 @@ class _World:
         for at, kept in self.app.replaced:
             undecided.update(item_id for then, item_id in ended if then == at and item_id not in kept)
             undecided.update(item_id for then, item_id in told if at - delay <= then <= at and item_id not in kept)
-        hung_up = min((event.at for event in self.events if isinstance(event, ConnectionChanged) and event.state == "draining"), default=math.inf)
+        hung_up = min(
+            (event.at for event in self.events if isinstance(event, ConnectionChanged) and event.state == "draining"),
+            default=math.inf,
+        )
         undecided.update(item_id for then, item_id in told if then >= hung_up - delay)
         if hung_up < math.inf:  # what the server did last it could not tell any more
             held = {item.id for wire in self.server.sessions[-1:] for item in wire.items}

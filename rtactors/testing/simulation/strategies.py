@@ -1,8 +1,8 @@
 """Plans for Hypothesis, which drives and shrinks them. (The one module here that needs the package `hypothesis`.)
 
-    @given(plans())
-    def test_my_agent(plan: Plan) -> None:
-        assert not simulate(plan).violations
+@given(plans())
+def test_my_agent(plan: Plan) -> None:
+    assert not simulate(plan).violations
 """
 
 from collections.abc import Callable, Sequence
