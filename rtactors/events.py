@@ -7,6 +7,7 @@ Audio is always mono PCM16 little-endian; a *frame* is one sample (2 bytes). Not
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 BYTES_PER_FRAME = 2
 
@@ -31,6 +32,15 @@ class Item(Struct, frozen=True, kw_only=True, gc=False):
     name: str = ""
     arguments: str = ""
     output: str = ""
+    audio: bytes = b""
+    """A turn of the user that a server is to be told as it sounded, PCM16; `text` is its transcript, if it is known."""
+
+    def __repr__(self) -> str:
+        """Without what it has not; of audio only how much it is, since thousands of bytes tell nobody anything."""
+        told = {name: repr(value) for name, value in asdict(self).items() if value}
+        if self.audio:
+            told["audio"] = f"<{len(self.audio)} bytes>"
+        return f"Item({', '.join(f'{name}={value}' for name, value in told.items())})"
 
 
 # ------------------------------------------------------------------------------------------------ provider events

@@ -6,6 +6,8 @@ server's order, in a linked list, so that placing one costs the same in a conver
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from rtactors.events import Item
 from rtactors.heard_text import heard_text
 from rtactors.history import HistoryItem
@@ -37,6 +39,7 @@ class Entry:
 
     __slots__ = (
         "generated_ms",
+        "handed_over",
         "item",
         "keep_ms",
         "life",
@@ -44,6 +47,7 @@ class Entry:
         "operation",
         "previous",
         "response_id",
+        "retold",
         "spoken",
     )
 
@@ -56,6 +60,10 @@ class Entry:
         """How it was heard; None for what is not spoken, and for what is still pending or playing."""
         self.keep_ms: int | None = None
         """How much of it the server is to hold: all (None), so much of its audio, or nothing of it (0)."""
+        self.retold = False
+        """Whether the server that it came from is gone: the next one is told what was said, or heard, of it."""
+        self.handed_over = False
+        """Whether the app has it, or it came from there: of a function call, that it may be answered."""
         self.operation: str | None = None
         """The id of what was last sent for it."""
         self.previous: Entry | None = None
@@ -75,6 +83,11 @@ class Entry:
             written = self.response_id is None and self.item.status == "completed"
             return written or self.spoken is not None
         return self.item.kind != "other"
+
+    def told(self, audio: bytes) -> Item:
+        """What another server is told of it: what was heard; for a user's turn without words its `audio`."""
+        said = item_of(self.project(), self.item.id)
+        return said if said.text else replace(said, audio=audio)
 
     def project(self) -> HistoryItem:
         """What the app sees of it."""
@@ -149,10 +162,8 @@ class Ledger:
         """What was said, in the order of the conversation."""
         return [entry.project() for entry in self if entry.in_history]
 
-    def anchor(self, entry: Entry) -> str | None:
-        """What the server is to put `entry` behind: None for the end, `""` for the front, else an id it holds."""
-        if entry.next is None:
-            return None
+    def anchor(self, entry: Entry) -> str:
+        """What the server is to put `entry` behind: `""` for the front, else an id it holds."""
         before = entry.previous
         while before is not None and not before.on_server:
             before = before.previous
@@ -160,6 +171,9 @@ class Ledger:
 
     def _link(self, entry: Entry, after: str | None) -> None:
         before = self._last if after is None else self._entries.get(after, self._last) if after else None
+        # What a lost server held and this one doesn't (yet) was there before whatever this one puts behind `after`.
+        while (following := before.next if before else self._first) and following.retold and not following.on_server:
+            before = following
         entry.previous = before
         entry.next = before.next if before else self._first
         if entry.previous:

@@ -1,8 +1,12 @@
 """How long anything is waited for, and how much is kept: every wait ends, everything is bounded."""
 
+import random
+from collections.abc import Callable
+
 from msgspec import Struct
 
-MIB = 1024 * 1024
+KIB = 1024
+MIB = 1024 * KIB
 
 
 class Deadlines(Struct, frozen=True, kw_only=True):
@@ -32,6 +36,10 @@ class Deadlines(Struct, frozen=True, kw_only=True):
     """From the end of a message's audio to the end of its text; then it counts as it is."""
     close: float = 3.0
     """For each step of closing a session."""
+    renew: float = 120.0
+    """How long before the provider's time limit the next connection is made (at most a quarter of what is left)."""
+    change: float = 10.0
+    """How long before that limit it takes over, even if something is being said."""
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
@@ -42,7 +50,31 @@ class Bounds(Struct, frozen=True, kw_only=True):
     server's item is cut to what was heard."""
     inbox: int = 4096
     """Messages in an actor's inbox. An actor that is so far behind is broken: the session ends."""
+    user_audio: int = 512 * KIB
+    """Bytes of the user's voice that are kept for a new connection, should this one be lost: the last 10.2 s, at 24 kHz
+    and in pieces of 20 ms."""
     commands: int = 65_536
     """The same for the transport, which a slow network holds up."""
     events: int = 4096
     """Events that wait for one slow reader of `Session.events`; then its oldest are dropped, and it is told."""
+    retold: int = 1000
+    """Items of the history that a new connection is told, the newest: more than a model takes into account."""
+
+
+class Backoff(Struct, frozen=True, kw_only=True):
+    """How a lost connection is made again: the pauses between the attempts, in seconds, and for how long."""
+
+    first: float = 0.5
+    """The longest pause before the first attempt; doubled with each one that fails."""
+    most: float = 10.0
+    """No pause is longer."""
+    give_up: float = 120.0
+    """So long after the loss no further attempt is made, and the session ends."""
+    steady: float = 30.0
+    """A connection that lasted so long was sound: the pauses begin anew after it."""
+    luck: Callable[[], float] = random.random
+    """Draws each pause, as a share (0 to 1) of the longest: a server that restarts is not met by all at once."""
+
+    def pause(self, attempt: int) -> float:
+        """Seconds before the `attempt`th attempt, from 1."""
+        return self.luck() * min(self.most, self.first * 2.0 ** min(attempt - 1, 60))

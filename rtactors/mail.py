@@ -20,15 +20,25 @@ from statecharts.message import ChatMessage, Delete, Truncate
 # ------------------------------------------------------------------------------------------------- to the transport
 
 
-class Configure(Struct, frozen=True):
-    """Send the provider's settings."""
-
-
 class CloseConnection(Struct, frozen=True):
     """Send what was accepted, then close."""
 
 
-TransportMail: TypeAlias = events.Command | Configure | CloseConnection
+class LossKnown(Struct, frozen=True):
+    """Everybody knows that the server is gone: what comes from now on is for the next one."""
+
+
+class HistoryTold(Struct, frozen=True):
+    """The new server was told all of the history: the user's audio may follow."""
+
+
+class LimitNear(Struct, frozen=True):
+    """Time to make the next connection: the provider will soon end the `connection`th one."""
+
+    connection: int
+
+
+TransportMail: TypeAlias = events.Command | CloseConnection | LossKnown | HistoryTold | LimitNear
 
 # ------------------------------------------------------------------------------------------------ to the response actor
 
@@ -45,6 +55,8 @@ class RequestReply(Struct, frozen=True):
 
     reply: ReplyRecord
     instructions: str | None = None
+    attempt: int = 1
+    """How often it was asked for, with this one: again if the server was lost in the midst of it."""
 
 
 class StopReply(Struct, frozen=True):
@@ -98,8 +110,28 @@ class MessageOver(Struct, frozen=True):
     message_id: str
 
 
+class ConnectionLost(Struct, frozen=True):
+    """The server is gone, and what it held. The next one is to come; nothing can be sent until it is there.
+
+    It goes from the transport by the response and the context actor back to the transport (`LossKnown`): what comes
+    there after it is for the next server.
+    """
+
+    reason: str
+
+
+class ConnectionReady(Struct, frozen=True):
+    """A server is there, and knows nothing of the conversation. It goes by the context actor, who tells it, to the
+    response actor, who may ask it then.
+
+    `turns` is PCM16 of those of the user's turns whose words are not known, by the ids of their items.
+    """
+
+    turns: dict[str, bytes]
+
+
 class ConnectionEnded(Struct, frozen=True):
-    """Nothing more will come from the server."""
+    """Nothing more will come from any server."""
 
     reason: str
 
@@ -108,6 +140,8 @@ class WhenSilent(Struct, frozen=True):
     """Pass `quiet` on to the context actor once nothing is being generated or heard."""
 
     quiet: anyio.Event
+    user_too: bool = False
+    """Also not while the user speaks."""
 
 
 Steering: TypeAlias = RequestReply | StopReply | InterruptAll | FallSilent | SetPaused | WhenSilent
@@ -146,6 +180,8 @@ ResponseMail: TypeAlias = (
     | MessageStalled
     | MessageEnded
     | MessageOver
+    | ConnectionLost
+    | ConnectionReady
     | ConnectionEnded
     | ResponseDeadline
     | SlotDeadline
@@ -380,6 +416,8 @@ ContextMail: TypeAlias = (
     | AnswerCall
     | ReplyStarted
     | ReplyOver
+    | ConnectionLost
+    | ConnectionReady
     | ConnectionEnded
     | Steering
     | WhenAcknowledged

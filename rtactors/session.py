@@ -25,7 +25,7 @@ from rtactors.errors import ConfigurationError, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role
 from rtactors.history import HistoryItem
-from rtactors.limits import Bounds, Deadlines
+from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.operations import operation_id
 from rtactors.providers.base import Endpoint, Provider
 from rtactors.reminders import Reminders
@@ -40,9 +40,12 @@ class Session(AsyncContextManagerMixin):
     """A conversation with `provider`, heard through `sink`.
 
     Use it with `async with`: entering connects (ConnectionFailed, ConfigurationError); leaving, also by an error or a
-    cancellation, stops what is being said, lets the server know what was heard of it, and closes. A session that ends
-    on its own plays what it has received, then cancels the block and raises SessionClosed or SinkLost with the cause.
-    `history` stays readable.
+    cancellation, stops what is being said, lets the server know what was heard of it, and closes.
+
+    A connection that is lost is made again as `reconnect` says, and the new server told what was heard; before the
+    provider's time limit the next one takes over. A session that can't go on (the key is refused, the account empty,
+    the server gone for too long, the device lost, or `reconnect` is None) plays what it has received, then cancels the
+    block and raises SessionClosed or SinkLost with the cause. `history` stays readable.
 
     An agent with a function to call, given to the provider as one of its `tools`:
 
@@ -52,12 +55,13 @@ class Session(AsyncContextManagerMixin):
                 await session.generate_reply()
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the provider go by name
         self,
         provider: Provider,
         *,
         sink: Sink,
         connect: Connect | None = None,
+        reconnect: Backoff | None = Backoff(),  # noqa: B008 - immutable
         deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
         bounds: Bounds = Bounds(),  # noqa: B008 - immutable
     ) -> None:
@@ -95,6 +99,7 @@ class Session(AsyncContextManagerMixin):
             surroundings,
             provider=provider,
             connect=connect or partial(_websocket, open_timeout=deadlines.connect),
+            reconnect=reconnect,
             fail=self._fail,
         )
         self._response = ResponseActor(ring, surroundings, spawn=self._start)

@@ -24,7 +24,9 @@ class Transition(Struct, frozen=True, tag=True, gc=False, kw_only=True):
 
 
 class ConnectionChanged(Struct, frozen=True, tag=True, gc=False):
-    """`state` is one of the connection chart's; `reason` says why, where it ended on its own."""
+    """`state` is one of the link chart's: `connected`, `reconnecting`, `closed`, and between them how the next
+    connection is prepared before a provider's time limit. `reason` says why, where a connection ended on its own.
+    """
 
     state: str
     reason: str

@@ -38,6 +38,8 @@ class Broken(Struct, frozen=True, tag=True, gc=False):
     """The socket ended, could not be opened, or the server said that this session is over."""
 
     reason: str
+    final: bool = False
+    """True if another connection would end the same way: a refused key, an empty account."""
 
 
 class Expired(Struct, frozen=True, tag=True, gc=False):
@@ -59,6 +61,8 @@ class TellClosed(Struct, frozen=True, tag=True, gc=False):
     """The connection is over; `reason` is empty if we wanted it."""
 
     reason: str
+    final: bool = False
+    """As in `Broken`."""
 
 
 ConnectionEffect: TypeAlias = Configure | TellReady | TellClosed
@@ -77,7 +81,7 @@ def tell_closed(_id: str, _event: Drained | CloseAsked) -> TellClosed:
 
 
 def tell_broken(_id: str, event: Broken) -> TellClosed:
-    return TellClosed(event.reason)
+    return TellClosed(event.reason, event.final)
 
 
 def tell_unreachable(_id: str, _event: Expired) -> TellClosed:

@@ -7,6 +7,7 @@ than was heard, and never otherwise. Acknowledgements and refusals come by item 
 transition (`Expired`), not a wait: a cut or a delete is sent once more, then the item is `unconfirmed`; a create is
 not, since a server may take it twice. Each time the app is told. A refusal because the item does not exist is what a
 delete wanted.
+When the server is lost with all it held (`Lost`), what was wanted there is `unknown` to the next one, and created anew.
 """
 
 from typing import Literal, TypeAlias
@@ -17,7 +18,9 @@ from statecharts.chart import Chart, on
 
 
 class Create(Struct, frozen=True, tag=True, gc=False):
-    """We want the server to hold this item."""
+    """We want the server to hold this item, behind the item `after` (None: at the end, `""`: at the front)."""
+
+    after: str | None = None
 
 
 class Added(Struct, frozen=True, tag=True, gc=False):
@@ -63,11 +66,16 @@ class Expired(Struct, frozen=True, tag=True, gc=False):
     """What the cut in flight asked for, if it is one."""
 
 
-ItemEvent: TypeAlias = Create | Added | Keep | Drop | Truncated | Deleted | Refused | Expired
+class Lost(Struct, frozen=True, tag=True, gc=False):
+    """The server that held it is gone, with all that was on the way there."""
+
+
+ItemEvent: TypeAlias = Create | Added | Keep | Drop | Truncated | Deleted | Refused | Expired | Lost
 
 
 class SendCreate(Struct, frozen=True, tag=True, gc=False):
     item_id: str
+    after: str | None
 
 
 class SendTruncate(Struct, frozen=True, tag=True, gc=False):
@@ -112,8 +120,8 @@ def first_cut(event: Expired) -> bool:
     return event.attempt == 1 and event.heard_ms > 0
 
 
-def send_create(item_id: str, _event: Create) -> SendCreate:
-    return SendCreate(item_id)
+def send_create(item_id: str, event: Create) -> SendCreate:
+    return SendCreate(item_id, event.after)
 
 
 def send_truncate(item_id: str, event: Keep) -> SendTruncate:
@@ -163,14 +171,17 @@ ITEM: Chart[ItemEvent, ItemEffect] = Chart(
         on("creating", Refused, "gone", report_refused),
         on("creating", Expired, "creating", report_unanswered),
         on("creating", Deleted, "gone"),
+        on("creating", Lost, "unknown"),
         on("condemned", Added, "deleting", send_delete),
         on("condemned", Refused, "gone"),
         on("condemned", Deleted, "gone"),
+        on("condemned", Lost, "gone"),
         on("present", Keep, "truncating", send_truncate, when=holds_more),
         on("present", Keep, "present"),
         on("present", Drop, "deleting", send_delete),
         on("present", Truncated, "truncated"),
         on("present", Deleted, "gone"),
+        on("present", Lost, "unknown"),
         on("truncating", Truncated, "truncated"),
         on("truncating", Drop, "deleting", send_delete),
         on("truncating", Deleted, "gone"),
@@ -179,20 +190,24 @@ ITEM: Chart[ItemEvent, ItemEffect] = Chart(
         on("truncating", Refused, "unconfirmed", report_refused),
         on("truncating", Expired, "truncating", send_truncate_again, when=first_cut),
         on("truncating", Expired, "unconfirmed", report_unanswered),
+        on("truncating", Lost, "unknown"),
         on("truncated", Drop, "deleting", send_delete),
         on("truncated", Deleted, "gone"),
+        on("truncated", Lost, "unknown"),
         on("deleting", Deleted, "gone"),
         on("deleting", Refused, "gone", when=absent),
         on("deleting", Refused, "unconfirmed", report_refused),
         on("deleting", Expired, "deleting", send_delete, when=first_time),
         on("deleting", Expired, "unconfirmed", report_unanswered),
+        on("deleting", Lost, "gone"),
         on("unconfirmed", Truncated, "truncated"),
         on("unconfirmed", Deleted, "gone"),
         on("unconfirmed", Added, "present"),
         on("unconfirmed", Drop, "deleting", send_delete),
+        on("unconfirmed", Lost, "unknown"),
     ),
     ignored={
-        "unknown": (Keep, Truncated, Refused, Expired),
+        "unknown": (Keep, Truncated, Refused, Expired, Lost),
         "creating": (Keep, Truncated),
         "condemned": (Keep, Drop, Truncated, Expired),
         "present": (Added, Refused, Expired),
@@ -200,6 +215,6 @@ ITEM: Chart[ItemEvent, ItemEffect] = Chart(
         "truncated": (Added, Keep, Truncated, Refused, Expired),
         "deleting": (Added, Keep, Drop, Truncated),
         "unconfirmed": (Keep, Refused, Expired),
-        "gone": (Added, Keep, Drop, Truncated, Deleted, Refused, Expired),
+        "gone": (Added, Keep, Drop, Truncated, Deleted, Refused, Expired, Lost),
     },
 )

@@ -7,7 +7,8 @@ are played. An interruption reaches it wherever it is: while it is generated it 
 that itself when it hears the user); once it is done there is nothing to cancel, and its messages are stopped all the
 same. A request that is given up stays `abandoned`: should its response arrive after all, it is cancelled by its id and
 leaves nothing; nobody waits for it. Every wait has a deadline (`Expired`): a server that stays silent settles the
-response, it never hangs.
+response, it never hangs. A server that is lost (`Lost`) makes a requested response wait for the next one, and leaves of
+an active one what was received: that is heard to its end, then the response actor asks for the rest.
 A response that the server starts by itself is `Created` while it is still waiting here.
 """
 
@@ -70,7 +71,13 @@ class Expired(Struct, frozen=True, tag=True, gc=False):
     open_messages: int
 
 
-ResponseEvent: TypeAlias = SlotFree | Created | Refused | Done | MessageEnded | Interrupted | Abandoned | Expired
+class Lost(Struct, frozen=True, tag=True, gc=False):
+    """The server is gone: it starts nothing and generates nothing more. `open_messages` are still to be heard."""
+
+    open_messages: int
+
+
+ResponseEvent: TypeAlias = SlotFree | Created | Refused | Done | MessageEnded | Interrupted | Abandoned | Expired | Lost
 
 
 class Request(Struct, frozen=True, tag=True, gc=False):
@@ -109,7 +116,7 @@ def server_cancels(event: Interrupted) -> bool:
     return event.server_cancels
 
 
-def all_heard(event: Done | MessageEnded | Expired) -> bool:
+def all_heard(event: Done | MessageEnded | Expired | Lost) -> bool:
     """None of its messages is still to be heard."""
     return event.open_messages == 0
 
@@ -171,32 +178,38 @@ RESPONSE: Chart[ResponseEvent, ResponseEffect] = Chart(
         on("requested", Interrupted, "abandoned", interrupted_early),
         on("requested", Abandoned, "abandoned", given_up),
         on("requested", Expired, "abandoned", unanswered),
+        on("requested", Lost, "waiting"),
         on("abandoned", Created, "interrupted", cancel),
         on("abandoned", Refused, "settled"),
+        on("abandoned", Lost, "settled"),
         on("active", MessageEnded, "active"),
         on("active", Done, "settled", when=all_heard),
         on("active", Done, "finishing"),
         on("active", Interrupted, "interrupted", interrupt_messages, when=server_cancels),
         on("active", Interrupted, "interrupted", cancel, interrupt_messages),
         on("active", Expired, "interrupted", cancel, interrupt_messages, stalled),
+        on("active", Lost, "settled", when=all_heard),
+        on("active", Lost, "finishing"),
         on("interrupted", MessageEnded, "interrupted"),
         on("interrupted", Done, "settled", when=all_heard),
         on("interrupted", Done, "finishing"),
         on("interrupted", Expired, "interrupted", cancel, when=first_time),
         on("interrupted", Expired, "settled", when=all_heard),
         on("interrupted", Expired, "finishing"),
+        on("interrupted", Lost, "settled", when=all_heard),
+        on("interrupted", Lost, "finishing"),
         on("finishing", MessageEnded, "settled", when=all_heard),
         on("finishing", MessageEnded, "finishing"),
         on("finishing", Interrupted, "finishing", interrupt_messages),
     ),
     ignored={
         # A request that waits survives the user's speech: its turn comes when the user has finished.
-        "waiting": (Interrupted, Expired, Refused, MessageEnded),
+        "waiting": (Interrupted, Expired, Refused, MessageEnded, Lost),
         "requested": (SlotFree,),
         "abandoned": (SlotFree, Interrupted, Abandoned, Expired),
         "active": (SlotFree, Created, Refused),
         "interrupted": (SlotFree, Created, Refused, Interrupted, Abandoned),
-        "finishing": (SlotFree, Created, Refused, Done, Expired, Abandoned),
-        "settled": (SlotFree, Created, Refused, Done, MessageEnded, Interrupted, Abandoned, Expired),
+        "finishing": (SlotFree, Created, Refused, Done, Expired, Abandoned, Lost),
+        "settled": (SlotFree, Created, Refused, Done, MessageEnded, Interrupted, Abandoned, Expired, Lost),
     },
 )

@@ -47,6 +47,7 @@ FLOORS = {
         "rtactors.reply",
         "rtactors.session_events",
         "rtactors.limits",
+        "rtactors.user_audio",
     ],
     "charts": ["statecharts"],
 }

@@ -58,7 +58,9 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         self._asked: dict[str, str] = {}  # item id -> id of the reply that is to answer it, until it is acknowledged
         self._quiet: list[anyio.Event] = []
         self._items = 0
-        self._connected = True
+        self._bounds = surroundings.bounds
+        self._connected = False
+        self._turns: dict[str, bytes] = {}  # while a server is told the history: those that nobody could write down
 
     def handle(self, message: mail.ContextMail) -> None:
         match message:
@@ -102,6 +104,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             case mail.AnswerCall():
                 self._on_answer(message)
             case mail.ReplyStarted():
+                self._replies.pop(message.reply.response_id or "", None)  # it is asked for again
                 self._replies[message.response_id] = message.reply
                 message.reply.start(message.response_id)
                 for entry in map(self.ledger.get, message.message_ids):
@@ -110,6 +113,11 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             case mail.ReplyOver():
                 self._replies.pop(message.reply.response_id or "", None)
                 message.reply.resolve(message.status, interrupted=message.interrupted, failure=message.failure)
+            case mail.ConnectionLost():
+                self._on_connection_lost()
+            case mail.ConnectionReady():
+                self._on_connection_ready(message.turns)
+                self._ring.response.send(message)
             case mail.ConnectionEnded():
                 self._connected = False
                 for operation in list(self._operations.values()):
@@ -163,7 +171,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             return  # about something that has ended otherwise
         entry, attempt = operation.entry, operation.attempt
         is_create = entry.life.state in _UNANNOUNCED
-        if entry.life.state == "creating":
+        if entry.life.state == "creating" and not entry.retold:
             entry.keep_ms = 0  # it was never said
         kind = error.kind if error.kind in ("absent", "too_short") else "other"
         self._fire(entry, chart.Refused(kind, error.message, attempt, error.limit_ms), attempt=attempt + 1)
@@ -192,6 +200,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         if reply := self._replies.get(entry.response_id or ""):
             reply.said.append(entry.project)
         self.publish(AgentSaid(entry.project()))
+        if entry.retold and self._connected:  # the server that made it is gone
+            self._tell(entry, self.ledger.anchor(entry))
 
     # -- what the app wants
 
@@ -199,13 +209,17 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         if item.id in self.ledger:
             raise RuntimeError(f"there is an item {item.id} already")
         entry = self.ledger.add(item, after)
-        self._fire(entry, chart.Create())
+        entry.handed_over = True
+        if self._connected:
+            self._fire(entry, chart.Create(self.ledger.anchor(entry) if entry.next else None))
         if then:
             self._asked[item.id] = then.reply.id
             self._ring.response.send(then)
 
     def _on_call(self, item: Item) -> None:
-        self._know(item).item = item
+        entry = self._know(item)
+        entry.item = item
+        entry.handed_over = True
         self._calls[item.call_id] = item.id
         self.publish(FunctionCalled(item.call_id, item.name, item.arguments))
 
@@ -238,6 +252,40 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         entry = self.ledger.get(item.id)
         return entry is not None and entry.in_history and entry.project().heard_text == item.heard_text
 
+    # -- one server after the other
+
+    def _on_connection_lost(self) -> None:
+        """What the server held is gone, and what was on its way there. What is being heard goes on."""
+        self._connected = False
+        for operation in list(self._operations.values()):
+            self._end(operation)
+        for entry in self.ledger:
+            entry.retold = True
+            if entry.item.kind == "function_call" and not entry.handed_over:
+                entry.keep_ms = 0  # nobody completes it any more
+            self._fire(entry, chart.Lost())
+        self._ring.transport.urgent(mail.LossKnown())
+
+    def _on_connection_ready(self, turns: dict[str, bytes]) -> None:
+        """Tell a server that knows nothing what was said, in order; what is still being heard is told when it ends."""
+        self._connected = True
+        self._turns = turns
+        unknown = [entry for entry in self.ledger if entry.life.state == "unknown" and entry.in_history]
+        for entry in unknown[-self._bounds.retold :]:
+            entry.retold = True
+            self._tell(entry, None)
+        self._turns = {}
+        self._ring.transport.urgent(mail.HistoryTold())
+
+    def _tell(self, entry: Entry, after: str | None) -> None:
+        """Let the server hold what was said, or heard, of it elsewhere."""
+        told = entry.told(self._turns.get(entry.item.id, b""))
+        if told.kind != "message" or told.text or told.audio:
+            self._fire(entry, chart.Create(after))
+        else:
+            what = f"the new connection is not told of {told.id}: its words are not known (is transcription on?)"
+            self.publish(Problem(kind="other", message=what, operation=told.id))
+
     # -- reconciling
 
     def _know(self, item: Item, after: str | None = None) -> Entry:
@@ -252,7 +300,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         """Let the server hold what it should of this item. What is on its way counts as done."""
         if entry.keep_ms == 0 and self._capabilities.deletes:
             self._fire(entry, chart.Drop())
-        elif entry.keep_ms and self._capabilities.truncates:
+        elif entry.keep_ms and self._capabilities.truncates and not entry.retold:
             self._fire(entry, chart.Keep(entry.keep_ms, entry.generated_ms))
 
     def _fire(self, entry: Entry, event: ItemEvent, *, attempt: int = 1) -> None:
@@ -262,8 +310,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         for effect in effects:
             match effect:
                 case chart.SendCreate():
-                    after = self.ledger.anchor(entry)
-                    self._send(events.CreateItem(self._begin(entry, attempt), entry.item, after))
+                    item = entry.told(self._turns.get(effect.item_id, b"")) if entry.retold else entry.item
+                    self._send(events.CreateItem(self._begin(entry, attempt), item, effect.after))
                 case chart.SendTruncate():
                     operation = self._begin(entry, attempt, effect.audio_end_ms)
                     self._send(events.TruncateItem(operation, effect.item_id, effect.audio_end_ms))

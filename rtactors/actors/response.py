@@ -10,12 +10,14 @@ from collections.abc import Callable
 from typing import Literal
 
 import anyio
+from msgspec.structs import replace
 
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
 from rtactors.actors.message import MessageActor
 from rtactors.operations import operation_id
 from rtactors.reminders import Reminder
+from rtactors.reply import ReplyRecord
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import (
     AgentStartedSpeaking,
@@ -31,6 +33,9 @@ from statecharts.response import RESPONSE, ResponseEvent
 
 _REMEMBERED = 64
 """How many settled responses are remembered, for a server that repeats itself."""
+
+_MOST_ATTEMPTS = 3
+"""How often a reply is asked for whose server was lost each time while it made it."""
 
 _PAUSE_S = 0.05
 """Doubled with each refusal, it is the pause before a busy server is asked again."""
@@ -57,6 +62,8 @@ class _Response:
     """What this actor remembers of a response."""
 
     __slots__ = (
+        "broken_off",
+        "called",
         "deadline",
         "expected",
         "failure",
@@ -87,6 +94,8 @@ class _Response:
         self.refusals = 0
         self.deadline: Reminder | None = None
         self.interrupted = False
+        self.broken_off = ""  # why its server was lost while it made it
+        self.called = False  # a function call of it was handed over
         self.unwanted = False  # given up: what comes of it leaves nothing
         self.speech: Literal["none", "begun", "over"] = "none"
         self.silent_since = 0.0
@@ -118,9 +127,12 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._speaking: _Message | None = None
         self._calls: set[str] = set()  # function calls that were handed over
         self._settled: deque[str] = deque(maxlen=_REMEMBERED)  # ids, so that what the server repeats is known
-        self._quiet: list[anyio.Event] = []
+        self._quiet: list[mail.WhenSilent] = []
         self._operation = 0
-        self._connected = True
+        self._count = 0
+        self._connected = False
+        self._over: str | None = None  # why no server will come any more
+        self._owed = False  # a server that replies to speech has not begun to, though the user's turn is there
         self._user_speaks = False
         self._speech_over: Reminder | None = None
         self._slot_held = False
@@ -143,6 +155,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self.publish(UserStoppedSpeaking(message.item_id, anyio.current_time()))
                 self._on_turn_over()
             case events.InputCommitted() | events.InputCleared():
+                self._owed = isinstance(message, events.InputCommitted) and self._capabilities.replies_to_speech
                 self._on_turn_over()
             case events.ProviderError():
                 self._on_refused(message)
@@ -170,23 +183,28 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                     self._expire(stalled.response, attempt=1)
             case mail.MessageEnded():
                 self._on_message_ended(message.message_id)
+            case mail.ConnectionLost():
+                self._on_connection_lost(message.reason)
+                self._ring.context.send(message)
+            case mail.ConnectionReady():
+                self._connected = True
             case mail.ConnectionEnded():
                 self._on_connection_ended(message.reason)
             case mail.WhenSilent():
-                self._quiet.append(message.quiet)
+                self._quiet.append(message)
             case mail.MessageOver():
                 self._messages.pop(message.message_id, None)
             case mail.ResponseDeadline():
                 self._on_deadline(message)
             case mail.SpeechOver():
-                self._user_speaks = False
+                self._user_speaks = self._owed = False
             case mail.SlotDeadline():
                 self._slot_held = False
         self._fill_slot()
         if self._quiet and not self._messages and not any(self._under_way(each) for each in self._responses.values()):
-            for quiet in self._quiet:
-                self._ring.context.send(mail.WhenAcknowledged(quiet))
-            self._quiet.clear()
+            for quiet in [each for each in self._quiet if not (each.user_too and self._user_speaks)]:
+                self._quiet.remove(quiet)
+                self._ring.context.send(mail.WhenAcknowledged(quiet.quiet))
 
     def _all(self) -> list[_Response]:
         """All that are not settled; what is done to one may settle it."""
@@ -198,10 +216,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     # -- requests
 
     def _on_request(self, request: mail.RequestReply) -> None:
-        response = _Response(RESPONSE.start(request.reply.id), request)
-        self._responses[request.reply.id] = response
-        if not self._connected:
-            self._give_up(response, "the connection to the server is gone")
+        again = f" ({request.attempt})" if request.attempt > 1 else ""
+        response = _Response(RESPONSE.start(request.reply.id + again), request)
+        self._responses[response.life.id] = response
+        if self._over is not None:
+            self._give_up(response, self._over)
             return
         self._requests.append(response)
 
@@ -220,7 +239,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _fill_slot(self) -> None:
         """Ask for the next reply, unless a default response is under way or the user speaks."""
-        if not self._requests or self._user_speaks or self._slot_held:
+        if not self._requests or self._user_speaks or self._slot_held or not self._connected:
             return
         if not any(response.generating for response in self._responses.values()):
             self._fire(self._requests.popleft(), chart.SlotFree())
@@ -266,6 +285,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _start(self, asked: _Response | None, response_id: str, *, out_of_band: bool = False) -> _Response:
         if asked is None:
+            self._owed = False
             asked = self._responses[response_id] = _Response(RESPONSE.start(response_id), None)
         asked.response_id = response_id
         asked.out_of_band = out_of_band
@@ -321,6 +341,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._ring.context.send(mail.RemoveItem(item.id))
         elif item.status == "completed":
             self._calls.add(item.call_id)
+            response.called = True
             self._ring.context.send(mail.CallCompleted(item))
 
     def _on_done(self, event: events.ResponseDone) -> None:
@@ -342,16 +363,42 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         for message in response.messages:
             message.inbox.send(mail.GenerationEnded(status))
 
+    # -- the connection
+
+    def _on_connection_lost(self, reason: str) -> None:
+        """What was received is played. What was asked for waits for the next server, as does the rest of a reply."""
+        self._connected = self._slot_held = False
+        for response in reversed(self._all()):
+            response.expected = False
+            if response.life.state == "requested":
+                self._requests.appendleft(response)
+            elif response.life.state in _HAS_SLOT:
+                response.status = "cancelled" if response.life.state == "interrupted" else "incomplete"
+                response.broken_off = "" if response.life.state == "interrupted" or response.out_of_band else reason
+                self._end_generation(response, "failed")
+            self._fire(response, chart.Lost(len(response.open)))
+            self._tell_if_silent(response)
+        if self._owed:
+            self._owed = False
+            self._ask_again(None)
+
     def _on_connection_ended(self, reason: str) -> None:
-        """What was received is played; nothing else comes."""
-        self._connected = False
+        """No server will come any more."""
+        self._over = reason
+        self._on_connection_lost(reason)
         for response in self._all():
-            if response.life.state in {"active", "interrupted"}:
-                self._on_done(events.ResponseDone(response.response_id, "failed", message=reason))
-            elif response.life.state in _UNSTARTED:
+            if response.life.state in _UNSTARTED:
                 self._give_up(response, reason)
-            if response.life.state == "abandoned":
-                self._fire(response, chart.Refused(busy=False, reason=reason))
+
+    def _ask_again(self, request: mail.RequestReply | None) -> None:
+        """Let the next server say what the last one owed, or the rest of it, after what was heard of it.
+
+        By the context actor: it has to know what was heard before that server is asked.
+        """
+        if request is None:  # the server had begun it by itself
+            self._count += 1
+            request = mail.RequestReply(ReplyRecord(f"rt_owed_{self._count}"), attempt=0)
+        self._ring.context.send(replace(request, attempt=request.attempt + 1))
 
     # -- the floor
 
@@ -519,7 +566,12 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._settled.append(response.response_id)
         for operation in response.operations:
             self._operations.pop(operation, None)
-        self._reply_over(response, response.status, response.failure)
+        if not response.broken_off or response.interrupted or response.called:  # what the call gives will lead on
+            self._reply_over(response, response.status, response.failure)
+        elif self._over or self._closing or (response.request and response.request.attempt >= _MOST_ATTEMPTS):
+            self._reply_over(response, "failed", response.broken_off)
+        else:
+            self._ask_again(response.request)
 
     def _reply_over(self, response: _Response, status: str, failure: str | None) -> None:
         """Tell who asked, once: a failed reply is over before its response has settled."""

@@ -1,42 +1,53 @@
-"""The transport actor: one connection to the server.
+"""The transport actor: what connects a session to its server, over one connection after the other.
 
 It takes frames off the socket at once, always, and gives each event to the one it is for: audio and text straight to
-their message, everything else to the response and the context actor. It sends commands, control before audio.
+their message, everything else to the response and the context actor. It sends commands, control before audio. When a
+connection is lost or near its limit it makes the next; what was sent to a server that is gone never reaches another.
 """
 
-import math
+import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import anyio
+from anyio.abc import TaskGroup
 
 from rtactors import events, mail
 from rtactors.actor import Actor
+from rtactors.actors.connection import Connection
 from rtactors.channels import Inbox
 from rtactors.errors import ConnectionFailed, RtactorsError, SessionClosed
 from rtactors.events import Item, OutputStarted, ProviderError
+from rtactors.limits import Backoff
 from rtactors.operations import owner_of
 from rtactors.providers.base import Provider
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import ConnectionChanged, Problem, Unhandled
-from rtactors.transports.base import Connect, Socket, SocketClosed
-from statecharts import connection as chart
+from rtactors.transports.base import Connect
+from rtactors.user_audio import UserAudio
+from statecharts import connection, link
 from statecharts.connection import CONNECTION, ConnectionEvent
+from statecharts.link import LINK, LinkEvent
+
+_SHORTEST_LIMIT_S = 60
+"""A time limit that is nearer is none of a provider's (they are minutes): its clock and ours differ."""
 
 
 class TransportActor(Actor[mail.TransportMail]):
-    """`decided` is set once the session is set up, or can't be; `closed` once the connection is over.
+    """`decided` is set once the first connection is set up, or can't be; `closed` once there is none any more.
 
-    `fail` is told why the connection ended, if we did not want it.
+    `fail` is told why there is none, if we did not want it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a connection needs
         self,
         ring: Ring,
         surroundings: Surroundings,
         *,
         provider: Provider,
         connect: Connect,
+        reconnect: Backoff | None,
         fail: Callable[[RtactorsError], None],
     ) -> None:
         super().__init__(ring.transport, surroundings.publish)
@@ -45,12 +56,24 @@ class TransportActor(Actor[mail.TransportMail]):
         self._ring = ring
         self._provider = provider
         self._connect = connect
+        self._reconnect = reconnect
         self._fail = fail
         self._deadlines = surroundings.deadlines
         self._bounds = surroundings.bounds
-        self._life = CONNECTION.start("connection")
-        self._connecting: anyio.CancelScope | None = None
-        self._ready = False
+        self._reminders = surroundings.reminders
+        self._tasks: TaskGroup
+        self._life = LINK.start("link")
+        self._count = 0  # connections, each attempt is one
+        self._attempts = 0  # of these since the link was sound
+        self._lost_at = 0.0
+        self._limit_at = 0.0
+        self._failure: ConnectionFailed | None = None  # why the last attempt could not be opened
+        self._in_use: Connection | None = None
+        self._next: Connection | None = None
+        self._loss_known = True  # else what is sent may still be for the server that is gone
+        self._told = False  # the server in use knows the history
+        self._sending: anyio.CancelScope | None = None
+        self._audio = UserAudio(surroundings.bounds.user_audio, surroundings.capabilities.input_rate)
         self._messages: dict[str, Inbox[mail.MessageMail] | None] = {}  # None: it has ended, what comes is dropped
         self._live: dict[str, Inbox[mail.MessageMail]] = {}  # of these the few that may not have ended
         self._routes: dict[type, Callable[[Any], None]] = {
@@ -62,75 +85,75 @@ class TransportActor(Actor[mail.TransportMail]):
             events.OutputDone: self._on_output_done,
             events.ResponseStarted: ring.response.send,
             events.ResponseDone: ring.response.send,
-            events.SpeechStarted: ring.response.send,
-            events.SpeechStopped: ring.response.send,
+            events.SpeechStarted: self._on_speech,
+            events.SpeechStopped: self._on_speech,
             events.ItemAdded: ring.context.send,
             events.ItemDone: ring.context.send,
             events.ItemTruncated: ring.context.send,
             events.ItemDeleted: ring.context.send,
             events.InputCommitted: self._on_input_committed,
-            events.InputCleared: ring.response.send,
-            events.InputTranscript: ring.context.send,
+            events.InputCleared: self._on_input_cleared,
+            events.InputTranscript: self._on_transcript,
             events.InputTranscriptFailed: ring.context.send,
-            events.SessionStarted: self._on_session_started,
-            events.SessionConfigured: self._on_session_configured,
+            events.SessionStarted: _known,
+            events.SessionConfigured: _known,
             events.ProviderError: self._on_error,
             events.Unknown: self._on_unknown,
         }
 
     async def run(self) -> None:
-        """Connect, then send and receive until either side ends it."""
+        """Connect, then send and receive, over as many connections as it takes, until the session is over."""
         try:
-            with anyio.move_on_after(self._deadlines.connect) as connecting:
-                self._connecting = connecting
-                async with self._connect(self._provider.endpoint()) as socket:
-                    self._fire(chart.Opened())
-                    async with anyio.create_task_group() as tasks:
-                        tasks.start_soon(self._read, socket)
-                        await self._write(socket)
-                        tasks.cancel_scope.cancel()
-        except ConnectionFailed as failure:
-            self._fail(failure)
-            self._fire(chart.Broken(str(failure)))
-        else:
-            if connecting.cancelled_caught:
-                self._fire(chart.Expired())
+            async with anyio.create_task_group() as self._tasks:
+                self._make_connection()
+                while not self.ended:
+                    with anyio.CancelScope() as self._sending:  # cancelled when the connection in use is not any more
+                        await self._write()
+                self._tasks.cancel_scope.cancel()
         finally:
             self.inbox.close()
             self.closed.set()
 
     # -- sending
 
-    async def _write(self, socket: Socket) -> None:
-        try:
-            while not self.ended:
-                message = await self.inbox.receive()
-                match message:
-                    case mail.CloseConnection():
-                        self._fire(chart.CloseAsked())
-                    case mail.Configure():
-                        for frame in self._provider.configure():
-                            await socket.send(frame)
-                    case _:
-                        for frame in self._provider.encode(message):
-                            await socket.send(frame)
-                if self._life.state == "draining" and self.inbox.empty:
-                    self._fire(chart.Drained())
-            await socket.close()
-        except SocketClosed as closed:
-            self._on_closed(closed)
+    async def _write(self) -> None:
+        while not self.ended:
+            message = await self.inbox.receive()
+            match message:
+                case events.AppendAudio() | events.CommitAudio() | events.ClearAudio():
+                    self._audio.sent(message)
+                    if self._told:
+                        await self._send(message)
+                case mail.CloseConnection():
+                    self._fire(link.CloseAsked())
+                case mail.LossKnown():
+                    self._loss_known = True
+                    self._come_up()
+                case mail.HistoryTold():
+                    self._told = True
+                    for command in self._audio.reconnected():
+                        await self._send(command)
+                case mail.LimitNear():
+                    if self._in_use and self._in_use.number == message.connection:
+                        self._fire(link.LimitNear())
+                case _ if self._loss_known:
+                    await self._send(message)
+                case _:
+                    pass  # it was for the server that is gone
+            if self._in_use and self._in_use.life.state == "draining" and self.inbox.empty:
+                await self._in_use.finish()
+
+    def _interrupt_sending(self) -> None:
+        """What is being sent is for a server that is gone, and may never get there."""
+        if self._sending:
+            self._sending.cancel()
+
+    async def _send(self, command: events.Command) -> None:
+        if self._in_use:
+            for frame in self._provider.encode(command):
+                await self._in_use.send(frame)
 
     # -- receiving
-
-    async def _read(self, socket: Socket) -> None:
-        decode = self._provider.decode
-        routes = self._routes
-        try:
-            while not self.ended:
-                for event in decode(await socket.receive()):
-                    routes[type(event)](event)
-        except SocketClosed as closed:
-            self._on_closed(closed)
 
     def _to_message(self, event: events.AudioDelta | events.TextDelta | events.TextDone | events.AudioDone) -> None:
         if event.item_id in self._messages:
@@ -165,61 +188,169 @@ class TransportActor(Actor[mail.TransportMail]):
         if inbox := self._messages[item.id]:
             inbox.send(event)
 
-    def _on_session_started(self, event: events.SessionStarted) -> None:
-        self._fire(chart.Greeted(event.session_id))
+    # -- receiving: the user's voice
 
-    def _on_session_configured(self, _event: events.SessionConfigured) -> None:
-        self._fire(chart.Configured())
+    def _on_speech(self, event: events.SpeechStarted | events.SpeechStopped) -> None:
+        self._audio.told(event)
+        self._ring.response.send(event)
 
     def _on_input_committed(self, event: events.InputCommitted) -> None:
+        self._audio.told(event)
         self._ring.context.send(event)
         self._ring.response.send(event)
+
+    def _on_input_cleared(self, event: events.InputCleared) -> None:
+        self._audio.told(event)
+        self._ring.response.send(event)
+
+    def _on_transcript(self, event: events.InputTranscript) -> None:
+        self._audio.told(event)
+        self._ring.context.send(event)
+
+    # -- receiving: what went wrong
 
     def _on_unknown(self, event: events.Unknown) -> None:
         self.publish(Unhandled(event.name))
 
     def _on_error(self, error: ProviderError) -> None:
-        """To the operation that caused it; one without an owner is reported. Few end the session."""
+        """To the operation that caused it; one without an owner is reported. Few end the connection."""
         owner = owner_of(error.operation_id)
-        refused = not self._ready and error.kind != "malformed"  # whatever it is, we would not be set up as we asked
-        if error.kind in {"fatal", "expired"} or refused:
-            self._fire(chart.Broken(error.message))
+        if error.kind in {"fatal", "expired"} and self._in_use:
+            self._fire_connection(self._in_use, connection.Broken(error.message, final=error.kind == "fatal"))
         elif owner == "context":
             self._ring.context.send(error)
         elif owner == "response":
             self._ring.response.send(error)
         else:
             operation = error.operation_id or ""
+            self._audio.refused(operation)
             self.publish(Problem(kind=error.kind, message=error.message, operation=operation, code=error.code))
 
-    # -- the connection's life
+    # -- one connection
 
-    def _on_closed(self, closed: SocketClosed) -> None:
-        self._fire(chart.Broken(str(closed)))
+    def _make_connection(self) -> None:
+        pause = self._reconnect.pause(self._attempts) if self._reconnect and self._attempts else 0
+        self._count += 1
+        self._attempts += 1
+        self._next = Connection(
+            self._count,
+            provider=self._provider,
+            connect=self._connect,
+            routes=self._routes,
+            fire=self._fire_connection,
+        )
+        run = partial(self._next.run, pause, self._deadlines.connect)
+        self._tasks.start_soon(run, name=f"connection {self._count}")
 
-    def _fire(self, event: ConnectionEvent) -> None:
-        before = self._life.state
-        for effect in self.fire(CONNECTION, self._life, event):
+    def _fire_connection(self, which: Connection, event: ConnectionEvent) -> None:
+        for effect in self.fire(CONNECTION, which.life, event):
             match effect:
-                case chart.Configure():
-                    self.inbox.urgent(mail.Configure())
-                case chart.TellReady():
-                    self._ready = True
-                    if self._connecting:
-                        self._connecting.deadline = math.inf
-                    self.decided.set()
-                case chart.TellClosed():
-                    self._on_ended(effect.reason)
+                case connection.Configure():
+                    which.configure()
+                case connection.TellReady():
+                    which.ready()
+                    self._come_up()
+                case connection.TellClosed():
+                    self._on_closed(which, effect)
+
+    def _come_up(self) -> None:
+        """A connection that is set up can be taken into use once nothing more is sent for the one before it."""
+        if self._next and self._next.life.state == "ready" and self._loss_known:
+            self._fire(link.Up())
+
+    def _on_closed(self, which: Connection, closed: connection.TellClosed) -> None:
+        now = anyio.current_time()
+        if which is self._in_use and self._life.state == "closed":
+            self._end("")
+        elif which is self._in_use:
+            self._lost_at = now
+            if self._reconnect and now - which.ready_at >= self._reconnect.steady:
+                self._attempts = 1
+            self._fire(link.Lost(closed.reason, closed.final or not self._reconnect))
+        elif which is self._next:
+            self._next = None
+            self._failure = which.failure
+            patience = self._reconnect.give_up if self._reconnect else 0
+            gave_up = self._in_use is None and now - self._lost_at >= patience
+            self._fire(link.Failed(closed.reason, closed.final or gave_up))
+
+    # -- one after the other
+
+    def _fire(self, event: LinkEvent) -> None:
+        before = self._life.state
+        for effect in self.fire(LINK, self._life, event):
+            match effect:
+                case link.Connect():
+                    self._make_connection()
+                case link.Forget():
+                    self._forget(effect.reason)
+                case link.Adopt():
+                    self._adopt()
+                case link.AwaitMoment():
+                    self._tasks.start_soon(self._await_moment, self._count)
+                case link.Report():
+                    what = f"the connection can't be renewed before the provider's time limit: {effect.reason}"
+                    self.publish(Problem(kind="other", message=what))
+                case link.End():
+                    self._end(effect.reason)
         if self._life.state != before:
-            reason = event.reason if isinstance(event, chart.Broken) else ""
+            reason = event.reason if isinstance(event, link.Lost | link.Failed) else ""
             self.publish(ConnectionChanged(self._life.state, reason, anyio.current_time()))
 
-    def _on_ended(self, reason: str) -> None:
+    def _adopt(self) -> None:
+        """Others may speak to this server, once it knows what was said."""
+        if self._next is None:
+            raise RuntimeError(f"{self._life!r} has no connection to take into use")
+        self._in_use, self._next = self._next, None
+        self._in_use.use()
+        self._expect_limit(self._in_use)
+        self._ring.context.send(mail.ConnectionReady(self._audio.turns()))
+        self.decided.set()
+
+    def _forget(self, reason: str) -> None:
+        """Nothing more comes from this server, and nothing that it was sent counts."""
+        if self._in_use:
+            self._in_use.ignore()
+            if not self._in_use.over:
+                self._tasks.start_soon(self._in_use.retire)
+        self._in_use = None
+        self._told = self._loss_known = False
+        self._messages.clear()
+        self._live.clear()
+        self._ring.response.send(mail.ConnectionLost(reason))
+        self._interrupt_sending()
+
+    def _expect_limit(self, used: Connection) -> None:
+        left = used.expires_at - time.time() if used.expires_at else 0
+        if self._reconnect and left >= _SHORTEST_LIMIT_S:
+            self._limit_at = anyio.current_time() + left
+            renew = min(self._deadlines.renew, left / 4)
+            self._reminders.add(self.inbox, left - renew, mail.LimitNear(used.number))
+
+    async def _await_moment(self, prepared: int) -> None:
+        """A moment of silence in which everything is answered, or the last moment."""
+        quiet = anyio.Event()
+        left = self._limit_at - self._deadlines.change - anyio.current_time()
+        with anyio.move_on_after(max(left, 0)):
+            self._ring.context.send(mail.WhenSilent(quiet, user_too=True))
+            await quiet.wait()
+        if self._next and self._next.number == prepared:
+            self._fire(link.MomentCame())
+
+    def _end(self, reason: str) -> None:
+        """There is no server any more, and none will come."""
+        if not reason and self._in_use and not self._in_use.over:
+            self._fire_connection(self._in_use, connection.CloseAsked())  # comes here again when that is done
+            return
         self.ended = True
-        self.inbox.urgent(mail.CloseConnection())  # wakes the writer
         ended = mail.ConnectionEnded(reason or "the session was closed")
         self._ring.response.send(ended)
         self._ring.context.send(ended)
         if reason:
-            self._fail(SessionClosed(reason) if self._ready else ConnectionFailed(reason))
+            self._fail(SessionClosed(reason) if self.decided.is_set() else self._failure or ConnectionFailed(reason))
         self.decided.set()
+        self._interrupt_sending()
+
+
+def _known(_event: object) -> None:
+    """What the connection has seen to."""

@@ -29,7 +29,7 @@ class Captions:
         self._rate = rate
         self._shown: dict[str, str] = {}  # by message, what of it stands there already
         self._line: str | None = None  # the message whose line is not ended
-        self._connection = ""
+        self._connected = False
         self._lost = False
         self._unheard: list[str] = []  # skipped messages that are still to be told of
 
@@ -45,14 +45,26 @@ class Captions:
             case UserSaid():
                 self.line("you", event.text or "(not understood)")
             case ConnectionChanged():
-                if (self._connection, event.state) == ("ready", "closed"):
-                    self._lost = True
-                    self.line("", "(the connection is lost; what has arrived still plays)")
-                self._connection = event.state
+                self._tell_of_connection(event)
             case Problem() if not self._lost:  # after that, what fails fails for that reason
                 self.line("problem", event.message)
             case FunctionCalled():
                 self.line("tool", f"{event.name}({event.arguments}) was called; there are no tools here")
+            case _:
+                pass
+
+    def _tell_of_connection(self, change: ConnectionChanged) -> None:
+        match change:
+            case ConnectionChanged(state="reconnecting"):
+                self._lost = True
+                self.line("", "(the connection is lost; what has arrived still plays; connecting again ...)")
+            case ConnectionChanged(state="connected"):
+                if self._lost:
+                    self.line("", "(connected again; the server was told what was said)")
+                self._connected, self._lost = True, False
+            case ConnectionChanged(state="closed", reason=reason) if reason and self._connected:
+                self._lost = True
+                self.line("", "(the connection is lost for good; what has arrived still plays)")
             case _:
                 pass
 

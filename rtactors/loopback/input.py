@@ -8,7 +8,7 @@ SHORTEST_MS = 100
 LARGEST_APPEND = 15 * 1024 * 1024
 """Bytes of audio in one append."""
 LONGEST_MS = 60 * 60 * 1000
-"""A session's length."""
+"""What the buffer holds at most: as much as comes in OpenAI's longest session."""
 SILENCE_KEPT_MS = 10_000
 """While detection is on and nobody speaks, what is older will never be a part of a turn."""
 

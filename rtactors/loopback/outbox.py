@@ -5,6 +5,7 @@ audio, which makes much, waits for room.
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 import anyio
@@ -27,21 +28,20 @@ class ServerSocket(Socket, Protocol):
 
 
 class Outbox:
-    def __init__(self, socket: ServerSocket, faults: Faults, log: Log) -> None:
+    def __init__(self, socket: ServerSocket, faults: Faults, log: Log, new_id: Callable[[str], str]) -> None:
         self._socket = socket
         self._faults = faults
         self._log = log
+        self._new_id = new_id
         self._waiting: deque[wire.FromServer | Json] = deque()
         self._ready: deque[wire.FromServer | Json] = deque()  # past the faults
         self._late: dict[Rule, deque[tuple[float, Json]]] = {}
         self._changed = anyio.Event()
-        self._event_number = 0
         self._closed = False
 
     def put(self, event: wire.FromServer | Json) -> None:
         if isinstance(event, wire.FromServer):
-            self._event_number += 1
-            event.event_id = f"event_{self._event_number:06}"
+            event.event_id = self._new_id("event")
         if not self._closed:
             self._waiting.append(event)
             self._notify()

@@ -5,7 +5,9 @@ To talk to it with OpenAI's own client: `AsyncOpenAI(api_key="none", websocket_b
 
 import hmac
 import ipaddress
+import math
 import re
+import secrets
 import socket
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
@@ -20,6 +22,7 @@ import anyio
 import msgspec
 from anyio.abc import TaskGroup
 from websockets.datastructures import Headers
+from websockets.exceptions import InvalidStatus
 from websockets.http11 import Request, Response
 
 from rtactors.errors import ConfigurationError
@@ -28,15 +31,19 @@ from rtactors.loopback.log import Listener
 from rtactors.loopback.outbox import ServerSocket
 from rtactors.loopback.recognizer import Recognizer
 from rtactors.loopback.script import Script, Timing, story
-from rtactors.loopback.session import Session, Setup
+from rtactors.loopback.session import AtLimit, Session, Setup
 from rtactors.loopback.vad import Loudness, Vad
 from rtactors.loopback.voice import EspeakVoice, ToneVoice, Voice
 from rtactors.loopback.websocket import ServerWebsocket, serve_websockets
 from rtactors.providers.base import Endpoint
 from rtactors.transports.base import Socket
+from rtactors.transports.failures import connection_failed
 from rtactors.transports.memory import MemorySocket, socket_pair
 
 PATH = "/v1/realtime"
+OPENAI_LIMIT_S = 60 * 60
+TOKEN_BYTES = 6
+"""Of randomness in a server's ids. The longest (`call_item_...`) then has 29 characters: 32 are allowed."""
 _KEY_SUBPROTOCOL = "openai-insecure-api-key."
 _LOCAL_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
@@ -56,6 +63,13 @@ class Options(TypedDict, total=False):
     """Hold the sessions that have ended, and the log of each, for reading (True). False for a server that runs long."""
     listener: Listener
     """Is told every event of every session."""
+    admit: Callable[[int], HTTPStatus | None]
+    """Is asked with the number of each connection, the first being 1: None takes it, a status refuses it."""
+    session_limit_s: float
+    """How long a session may last, from its first event. On a `Server` an hour, as at OpenAI; on a `MemoryServer` there
+    is no limit, so that virtual time finds what waits for ever."""
+    at_limit: AtLimit
+    """How it ends then: with a close frame that says so (1001), or with the error `session_expired`, then a close."""
 
 
 class _Host:
@@ -64,10 +78,20 @@ class _Host:
     A failure of ours in one session, such as a script that raises, ends the server with that failure.
     """
 
-    def __init__(self, script: Script, voice: Callable[[], Voice], options: Options) -> None:
+    def __init__(
+        self,
+        script: Script,
+        voice: Callable[[], Voice],
+        options: Options,
+        *,
+        token: str = "",
+        session_limit_s: float = math.inf,
+    ) -> None:
         self.sessions: list[Session] = []
         """In the order in which they began."""
+        self._token = token
         self._numbers: Counter[str] = Counter()
+        self._admit = options.get("admit", _everybody)
         self._setup = Setup(
             script=script,
             voice=options.get("voice") or voice(),
@@ -77,6 +101,8 @@ class _Host:
             faults=options.get("faults") or Faults(),
             keep=options.get("keep", True),
             listener=options.get("listener"),
+            session_limit_s=options.get("session_limit_s", session_limit_s),
+            at_limit=options.get("at_limit", "close"),
             new_id=self._new_id,
         )
         self._tasks: TaskGroup
@@ -118,13 +144,23 @@ class _Host:
             with anyio.CancelScope(shield=True):
                 await connection.close()
 
+    def _refusal(self) -> Response | None:
+        """For one more connection, if it is not to be taken."""
+        self._numbers["connection"] += 1
+        status = self._admit(self._numbers["connection"])
+        return _error(status, status.description or status.phrase) if status else None
+
     def _new_id(self, kind: str) -> str:
+        """No two things that we name are ever named alike, in whichever sessions they are."""
         self._numbers[kind] += 1
-        return f"{kind}_{self._numbers[kind]:06}"
+        return f"{kind}_{self._token}{self._numbers[kind]:06}"
 
 
 class MemoryServer(_Host):
-    """Serves without a network, and speaks with tones if no other voice is given: for virtual time."""
+    """Serves without a network, and speaks with tones if no other voice is given: for virtual time.
+
+    The same conversation gives the same ids.
+    """
 
     def __init__(self, script: Script = story, **options: Unpack[Options]) -> None:
         super().__init__(script, ToneVoice, options)
@@ -132,6 +168,8 @@ class MemoryServer(_Host):
     @asynccontextmanager
     async def connect(self, endpoint: Endpoint) -> AsyncGenerator[Socket]:
         """As a `rtactors.transports.base.Connect`: takes the model from the URL, and anything else as it is."""
+        if refusal := self._refusal():
+            raise connection_failed(endpoint, InvalidStatus(refusal), timeout_s=math.inf)
         client, ours = socket_pair()
         self._tasks.start_soon(self._serve, _MemoryConnection(ours), _model(endpoint.url) or "gpt-realtime-2")
         try:
@@ -160,6 +198,8 @@ class Server(_Host):
 
     With `api_key` a client has to know it. A `host` that others can reach demands one. Raises ConfigurationError if it
     can't be served there. Without a key, web pages of other origins than this machine are refused.
+
+    Its ids are no other server's: a client may bring items here that another one named.
     """
 
     def __init__(
@@ -171,7 +211,8 @@ class Server(_Host):
         api_key: str | None = None,
         **options: Unpack[Options],
     ) -> None:
-        super().__init__(script, EspeakVoice, options)
+        token = secrets.token_hex(TOKEN_BYTES) + "_"
+        super().__init__(script, EspeakVoice, options, token=token, session_limit_s=OPENAI_LIMIT_S)
         if not _is_ours(host):
             raise ConfigurationError(f"{host} is no host of this machine: serve on 127.0.0.1, or on 0.0.0.0 for all")
         if not api_key and not _is_loopback(host):
@@ -238,7 +279,11 @@ class Server(_Host):
         if not _model(request.path):
             message = "You must provide a model parameter: this server takes ?model=<any name>, and nothing else."
             return _error(HTTPStatus.BAD_REQUEST, message, code="missing_model")
-        return None
+        return self._refusal()
+
+
+def _everybody(_number: int) -> None:
+    pass
 
 
 def _given_key(headers: Headers) -> str:

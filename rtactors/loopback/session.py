@@ -5,10 +5,11 @@ time, over a pair of sockets in memory. A command takes effect and is answered i
 arrival, in the order of arrival.
 """
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import assert_never
+from typing import Literal, TypeAlias, assert_never
 
 import anyio
 import msgspec
@@ -20,7 +21,7 @@ from rtactors.loopback.conversation import RATE, Conversation, Entry, Part, Reje
 from rtactors.loopback.faults import Drop, Faults, Json, Refuse
 from rtactors.loopback.frames import event_id, read
 from rtactors.loopback.generation import Context, Generation, Request
-from rtactors.loopback.input import LONGEST_MS, InputBuffer
+from rtactors.loopback.input import InputBuffer
 from rtactors.loopback.items import from_wire, to_wire
 from rtactors.loopback.log import Listener, Log
 from rtactors.loopback.outbox import Outbox, ServerSocket
@@ -39,6 +40,10 @@ ANSWERS = 4096
 """Events that may wait for the client to read them before we take no more of its own."""
 METADATA_PAIRS, METADATA_KEY, METADATA_VALUE = 16, 64, 512
 """How many pairs of metadata a response may have, and how long their keys and values may be."""
+LAST_WORDS_S = 1.0
+"""How long a session that is over may take to say so."""
+
+AtLimit: TypeAlias = Literal["close", "error"]
 
 
 class Setup(Struct, frozen=True, kw_only=True):
@@ -52,6 +57,8 @@ class Setup(Struct, frozen=True, kw_only=True):
     faults: Faults
     keep: bool
     listener: Listener | None
+    session_limit_s: float
+    at_limit: AtLimit
     new_id: Callable[[str], str]
 
 
@@ -65,7 +72,7 @@ class Session:
         self.closed = anyio.Event()
         self._setup = setup
         self._socket = socket
-        self._outbox = Outbox(socket, setup.faults, self.log)
+        self._outbox = Outbox(socket, setup.faults, self.log, setup.new_id)
         self._context = Context(
             conversation=self.conversation,
             outbox=self._outbox,
@@ -80,7 +87,8 @@ class Session:
         self._out_of_band: list[Generation] = []
         self._responses = 0
         self._unheard: list[anyio.Event] = []  # set when it is known what a user's item says
-        self._expires_at = int(time.time()) + LONGEST_MS // 1000
+        limit_s = setup.session_limit_s
+        self._expires_at = None if math.isinf(limit_s) else int(time.time() + limit_s)
         self._tasks: TaskGroup
 
     # ------------------------------------------------------------------------------------------ for those who watch
@@ -108,6 +116,8 @@ class Session:
                 self._outbox.put(wire.SessionCreated(session=self._settings.state(self.id, self._expires_at)))
                 self._tasks.start_soon(self._outbox.run)
                 self._tasks.start_soon(self._read, inbox)
+                if self._expires_at is not None:
+                    self._tasks.start_soon(self._expire)
                 with arrived:
                     async for due, frame in arrived:
                         if due > anyio.current_time():
@@ -123,6 +133,20 @@ class Session:
             while True:
                 frame = await self._socket.receive()
                 await inbox.send((anyio.current_time() + self._setup.timing.command_ms / 1000, frame))
+
+    async def _expire(self) -> None:
+        """OpenAI closes the connection with the reason; earlier versions sent it as an error."""
+        limit_s = self._setup.session_limit_s
+        await anyio.sleep(limit_s)
+        reason = f"Your session hit the maximum duration of {limit_s / 60:g} minutes."
+        if self._setup.at_limit == "close":
+            await self._socket.close(1001, reason)
+            return
+        error = wire.ErrorDetail(type="invalid_request_error", code="session_expired", message=reason)
+        self._outbox.put(wire.ServerError(error=error))
+        with anyio.move_on_after(LAST_WORDS_S):
+            await self._outbox.room(0)
+        await self._socket.close()
 
     def _take(self, frame: Frame) -> None:
         """One frame of the client: what is wrong with it is answered, and costs nothing but itself."""
@@ -169,11 +193,7 @@ class Session:
                 message = "Over a websocket the client plays the audio: there is no output audio buffer to clear."
                 raise Rejected("invalid_value", message, "type")
             case wire.ConversationItemCreate(item=item, previous_item_id=previous):
-                entry = from_wire(item, self._new_item_id())
-                reported = conversation.create(entry, previous or None)
-                shown = to_wire(entry)
-                put(wire.ConversationItemAdded(item=shown, previous_item_id=reported))
-                put(wire.ConversationItemDone(item=shown, previous_item_id=reported))
+                self._create(from_wire(item, self._new_item_id()), previous or None)
             case wire.ConversationItemRetrieve(item_id=item_id):
                 put(wire.ConversationItemRetrieved(item=to_wire(conversation.retrieve(item_id), audio=True)))
             case wire.ConversationItemTruncate(item_id=item_id, content_index=index, audio_end_ms=end_ms):
@@ -188,6 +208,15 @@ class Session:
                 self._cancel(response_id or None)
             case _:
                 assert_never(event)
+
+    def _create(self, entry: Entry, previous_item_id: str | None) -> None:
+        reported = self.conversation.create(entry, previous_item_id)
+        item = to_wire(entry)
+        self._outbox.put(wire.ConversationItemAdded(item=item, previous_item_id=reported))
+        self._outbox.put(wire.ConversationItemDone(item=item, previous_item_id=reported))
+        for part in entry.content:
+            if part.type == "input_audio" and part.text is None and self._setup.recognizer:
+                self._listen_to(part)
 
     # ------------------------------------------------------------------------------------------ settings and the user
 
@@ -219,39 +248,46 @@ class Session:
 
     def _commit(self, item_id: str, audio: bytes) -> None:
         """The user's turn becomes an item."""
-        entry = Entry(id=item_id, role="user", content=[Part("input_audio", None, bytearray(audio))])
+        part = Part("input_audio", None, bytearray(audio))
+        entry = Entry(id=item_id, role="user", content=[part])
         previous = self.conversation.append(entry)
         item = to_wire(entry)
         self._outbox.put(wire.InputAudioBufferCommitted(item_id=item_id, previous_item_id=previous))
         self._outbox.put(wire.ConversationItemAdded(item=item, previous_item_id=previous))
         self._outbox.put(wire.ConversationItemDone(item=item, previous_item_id=previous))
         if self._setup.recognizer or self._settings.transcribes:
-            heard = anyio.Event()
-            self._unheard.append(heard)
-            self._tasks.start_soon(self._recognize, entry, audio, heard)
+            self._listen_to(part, item_id)
 
-    async def _recognize(self, entry: Entry, audio: bytes, heard: anyio.Event) -> None:
-        """What the user said: first the script may know it, then, if the client wants a transcript, the client."""
+    def _listen_to(self, part: Part, item_id: str | None = None) -> None:
+        heard = anyio.Event()
+        self._unheard.append(heard)
+        self._tasks.start_soon(self._recognize, part, item_id, heard)
+
+    async def _recognize(self, part: Part, item_id: str | None, heard: anyio.Event) -> None:
+        """What the user said: first the script may know it, then the client, if it wants transcripts.
+
+        Without an `item_id` it came in an item that the client created: OpenAI gives no transcript of such.
+        """
         due = anyio.current_time() + self._setup.timing.transcription_ms / 1000
         text, failure = "", "this server has no recogniser"
         if self._setup.recognizer:
             try:
-                text, failure = await self._setup.recognizer.transcribe(audio), ""
-                entry.content[0].text = text
+                text, failure = await self._setup.recognizer.transcribe(bytes(part.audio)), ""
+                part.text = text
             except RecognitionFailed as error:
                 failure = str(error)
         heard.set()
         self._unheard.remove(heard)
-        if not self._settings.transcribes:
+        if item_id is None or not self._settings.transcribes:
             return
         await anyio.sleep_until(due)
         if failure:
             error = wire.TranscriptionError(type="server_error", code="transcription_failed", message=failure)
-            self._outbox.put(wire.InputAudioTranscriptionFailed(item_id=entry.id, error=error))
+            self._outbox.put(wire.InputAudioTranscriptionFailed(item_id=item_id, error=error))
             return
-        usage = {"type": "duration", "seconds": round(entry.frames / RATE, 3)}
-        self._outbox.put(wire.InputAudioTranscriptionDelta(item_id=entry.id, content_index=0, delta=text))
-        self._outbox.put(wire.InputAudioTranscriptionCompleted(item_id=entry.id, transcript=text, usage=usage))
+        usage = {"type": "duration", "seconds": round(len(part.audio) / 2 / RATE, 3)}
+        self._outbox.put(wire.InputAudioTranscriptionDelta(item_id=item_id, content_index=0, delta=text))
+        self._outbox.put(wire.InputAudioTranscriptionCompleted(item_id=item_id, transcript=text, usage=usage))
 
     # ------------------------------------------------------------------------------------------------------ responses
 

@@ -87,7 +87,7 @@ class Settings:
 
     # ---------------------------------------------------------------------------------------------------- reading
 
-    def state(self, session_id: str, expires_at: int) -> wire.SessionState:
+    def state(self, session_id: str, expires_at: int | None) -> wire.SessionState:
         return wire.SessionState(id=session_id, expires_at=expires_at, **deepcopy(self._now))
 
     @property

@@ -24,7 +24,7 @@ from anyio.lowlevel import checkpoint
 
 from rtactors.errors import RtactorsError, SessionClosed
 from rtactors.history import HistoryItem
-from rtactors.limits import Bounds, Deadlines
+from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.loopback.conversation import BYTES_PER_MS, Snapshot
 from rtactors.loopback.conversation import RATE as SERVER_RATE
 from rtactors.loopback.log import Log
@@ -36,7 +36,7 @@ from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint
 from rtactors.reply import Reply
 from rtactors.session import Session
-from rtactors.session_events import SessionEvent, Transition
+from rtactors.session_events import ConnectionChanged, SessionEvent, Transition
 from rtactors.sinks.base import Report, Sink
 from rtactors.testing.ears import Ears
 from rtactors.testing.evidence import Connection, Evidence
@@ -51,6 +51,8 @@ MS_PER_CHARACTER = 60
 """How fast the server speaks here: the same for each character, so that a text's length says how long it sounds."""
 PATIENCE_S = 40
 """After so long a conversation over sockets is given up. (In virtual time a wait without an end is a `Deadlock`.)"""
+AT_ONCE = Backoff(first=0.01, luck=lambda: 1.0)
+"""A lost connection is made again with hardly a pause, and the same one each time."""
 ALL_EVENTS = 1 << 20
 """Session events that are kept for the end: all of them."""
 
@@ -148,6 +150,17 @@ class Conversation:
             f"no {chart} came to be {state}",
         )
 
+    async def connected(self, times: int) -> None:
+        """Until the session has taken so many connections into use."""
+        seen = 0
+
+        def is_it(event: SessionEvent) -> bool:
+            nonlocal seen
+            seen += isinstance(event, ConnectionChanged) and event.state == "connected"
+            return seen == times
+
+        await self._first(is_it, f"there were fewer than {times} connections")
+
     async def tells(self, what: type[EventT], count: int = 1) -> EventT:
         """Until the session has told so many events of this type; gives the last of them."""
         seen = 0
@@ -180,12 +193,14 @@ class Conversation:
 
     def evidence(self, **more: Any) -> Evidence:  # noqa: ANN401 - fields of Evidence
         """What is known of it at this moment; `more` replaces what is given here."""
+        states = [event.state for event in self.events if isinstance(event, ConnectionChanged)]
+        there = states[-2:][0] in {"connected", "preparing", "prepared"} if states else True
         last = self.server.sessions[-1:]
         connections = tuple(
             Connection(
                 items=wire.items,
                 log=tuple(wire.log.records),
-                open=wire in last and not isinstance(self.failure, SessionClosed),
+                open=wire in last and there and not isinstance(self.failure, SessionClosed),
             )
             for wire in self.server.sessions
         )
@@ -214,6 +229,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     slack_ms: float = 0,
     ms_per_character: float | None = MS_PER_CHARACTER,
     provider: dict[str, Any] | None = None,
+    reconnect: Backoff | None = AT_ONCE,
     deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
     bounds: Bounds = Bounds(events=ALL_EVENTS),  # noqa: B008 - immutable
     **options: Unpack[Options],
@@ -241,6 +257,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             OpenAIRealtime(**settings),
             sink=ears,
             connect=_through(network, server.connect if isinstance(server, MemoryServer) else connect),
+            reconnect=reconnect,
             deadlines=deadlines,
             bounds=bounds,
         )

@@ -139,6 +139,10 @@ class Facts:
         }
         """What the session took to be heard of those whose end it gave up waiting for."""
 
+    def was_lost(self, message_id: str) -> bool:
+        """Whether its server was lost: what that sent last may not have arrived, and nobody can cut what it holds."""
+        return not self.connection.open or message_id not in self.story.messages
+
     def heard_frames(self, message_id: str) -> int:
         """What the session can know to have been heard: less than what was, if the sink did not tell in time."""
         segment = self.segments.get(message_id)

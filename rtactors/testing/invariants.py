@@ -168,9 +168,9 @@ def each_message_ends_once(facts: Facts) -> Iterator[str]:
             chats.setdefault(event.id, []).extend(e for e in event.effects if isinstance(e, ChatMessage))
     for message in facts.messages.values():
         ended = ends.get(message.id, [])
-        lost = not facts.connection.open or message.id in facts.evidence.undecided
+        lost = facts.was_lost(message.id) or message.id in facts.evidence.undecided
         if not ended and lost and message.id not in facts.segments:
-            continue  # with the network, or it was not told any more
+            continue  # with its server, or it was not told any more
         if len(ended) == 1:
             yield from _its_end(facts, message, ended[0], len(chats.get(message.id, [])))
         else:
@@ -195,8 +195,8 @@ def _its_end(facts: Facts, message: WireMessage, end: str, chats: int) -> Iterat
     heard_ms, everything = facts.heard_ms(message.id), 0 < message.frames <= facts.heard_frames(message.id)
     if end == "skipped" and facts.differ(heard_ms, 0):
         yield f"{message.id} counts as skipped, but {heard_ms} ms of it were heard"
-    if not facts.connection.open:
-        return  # what the server sent last may not have arrived
+    if facts.was_lost(message.id):
+        return
     if end == "full" and not everything:
         yield f"{message.id} counts as full, but {heard_ms} of {facts.ms(len(message.audio))} ms were heard"
     if end != "full" and message.frames and not _was_stopped(facts, message):
@@ -361,25 +361,17 @@ def calls_run_once(facts: Facts) -> Iterator[str]:
 def the_next_server_knows_what_was_heard(facts: Facts) -> Iterator[str]:
     if len(facts.stories) == 1 or not facts.connection.open:
         return
-    theirs = [
-        (item.type, item.role, item.call_id, item.text if not item.frames else f"{item.audio_ms} ms")
-        for item in facts.connection.items
-    ]
-    ours = [
-        (item.kind, item.role, item.call_id, f"{item.heard_ms} ms" if _spoken_here(facts, item) else item.heard_text)
-        for item in facts.evidence.history
-    ]
-    for index in range(max(len(theirs), len(ours))):
-        there = theirs[index] if index < len(theirs) else "nothing"
-        here = ours[index] if index < len(ours) else "nothing"
+    for item in facts.evidence.history:
+        held = facts.held.get(item.id)
+        if held is None or facts.gave_up(item.id):
+            continue  # I2 knows whether that may be
+        there = (held.type, held.role, held.call_id, held.name, held.arguments, held.output)
+        here = (item.kind, item.role, item.call_id, item.name, item.arguments, item.output)
         if there != here:
-            yield f"after the reconnect, item {index + 1} on the server is {there}, in the history {here}"
-
-
-def _spoken_here(facts: Facts, item: HistoryItem) -> bool:
-    """Whether this connection's own audio stands behind it, not a text that it was told."""
-    held = facts.held.get(item.id)
-    return held is not None and held.frames > 0
+            yield f"after the reconnect, {item.id} is {there} on the server, in the history {here}"
+        told = not held.frames  # else it is this server's own, or the voice of somebody whose words are not known
+        if told and held.text != item.heard_text:
+            yield f"after the reconnect, {item.id} is {held.text!r} on the server, in the history {item.heard_text!r}"
 
 
 # ------------------------------------------------------------------------------------------------------- how it ends

@@ -146,6 +146,7 @@ class WireStory:
         self.creates: list[Operation] = []
         self._operations: dict[str, Operation] = {}
         self._held: set[str] = set()  # as the client was told
+        self._ever_held: set[str] = set()
         self._of_calls: dict[str, str] = {}  # response ids
         readers: dict[str, Callable[[Record], None]] = {
             "response.created": self._on_response,
@@ -188,9 +189,11 @@ class WireStory:
         return [operation for operation in self._operations.values() if operation.item_id == item_id]
 
     def was_not_told(self, item_id: str) -> bool:
-        """Whether the last thing that was asked for about an item did not come to be."""
+        """Whether the last thing that was asked for about an item did not come to be, or it was never told of it."""
         about = self.operations_on(item_id)
-        return bool(about) and (about[-1].refused or about[-1].answered_at is None)
+        if not about:
+            return item_id not in self._ever_held
+        return about[-1].refused or about[-1].answered_at is None
 
     # -- what the server sent
 
@@ -262,6 +265,7 @@ class WireStory:
         item_id = record.json["item"]["id"]
         if item_id not in self.deletes:
             self._held.add(item_id)
+            self._ever_held.add(item_id)
         if (message := self.messages.get(item_id)) and message.added_at is None:
             message.added_at = record.at
         for create in self.creates:

@@ -43,7 +43,7 @@ def test_the_official_client_talks_to_it() -> None:
     copied = f"  export OPENAI_BASE_URL={base_url} OPENAI_API_KEY=<the token>\n  rtactors talk\n"
     assert result.out.startswith(f"serving at {url}\nin another terminal:\n{copied}")
     assert re.search(r"<- response\.create \{", result.out)
-    assert re.search(r"-> response\.created \{.*resp_000001", result.out)
+    assert re.search(r"-> response\.created \{.*resp_\w{12}_000001", result.out)
     assert "output_audio.delta" not in result.out
 
 

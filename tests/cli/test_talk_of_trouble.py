@@ -13,7 +13,9 @@ from rtactors.session_events import ConnectionChanged, MessageAnnounced, Problem
 
 pytestmark = pytest.mark.anyio
 
-LOST = "         (the connection is lost; what has arrived still plays)\n"
+LOST = "         (the connection is lost; what has arrived still plays; connecting again ...)\n"
+AGAIN = "         (connected again; the server was told what was said)\n"
+FOR_GOOD = "         (the connection is lost for good; what has arrived still plays)\n"
 
 
 class Told(Captions):
@@ -47,17 +49,22 @@ async def test_while_something_is_heard_nobody_waits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("states", "said"),
+    ("changes", "said"),
     [
-        (["connecting", "configuring", "ready", "closed"], LOST),
-        (["connecting", "configuring", "ready", "draining", "closed"], ""),  # we closed it
-        (["connecting", "closed"], ""),  # there never was one
+        (["connected", "reconnecting"], LOST),
+        (["connected", "reconnecting", "connected"], LOST + AGAIN),
+        (["connected", "reconnecting", "closed: no key"], LOST + FOR_GOOD),
+        (["connected", "closed: no money"], FOR_GOOD),
+        (["connected", "preparing", "prepared", "changing", "connected"], ""),
+        (["connected", "closed"], ""),  # we closed it
+        (["closed: nobody there"], ""),  # there never was one
     ],
 )
-async def test_a_lost_connection_is_said_once(states: list[str], said: str) -> None:
+async def test_a_lost_connection_is_said_once(changes: list[str], said: str) -> None:
     told = Told()
-    for state in states:
-        told.event(ConnectionChanged(state, "", 0.0))
+    for change in changes:
+        state, _, reason = change.partition(": ")
+        told.event(ConnectionChanged(state, reason, 0.0))
     assert told.stream.getvalue() == said
     told.event(Problem(kind="other", message="the connection was lost: why", operation="r1"))
-    assert ("problem" in told.stream.getvalue()) == (said == "")
+    assert ("problem" in told.stream.getvalue()) == (not said or said.endswith(AGAIN))

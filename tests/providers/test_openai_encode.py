@@ -102,6 +102,33 @@ def test_commands(command: Command, expected: dict[str, Any]) -> None:
             {"type": "message", "id": "item_1", "role": "system", "content": [{"type": "input_text", "text": ""}]},
         ),
         (
+            Item(id="item_1", role="user", audio=b"\x01\x02"),
+            {
+                "type": "message",
+                "id": "item_1",
+                "role": "user",
+                "content": [{"type": "input_audio", "audio": "AQI="}],
+            },
+        ),
+        (
+            Item(id="item_1", role="user", audio=b"\x01\x02", text="Hi"),
+            {
+                "type": "message",
+                "id": "item_1",
+                "role": "user",
+                "content": [{"type": "input_audio", "audio": "AQI=", "transcript": "Hi"}],
+            },
+        ),
+        (
+            Item(id="item_1", role="assistant", audio=b"\x01\x02", text="Hi"),
+            {
+                "type": "message",
+                "id": "item_1",
+                "role": "assistant",
+                "content": [{"type": "output_text", "text": "Hi"}],
+            },
+        ),
+        (
             Item(id="item_1", role="assistant", text="Héard", status="incomplete", phase="commentary"),
             {
                 "type": "message",
@@ -122,6 +149,13 @@ def test_commands(command: Command, expected: dict[str, Any]) -> None:
 )
 def test_items(item: Item, expected: dict[str, Any]) -> None:
     assert sent(CreateItem("op", item)) == {"type": "conversation.item.create", "event_id": "op", "item": expected}
+
+
+def test_an_item_shows_only_how_much_audio_it_has() -> None:
+    item = Item(id="item_1", role="user", audio=bytes(48_000))
+    assert repr(item) == "Item(id='item_1', kind='message', role='user', status='completed', audio=<48000 bytes>)"
+    assert str(CreateItem("op", item)) == f"CreateItem(operation_id='op', item={item!r}, after=None)"
+    assert "audio" not in repr(message("user", "Hi"))
 
 
 @pytest.mark.parametrize(("after", "expected"), [(None, {}), ("", {"previous_item_id": "root"})])

@@ -46,7 +46,7 @@ def received(talk: Conversation) -> list[tuple[str, int]]:
 async def test_server_hangs_up_at_any_event(begin: Begin, event: str, nth: int) -> None:
     """What was received is heard to its end; then the session ends with the server's reason."""
     faults = Faults(close(event, code=1001, reason=REASON, nth=nth))
-    async with begin(THREE, faults=faults, raises=(SessionClosed,)) as talk:
+    async with begin(THREE, faults=faults, reconnect=None, raises=(SessionClosed,)) as talk:
         await talk.ask()
         await talk.reaches("connection", "closed")
         talk.sink.play_all()
@@ -59,7 +59,7 @@ async def test_server_hangs_up_at_any_event(begin: Begin, event: str, nth: int) 
 @pytest.mark.parametrize("event", ["response.created", "response.output_audio.delta", "response.done"])
 async def test_network_breaks_at_any_byte(begin: Begin, event: str, at_byte: int) -> None:
     faults = Faults(cut(event, at_byte=at_byte, nth=1 if event in ONCE else 40))
-    async with begin(THREE, faults=faults, raises=(SessionClosed,)) as talk:
+    async with begin(THREE, faults=faults, reconnect=None, raises=(SessionClosed,)) as talk:
         await talk.ask()
         await talk.reaches("connection", "closed")
         talk.sink.play_all()
@@ -71,7 +71,7 @@ async def test_network_breaks_at_any_byte(begin: Begin, event: str, at_byte: int
 
 async def test_server_hangs_up_while_a_message_plays(begin: Begin) -> None:
     """Which plays on. Interrupted now, it ends where it was stopped, here."""
-    async with begin(THREE, raises=(SessionClosed,)) as talk:
+    async with begin(THREE, reconnect=None, raises=(SessionClosed,)) as talk:
         await talk.ask()
         await talk.sink.play(300)
         await talk.reaches("response", "finishing")
@@ -90,7 +90,7 @@ async def test_server_hangs_up_while_a_message_plays(begin: Begin) -> None:
 
 async def test_server_hangs_up_in_a_pause(begin: Begin) -> None:
     """A pause is the app's: it may end it, and what there is is heard."""
-    async with begin(THREE, raises=(SessionClosed,)) as talk:
+    async with begin(THREE, reconnect=None, raises=(SessionClosed,)) as talk:
         await talk.ask()
         await talk.sink.play(300)
         await talk.session.pause()
@@ -124,7 +124,7 @@ async def test_strange_event_before_it_is_ready(begin: Begin, what: dict[str, An
 
 
 async def test_the_reason_is_told_as_an_event_too(begin: Begin) -> None:
-    async with begin(THREE, raises=(SessionClosed,)) as talk:
+    async with begin(THREE, reconnect=None, raises=(SessionClosed,)) as talk:
         await talk.wire.close(1001, REASON)
         await talk.reaches("connection", "closed")
         await anyio.sleep_forever()

@@ -107,7 +107,7 @@ def _is_ours(module: object) -> bool:
 async def _in_all_ways(begin: Begin) -> None:
     for way in WAYS:
         raises = {_hung_up: (SessionClosed,), _unplugged: (SinkLost,)}.get(way, ())
-        async with begin(THREE, raises=raises) as talk:
+        async with begin(THREE, reconnect=None, raises=raises) as talk:
             await way(talk)
 
 

@@ -143,7 +143,7 @@ async def test_pause_after_an_interruption_that_the_sink_never_confirms() -> Non
 async def test_paused_when_the_connection_is_lost(steer: Callable[[Session], Awaitable[None]]) -> None:
     """The session plays what it has, so it can be steered; then it ends."""
     steered = anyio.Event()
-    async with conversation(replies(FIRST), sink=PacedSink(), raises=(SessionClosed,)) as talk:
+    async with conversation(replies(FIRST), sink=PacedSink(), reconnect=None, raises=(SessionClosed,)) as talk:
         await talk.ask()
         await talk.reaches("response", "finishing")
         await talk.reaches("message", "playing")

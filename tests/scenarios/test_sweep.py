@@ -14,7 +14,7 @@ from rtactors import SessionClosed
 from rtactors.loopback.script import Timing, replies
 from rtactors.sinks import PacedSink
 from rtactors.testing.clock import BackendName, run_virtual
-from rtactors.testing.conversation import Conversation, conversation
+from rtactors.testing.conversation import AT_ONCE, Conversation, conversation
 
 TEXTS = ("The first message of three.", "The second message, a bit longer than that.", "And the third.")
 START_MS = 130
@@ -48,7 +48,13 @@ async def _hang_up(talk: Conversation) -> None:
 
 async def converse(scene: Scene, at: float) -> None:
     raises = (SessionClosed,) if scene is _hang_up else ()
-    async with conversation(replies(TEXTS), sink=PacedSink(), raises=raises, timing=Timing(delta_ms=100)) as talk:
+    async with conversation(
+        replies(TEXTS),
+        sink=PacedSink(),
+        reconnect=None if raises else AT_ONCE,
+        raises=raises,
+        timing=Timing(delta_ms=100),
+    ) as talk:
         await talk.ask()
         await anyio.sleep(at)
         await scene(talk)

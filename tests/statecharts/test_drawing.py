@@ -172,7 +172,7 @@ def test_svg_says_what_the_chart_says(chart: Chart[Any, Any]) -> None:
 @charts
 def test_our_pictures_fit_a_page(chart: Chart[Any, Any]) -> None:
     root = ET.fromstring(draw(chart, "svg"))
-    assert int(root.attrib["width"]) <= 900
+    assert int(root.attrib["width"]) <= 960
     assert int(root.attrib["height"]) <= 1400
 
 

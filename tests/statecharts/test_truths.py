@@ -119,7 +119,7 @@ class Sent(NamedTuple):
     announced: bool = False
     creates: int = 0
     cutting: bool = False
-    """A cut was sent, and neither refused nor left unanswered."""
+    """A cut was sent, and neither refused nor left unanswered; as all here, by the server that is there now."""
     deleting: bool = False
     reported: bool = False
 
@@ -127,6 +127,9 @@ class Sent(NamedTuple):
 def sent(so_far: Sent, step: ItemStep) -> Sent:
     """What was sent after this step; fails if it may not be sent there."""
     event = step.event
+    if isinstance(event, item.Lost):
+        assert not step.effects
+        return Sent()
     announced = so_far.announced or isinstance(event, item.Added)
     creates, cutting, deleting = so_far.creates, so_far.cutting, so_far.deleting
     if isinstance(event, item.Refused | item.Expired):
@@ -190,7 +193,7 @@ def asked(so_far: Asked, step: ResponseStep) -> Asked:
     open_request, fails = so_far.open_request, so_far.fails
     created = so_far.created or isinstance(step.event, response.Created)
     done = so_far.done or isinstance(step.event, response.Done)
-    if isinstance(step.event, response.Refused | response.Created):
+    if isinstance(step.event, response.Refused | response.Created | response.Lost):
         open_request = False
     for effect in step.effects:
         match effect:

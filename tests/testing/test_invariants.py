@@ -355,7 +355,7 @@ FALSE: dict[str, tuple[str, Callable[[Evidence], Evidence], str]] = {
     "reconnected with all that was generated": (
         "I9",
         lambda e: reconnected(e, *TEXTS[:2]),
-        "after the reconnect, item 5",
+        "after the reconnect, item_000005 is",
     ),
     "a task is left": ("I10", lambda e: replace(e, left_over=("message actor",)), "message actor still runs"),
     "a reply is left": (

@@ -78,9 +78,7 @@ def _response(command: CreateResponse) -> wire.ResponseParams:
 def _item(item: Item) -> wire.Item:
     match item.kind:
         case "message" if item.role:
-            # An assistant's audio can't be given to a server, only its text.
-            part = wire.ContentPart(type="output_text" if item.role == "assistant" else "input_text", text=item.text)
-            return wire.Item("message", id=item.id or UNSET, role=item.role, content=[part])
+            return wire.Item("message", id=item.id or UNSET, role=item.role, content=[_part(item)])
         case "function_call":
             return wire.Item(
                 "function_call", id=item.id or UNSET, call_id=item.call_id, name=item.name, arguments=item.arguments
@@ -92,3 +90,11 @@ def _item(item: Item) -> wire.Item:
                 f"can't create the item {item.id!r} of kind {item.kind!r} and role {item.role!r}: OpenAI takes "
                 "messages with a role, function calls and their outputs"
             )
+
+
+def _part(item: Item) -> wire.ContentPart:
+    if item.role == "assistant":  # whose audio can't be given to a server, only its text
+        return wire.ContentPart(type="output_text", text=item.text)
+    if item.role == "user" and item.audio:
+        return wire.ContentPart(type="input_audio", audio=item.audio, transcript=item.text or UNSET)
+    return wire.ContentPart(type="input_text", text=item.text)
