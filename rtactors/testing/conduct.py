@@ -108,7 +108,7 @@ def texts_agree(facts: Facts) -> Iterator[str]:
             yield f"the text of {item.id} is {item.heard_text!r} in the history, but {text!r} was told"
     for item in facts.said.values():
         message = facts.messages.get(item.id)
-        if message is None:
+        if message is None or facts.was_lost(item.id):
             continue
         generated_ms = facts.ms(len(message.audio))
         if item.generated_ms != generated_ms and facts.evidence.settled:
@@ -145,7 +145,7 @@ def speaking_has_its_times(facts: Facts) -> Iterator[str]:
             for each in facts.evidence.segments
             if each.message_id in facts.messages
             and facts.messages[each.message_id].response_id == event.response_id
-            and each.started_at is not None
+            and each.told_start(facts.ended_at.get(each.message_id, math.inf))
         ]
         begun = min((each.started_at for each in mine if each.started_at is not None), default=None)
         if begun != event.at:
@@ -173,7 +173,7 @@ def the_whole_text_was_heard(facts: Facts) -> Iterator[str]:
         return
     for item in facts.said.values():
         message = facts.messages.get(item.id)
-        if message is None or message.status != "completed" or item.interrupted:
+        if message is None or message.status != "completed" or item.interrupted or facts.was_lost(item.id):
             continue
         response = _response_of(facts, item.id)
         told_late = response and response.done_at is not None and (message.done_at or 0) > response.done_at

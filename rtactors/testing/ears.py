@@ -63,6 +63,10 @@ class Segment(Struct, kw_only=True):
         """All positions that the session was told just then."""
         return {told.frames for at, told in self.told if at == moment and not isinstance(told, Untold)}
 
+    def told_start(self, until: float = math.inf) -> Started | None:
+        """The start, if the session was told it by then."""
+        return next((told for at, told in self.told if at <= until and isinstance(told, Started)), None)
+
     def told_end(self, until: float = math.inf) -> Finished | None:
         """The end, if the session was told it by then."""
         return next((told for at, told in self.told if at <= until and isinstance(told, Finished)), None)

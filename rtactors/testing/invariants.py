@@ -394,7 +394,7 @@ def text_ends_with_the_audio(facts: Facts) -> Iterator[str]:
         heard = " ".join(item.heard_text.split())
         if not text.startswith(heard):
             yield f"the heard text of {item.id} is not the beginning of its text: {item.heard_text!r}"
-        elif facts.evidence.ms_per_character and message.audio and item.confirmed:
+        elif facts.evidence.ms_per_character and message.audio and item.confirmed and not facts.was_lost(item.id):
             yield from _text_of(facts, message, item)
 
 

@@ -65,10 +65,11 @@ def plan_of(seed: int, *, disconnects: bool = True) -> Plan:
 def make_plan(chance: Chance, *, backend: BackendName = "asyncio", disconnects: bool = True) -> Plan:
     """One conversation. Without `disconnects` its connection lasts."""
     trouble = chance.pick(TROUBLES)
-    model = _model(chance)
+    limit_s = chance.pick((64, 90)) if disconnects and "limit" in trouble else 0
+    model = _model(chance, limit_s)
     moves_items = chance.pick((False, True))
     steps = (
-        _first_step(chance),
+        _first_step(chance, limit_s),
         *chance.many(_step_of((*_DEEDS, *_EDITS) if moves_items else _DEEDS), chance.pick((5, 14, 14)), 1),
     )
     replies = chance.many(_reply_of(_KINDS if moves_items else _KINDS[:-1]), 4, 1)
@@ -101,6 +102,10 @@ TROUBLES: Sequence[frozenset[str]] = tuple(
         "provider network",
         "provider network device",
         "network breaks",
+        "network breaks",
+        "limit",
+        "limit device",
+        "limit provider network",
         "provider network breaks device",
         "provider",
     )
@@ -108,7 +113,7 @@ TROUBLES: Sequence[frozenset[str]] = tuple(
 """Where things may go wrong: with nothing wrong the judge is at its strictest, so that is likely, too."""
 
 
-def _model(chance: Chance) -> Model:
+def _model(chance: Chance, limit_s: int) -> Model:
     return Model(
         command_ms=chance.pick((10, 10, 0, 80)),
         created_ms=chance.pick((20, 20, 0, 300)),
@@ -121,6 +126,7 @@ def _model(chance: Chance) -> Model:
         detects_speech=chance.pick((True, True, True, True, False)),
         interrupts=chance.pick((True, True, True, False)),
         replies=chance.pick((True, True, True, False)),
+        limit_s=limit_s,
     )
 
 
@@ -140,8 +146,11 @@ _DEEDS: Sequence[Deed] = (
 )
 
 
-def _first_step(chance: Chance) -> Step:
-    return Step(do=chance.pick(("ask", "ask", "ask", "speak", "generate_reply")), wait_ms=chance.number(50))
+def _first_step(chance: Chance, limit_s: int) -> Step:
+    """It begins at once, or shortly before the provider's limit comes near."""
+    wait_ms = 0 if not limit_s else limit_s * 750 - 10_000
+    do = chance.pick(("ask", "ask", "ask", "speak", "generate_reply"))
+    return Step(do=do, wait_ms=wait_ms + chance.number(20_000 if limit_s else 50))
 
 
 def _step_of(deeds: Sequence[Deed]) -> Callable[[Chance], Step]:

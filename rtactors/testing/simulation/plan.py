@@ -60,6 +60,8 @@ class Model(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """It cancels what it generates when it hears the user."""
     replies: bool = True
     """It answers the user's turns by itself."""
+    limit_s: int = 0
+    """Its sessions end after so many seconds (a client renews them if it is a minute or more); 0: never."""
 
 
 class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):

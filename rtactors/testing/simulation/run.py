@@ -9,14 +9,18 @@ the app and its user, and the clock. The judge (`rtactors.testing.invariants`) g
 """
 
 import math
-from collections.abc import Sequence
+import random
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 
 import anyio
+from anyio import NoEventLoopError
 from anyio.lowlevel import checkpoint
 from msgspec import Struct
 
 from rtactors.errors import ConnectionFailed, RtactorsError, SessionClosed, SinkLost
-from rtactors.limits import Bounds, Deadlines
+from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.loopback.recognizer import Scripted
 from rtactors.loopback.server import MemoryServer
 from rtactors.session import Session
@@ -42,9 +46,14 @@ from rtactors.testing.simulation.provider import (
     timing_of,
 )
 from rtactors.testing.simulation.story import Story
+from statecharts.connection import CONNECTION, Opened
+from statecharts.link import LINK, Adopt, Lost
 from statecharts.message import MESSAGE
 
 DEADLINES = Deadlines()
+_EPOCH = 1_700_000_000
+"""The unix time at which every conversation begins."""
+_THERE = LINK.group("connected", "preparing", "prepared")
 _TURNS = ("first turn", "second turn", "third turn", "fourth turn", "and so on")
 
 
@@ -76,7 +85,8 @@ def simulate(plan: Plan) -> Outcome:
     violations: Sequence[Violation] = ()
     evidence: Evidence | None = None
     try:
-        evidence = run_virtual(world.converse, backend=plan.backend, seed=plan.turns)
+        with _virtual_wall_clock():
+            evidence = run_virtual(world.converse, backend=plan.backend, seed=plan.turns)
         check_invariants(evidence)
     except InvariantBroken as broken:
         violations = broken.violations
@@ -97,6 +107,24 @@ def simulate(plan: Plan) -> Outcome:
     )
 
 
+@contextmanager
+def _virtual_wall_clock() -> Generator[None]:
+    """The wall clock is virtual, too: a provider tells by it when a session will end."""
+    real = time.time
+
+    def virtual() -> float:
+        try:
+            return _EPOCH + anyio.current_time()
+        except NoEventLoopError:
+            return real()
+
+    time.time = virtual
+    try:
+        yield
+    finally:
+        time.time = real
+
+
 class _World:
     """All that one conversation needs; what is left of it stays here for who comes after."""
 
@@ -113,6 +141,8 @@ class _World:
         self.failure: RtactorsError | None = None
         self.breaks: list[float] = []
         """When connections ended because the plan says so."""
+        self.dead: set[int] = set()
+        """Their numbers."""
 
     async def converse(self) -> Evidence:
         plan = self.plan
@@ -124,6 +154,7 @@ class _World:
             timing=timing_of(plan.model),
             faults=self.faults,
             recognizer=Scripted(*_TURNS),
+            session_limit_s=plan.model.limit_s or math.inf,
         )
         async with self.server:
             connect = self.server.connect
@@ -131,6 +162,7 @@ class _World:
                 provider_of(plan.model),
                 sink=self.ears,
                 connect=connect if plan.network == Network() else self.network.through(connect),
+                reconnect=Backoff(luck=random.Random(plan.turns).random) if plan.reconnects else None,  # noqa: S311
                 deadlines=DEADLINES,
                 bounds=Bounds(events=ALL_EVENTS),
             )
@@ -167,8 +199,11 @@ class _World:
         match error:
             case AppCrashed():
                 return True
-            case SessionClosed() | ConnectionFailed():
+            case ConnectionFailed():  # the first connection is not tried again
                 return bool(self.breaks)
+            case SessionClosed():
+                hows = {end.how for end in self.plan.network.breaks[: len(self.breaks)]}
+                return "no_quota" in hows or (bool(hows) and not self.plan.reconnects)
             case SinkLost():
                 return self.ears.lost_at is not None
             case _:
@@ -184,6 +219,7 @@ class _World:
             await anyio.sleep(end.at_ms / 1000)
             if not self.server.sessions[number].closed.is_set():
                 self.breaks.append(anyio.current_time())
+                self.dead.add(number)
                 await self._break(number, end)
 
     async def _break(self, number: int, end: Break) -> None:
@@ -209,21 +245,22 @@ class _World:
 
     def _evidence(self, session: Session, left_over: tuple[str, ...]) -> Evidence:
         plan, app = self.plan, self.app
-        last = self.server.sessions[-1:]
+        in_use, there = _in_use(self.events)
+        connections = [
+            Connection(
+                items=wire.items,
+                log=tuple(wire.log.records),
+                heard_until=self._heard_until(number),
+                open=there and number == in_use and number not in self.dead,
+            )
+            for number, wire in enumerate(self.server.sessions[: in_use + 1])  # behind it are those never taken into use
+        ]
         missing = any(line.missing_ms for reply in plan.replies for line in reply.lines)
         simulated = plan.network != Network()
         up, down = self._slowest_up(), self._slowest_down()
         return Evidence(
             segments=tuple(self.ears.segments),
-            connections=tuple(
-                Connection(
-                    items=wire.items,
-                    log=tuple(wire.log.records),
-                    heard_until=self._heard_until(number),
-                    open=wire in last and not self.breaks,
-                )
-                for number, wire in enumerate(self.server.sessions)
-            ),
+            connections=tuple(connections),
             history=tuple(session.history),
             events=tuple(self.events),
             replies=tuple(app.replies),
@@ -237,6 +274,7 @@ class _World:
             faultless=not (
                 plan.faults
                 or self.breaks
+                or plan.model.limit_s
                 or missing
                 or plan.calls.times > 1
                 or self.ears.lost_at
@@ -296,14 +334,31 @@ class _World:
             undecided.update(item_id for then, item_id in ended if then == at and item_id not in kept)
             undecided.update(item_id for then, item_id in told if at - delay <= then <= at and item_id not in kept)
         hung_up = min(
-            (event.at for event in self.events if isinstance(event, ConnectionChanged) and event.state == "draining"),
+            (event.at for event in self.events if isinstance(event, ConnectionChanged) and event.state == "closed"),
             default=math.inf,
         )
         undecided.update(item_id for then, item_id in told if then >= hung_up - delay)
         if hung_up < math.inf:  # what the server did last it could not tell any more
-            held = {item.id for wire in self.server.sessions[-1:] for item in wire.items}
+            held = {item.id for wire in self.server.sessions for item in wire.items}
             undecided |= held - {item_id for _, item_id in told}
         return frozenset(undecided - self.app.removed)
+
+
+def _in_use(events: Sequence[SessionEvent]) -> tuple[int, bool]:
+    """Which connection the session used last, from 0, and whether it still did when it was left."""
+    opened: list[str] = []
+    ready, used, there = "", 0, False
+    for event in events:
+        if isinstance(event, Transition) and event.chart == CONNECTION.name:
+            if isinstance(event.event, Opened):
+                opened.append(event.id)
+            ready = event.id if event.after == "ready" != event.before else ready
+        elif isinstance(event, Transition) and event.chart == LINK.name:
+            if any(isinstance(effect, Adopt) for effect in event.effects):
+                used = opened.index(ready)
+            there = event.before in _THERE if event.after == "closed" else event.after in _THERE
+            there = there and not isinstance(event.event, Lost)
+    return used, there
 
 
 async def _left_over(before: set[int]) -> tuple[str, ...]:
