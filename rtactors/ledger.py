@@ -147,7 +147,13 @@ class Ledger:
     def add(self, item: Item, after: str | None = None) -> Entry:
         """A new entry behind `after`: None is the end, `""` the front, as is an id that was never heard of the end."""
         entry = self._entries[item.id] = Entry(item)
-        self._link(entry, after)
+        self._link(entry, self._predecessor(after))
+        return entry
+
+    def learn(self, item: Item, after: str | None = None) -> Entry:
+        """A new entry that a server tells of, behind `after` there."""
+        entry = self._entries[item.id] = Entry(item)
+        self._link(entry, self._behind_what_was(self._predecessor(after)))
         return entry
 
     def place(self, entry: Entry, after: str | None) -> None:
@@ -156,7 +162,7 @@ class Ledger:
             return
         if (entry.previous.item.id if entry.previous else "") != after:
             self._unlink(entry)
-            self._link(entry, after)
+            self._link(entry, self._behind_what_was(self._predecessor(after)))
 
     def history(self) -> list[HistoryItem]:
         """What was said, in the order of the conversation."""
@@ -169,11 +175,16 @@ class Ledger:
             before = before.previous
         return before.item.id if before else ""
 
-    def _link(self, entry: Entry, after: str | None) -> None:
-        before = self._last if after is None else self._entries.get(after, self._last) if after else None
-        # What a lost server held and this one doesn't (yet) was there before whatever this one puts behind `after`.
+    def _predecessor(self, after: str | None) -> Entry | None:
+        return self._last if after is None else self._entries.get(after, self._last) if after else None
+
+    def _behind_what_was(self, before: Entry | None) -> Entry | None:
+        """What a lost server held and this one doesn't (yet) was there before whatever this one puts behind `before`."""
         while (following := before.next if before else self._first) and following.retold and not following.on_server:
             before = following
+        return before
+
+    def _link(self, entry: Entry, before: Entry | None) -> None:
         entry.previous = before
         entry.next = before.next if before else self._first
         if entry.previous:

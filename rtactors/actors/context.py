@@ -290,7 +290,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
 
     def _know(self, item: Item, after: str | None = None) -> Entry:
         """The entry of an item, which begins here if it is new."""
-        return self.ledger.get(item.id) or self.ledger.add(item, after)
+        return self.ledger.get(item.id) or self.ledger.learn(item, after)
 
     def _keep(self, entry: Entry, heard_ms: int) -> None:
         entry.keep_ms = heard_ms if entry.keep_ms is None else min(entry.keep_ms, heard_ms)

@@ -58,7 +58,8 @@ def removed_is_gone(facts: Facts) -> Iterator[str]:
     for item_id in sorted(facts.evidence.removed):
         if item_id in facts.history:
             yield f"{item_id} was removed, but stands in the history"
-        if facts.connection.open and item_id in facts.held and not facts.gave_up(item_id):
+        excused = item_id in facts.evidence.undecided or facts.gave_up(item_id)
+        if facts.connection.open and item_id in facts.held and not excused:
             yield f"{item_id} was removed, but the server holds it"
 
 
@@ -283,7 +284,9 @@ def cancels_have_a_reason(facts: Facts) -> Iterator[str]:
             told = any(cancel.response_id == response.id for cancel in facts.story.cancels)
             if not told and not facts.evidence.faultless:
                 told = response.id in sent  # it may have been swallowed
-            if lasts and not response.out_of_band and not told:
+            speech = any(response.created_at <= then <= at + wait for then in facts.story.speech_started)
+            by_server = response.reason == "turn_detected" or (response.done_at is None and speech)
+            if lasts and not (response.out_of_band or told or by_server):
                 yield f"{response.id} was interrupted at {at:.3f} s, but not cancelled"
 
 
@@ -436,13 +439,14 @@ def sinks_are_given_their_time(facts: Facts) -> Iterator[str]:
 def control_overtakes_audio(facts: Facts) -> Iterator[str]:
     """I10: a cut or a delete goes out when it is decided, behind one frame of the user's audio at the most."""
     evidence = facts.evidence
-    if evidence.held_up is None or len(facts.stories) > 1:
+    if evidence.held_up is None:
         return
+    begun = min((record.at for record in facts.connection.log if not record.sent), default=math.inf)
     arrived: dict[tuple[str, int], float] = {}
     for operation in (*facts.story.truncates, *(each for all in facts.story.deletes.values() for each in all)):
         arrived.setdefault((operation.item_id, operation.audio_end_ms), operation.at)
     for event in evidence.events:
-        if not isinstance(event, Transition) or event.chart != ITEM.name:
+        if not isinstance(event, Transition) or event.chart != ITEM.name or event.at < begun:
             continue
         for effect in event.effects:
             at = event.at

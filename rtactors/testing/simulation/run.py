@@ -245,7 +245,7 @@ class _World:
 
     def _evidence(self, session: Session, left_over: tuple[str, ...]) -> Evidence:
         plan, app = self.plan, self.app
-        in_use, there = _in_use(self.events)
+        in_use, there = _in_use(self.events, app.left_at)
         connections = [
             Connection(
                 items=wire.items,
@@ -333,21 +333,23 @@ class _World:
         for at, kept in self.app.replaced:
             undecided.update(item_id for then, item_id in ended if then == at and item_id not in kept)
             undecided.update(item_id for then, item_id in told if at - delay <= then <= at and item_id not in kept)
+        undecided -= self.app.removed
         hung_up = min(
             (event.at for event in self.events if isinstance(event, ConnectionChanged) and event.state == "closed"),
             default=math.inf,
         )
-        undecided.update(item_id for then, item_id in told if then >= hung_up - delay)
+        unheard = [self._heard_until(number) for number in range(len(self.server.sessions))]
+        undecided.update(item_id for then, item_id in told if then >= min(hung_up - delay, unheard[-1]))
         if hung_up < math.inf:  # what the server did last it could not tell any more
             held = {item.id for wire in self.server.sessions for item in wire.items}
             undecided |= held - {item_id for _, item_id in told}
-        return frozenset(undecided - self.app.removed)
+        return frozenset(undecided)
 
 
-def _in_use(events: Sequence[SessionEvent]) -> tuple[int, bool]:
-    """Which connection the session used last, from 0, and whether it still did when it was left."""
+def _in_use(events: Sequence[SessionEvent], left_at: float) -> tuple[int, bool]:
+    """Which connection the session used last, from 0, and whether it still did, and had when it was left."""
     opened: list[str] = []
-    ready, used, there = "", 0, False
+    ready, used, there, late = "", 0, False, False
     for event in events:
         if isinstance(event, Transition) and event.chart == CONNECTION.name:
             if isinstance(event.event, Opened):
@@ -356,9 +358,10 @@ def _in_use(events: Sequence[SessionEvent]) -> tuple[int, bool]:
         elif isinstance(event, Transition) and event.chart == LINK.name:
             if any(isinstance(effect, Adopt) for effect in event.effects):
                 used = opened.index(ready)
+                late = event.at >= left_at
             there = event.before in _THERE if event.after == "closed" else event.after in _THERE
             there = there and not isinstance(event.event, Lost)
-    return used, there
+    return used, there and not late
 
 
 async def _left_over(before: set[int]) -> tuple[str, ...]:
