@@ -201,12 +201,13 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         if operation is None:
             return  # about something that has ended otherwise
         entry, attempt = operation.entry, operation.attempt
+        is_create = entry.life.state in _UNANNOUNCED
         if entry.life.state == "creating" and not entry.retold:
             self._scribe.touch(entry).keep_ms = 0  # it was never said
         kind = error.kind if error.kind in ("absent", "too_short") else "other"
         self._fire(entry, chart.Refused(kind, error.message, attempt, error.limit_ms), attempt=attempt + 1)
         self._end(operation)
-        if asked := self._asked.pop(entry.item.id, None):
+        if is_create and (asked := self._asked.pop(entry.item.id, None)):
             self._ring.response.send(mail.StopReply(asked, f"its question was refused: {error.message}"))
 
     def _on_deadline(self, operation_id: str) -> None:
@@ -349,7 +350,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
 
     def _know(self, item: Item, after: str | None = None) -> Entry:
         """The entry of an item, which begins here if it is new."""
-        return self._scribe.touch(self.ledger.get(item.id) or self.ledger.add(item, after))
+        return self._scribe.touch(self.ledger.get(item.id) or self.ledger.learn(item, after))
 
     def _keep(self, entry: Entry, heard_ms: int) -> None:
         self._scribe.touch(entry)

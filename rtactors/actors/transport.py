@@ -5,6 +5,7 @@ their message, everything else to the response and the context actor. It sends c
 connection is lost or near its limit it makes the next; what was sent to a server that is gone never reaches another.
 """
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -24,7 +25,7 @@ from rtactors.providers.base import Provider
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import ConnectionChanged, Problem, Unhandled
 from rtactors.transports.base import Connect
-from rtactors.user_audio import UserAudio
+from rtactors.user_audio import InputCommand, UserAudio
 from statecharts import connection, link
 from statecharts.connection import CONNECTION, ConnectionEvent
 from statecharts.link import LINK, LinkEvent
@@ -75,6 +76,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._next: Connection | None = None
         self._loss_known = True  # else what is sent may still be for the server that is gone
         self._told = False  # the server in use knows the history
+        self._again: deque[InputCommand] = deque()  # of the user's voice what it is to get again, before what is new
         self._sending: anyio.CancelScope | None = None
         self._audio = UserAudio(surroundings.bounds.user_audio, surroundings.capabilities.input_rate)
         self._messages: dict[str, Inbox[mail.MessageMail] | None] = {}  # None: it has ended, what comes is dropped
@@ -123,30 +125,35 @@ class TransportActor(Actor[mail.TransportMail]):
 
     async def _write(self) -> None:
         while not self.ended:
-            message = await self.inbox.receive()
-            match message:
-                case events.AppendAudio() | events.CommitAudio() | events.ClearAudio():
-                    self._audio.sent(message)
-                    if self._told:
-                        await self._send(message)
-                case mail.CloseConnection():
-                    self._fire(link.CloseAsked())
-                case mail.LossKnown():
-                    self._loss_known = True
-                    self._come_up()
-                case mail.HistoryTold():
-                    self._told = True
-                    for command in self._audio.reconnected():
-                        await self._send(command)
-                case mail.LimitNear():
-                    if self._in_use and self._in_use.number == message.connection:
-                        self._fire(link.LimitNear())
-                case _ if self._loss_known:
-                    await self._send(message)
-                case _:
-                    pass  # it was for the server that is gone
-            if self._in_use and self._in_use.life.state == "draining" and self.inbox.empty:
+            if self._again and not self.inbox.pressing:
+                await self._send(self._again.popleft())
+            else:
+                await self._handle(await self.inbox.receive())
+            sent = self.inbox.empty and not self._again
+            if self._in_use and self._in_use.life.state == "draining" and sent:
                 await self._in_use.finish()
+
+    async def _handle(self, message: mail.TransportMail) -> None:
+        match message:
+            case events.AppendAudio() | events.CommitAudio() | events.ClearAudio():
+                self._audio.sent(message)
+                if self._told:
+                    await self._send(message)
+            case mail.CloseConnection():
+                self._fire(link.CloseAsked())
+            case mail.LossKnown():
+                self._loss_known = True
+                self._come_up()
+            case mail.HistoryTold():
+                self._told = True
+                self._again.extend(self._audio.reconnected())
+            case mail.LimitNear():
+                if self._in_use and self._in_use.number == message.connection:
+                    self._fire(link.LimitNear())
+            case _ if self._loss_known:
+                await self._send(message)
+            case _:
+                pass  # it was for the server that is gone
 
     def _interrupt_sending(self) -> None:
         """What is being sent is for a server that is gone, and may never get there."""
@@ -340,6 +347,7 @@ class TransportActor(Actor[mail.TransportMail]):
                 self._tasks.start_soon(self._as_task(self._in_use.retire))
         self._in_use = None
         self._told = self._loss_known = False
+        self._again.clear()
         self._messages.clear()
         self._live.clear()
         self._audio_of.clear()
