@@ -143,7 +143,7 @@ def test_each_step_shows_how_things_stand(file: Path) -> None:
     assert state["user"] == ["Tell", "me", "a", "story."]
     assert "full" in second[0]
     assert "playing" in third[0]
-    assert re.search(r"assistant +The second,.* \(\d+ of \d+ ms\)$", fourth[-1])
+    assert re.search(r"assistant +The first message\. \(1080 of 1080 ms\)$", fourth[-1])
     assert re.fullmatch(SAME.strip(), end[0])
 
 
