@@ -144,7 +144,7 @@ def test_each_step_shows_how_things_stand(file: Path) -> None:
     assert "full" in second[0]
     assert "playing" in third[0]
     assert re.search(r"assistant +The first message\. \(1080 of 1080 ms\)$", fourth[-1])
-    assert re.fullmatch(SAME.strip(), end[0])
+    assert re.fullmatch(SAME, f"{end[0]}\n")
 
 
 def test_steps_can_be_left_out_or_broken_off(file: Path) -> None:
