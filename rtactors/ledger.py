@@ -38,6 +38,7 @@ class Entry:
     """One item of the conversation."""
 
     __slots__ = (
+        "cancelled",
         "generated_ms",
         "handed_over",
         "item",
@@ -64,6 +65,8 @@ class Entry:
         """Whether the server that it came from is gone: the next one is told what was said, or heard, of it."""
         self.handed_over = False
         """Whether the app has it, or it came from there: of a function call, that it may be answered."""
+        self.cancelled = False
+        """Whether it is a function call that broke off, and the server is still to be told so."""
         self.operation: str | None = None
         """The id of what was last sent for it."""
         self.previous: Entry | None = None
@@ -162,10 +165,8 @@ class Ledger:
         """What was said, in the order of the conversation."""
         return [entry.project() for entry in self if entry.in_history]
 
-    def anchor(self, entry: Entry) -> str | None:
-        """What the server is to put `entry` behind: None for the end, `""` for the front, else an id it holds."""
-        if entry.next is None:
-            return None
+    def anchor(self, entry: Entry) -> str:
+        """What the server is to put `entry` behind: `""` for the front, else an id it holds."""
         before = entry.previous
         while before is not None and not before.on_server:
             before = before.previous
@@ -173,6 +174,9 @@ class Ledger:
 
     def _link(self, entry: Entry, after: str | None) -> None:
         before = self._last if after is None else self._entries.get(after, self._last) if after else None
+        # What a lost server held and this one doesn't (yet) was there before whatever this one puts behind `after`.
+        while (following := before.next if before else self._first) and following.retold and not following.on_server:
+            before = following
         entry.previous = before
         entry.next = before.next if before else self._first
         if entry.previous:

@@ -63,7 +63,7 @@ def test_an_item_moves_to_where_the_server_says(moved: str, after: str | None, e
 
 def test_an_item_is_put_behind_what_the_server_holds() -> None:
     ledger = ledger_of(*"abc")
-    assert ledger.anchor(ledger.add(Item(id="end"))) is None
+    assert ledger.anchor(ledger.add(Item(id="end"))) == "c"
     assert ledger.anchor(ledger.add(Item(id="front"), "")) == ""
     ITEM.fire(ledger["b"].life, chart.Drop())
     assert ledger.anchor(ledger.add(Item(id="x"), "b")) == "a"
@@ -118,3 +118,14 @@ def test_what_is_not_wanted_is_not_in_the_history() -> None:
     ledger = ledger_of(*"ab")
     ledger["a"].keep_ms = 0
     assert [item.id for item in ledger.history()] == ["b"]
+
+
+def test_what_a_new_server_does_not_hold_yet_stays_before_what_that_one_adds() -> None:
+    """It is still being heard, and the server that made it is gone; the user speaks over it."""
+    ledger = ledger_of("a", "b")
+    ledger["b"].retold = True
+    ITEM.fire(ledger["b"].life, chart.Lost())
+    hold(ledger.add(Item(id="user"), "a"))
+    assert order(ledger) == ["a", "b", "user"]
+    ledger.place(ledger["user"], "a")
+    assert order(ledger) == ["a", "b", "user"]

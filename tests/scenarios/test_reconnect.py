@@ -261,6 +261,7 @@ async def test_rest_is_not_asked_for_if_the_user_spoke_over_it(begin: Begin) -> 
         await talk.tells(AgentSaid, 2)
         await talk.session.quiet()
         assert not talk.sent("response.create")
+        assert [item.role for item in talk.items()] == ["user", "assistant", "user", "assistant"]
 
 
 async def test_rest_is_not_asked_for_for_ever(begin: Begin) -> None:
