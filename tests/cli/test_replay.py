@@ -48,9 +48,9 @@ def test_a_log_has_a_line_for_each_event(file: Path) -> None:
     assert len(rows(result)) == len(read_recording(file).events)
     assert re.search(rf"\n{SAME}$", result.out)
     for line in (
-        r" +5 +0\.000  transport +connection 1: receive session\.created event_id=event_\d+",
-        r" +14 +0\.000  app +to context: AddItem\(item=Item\(id=rt_user_1, role=user, text='Tell me a story\.'\).*",
-        r" +15 +0\.000  context +takes AddItem \(14\)",
+        r" +\d+ +0\.000  transport +connection 1: receive session\.created event_id=event_\d+",
+        r" +\d+ +0\.000  app +to context: AddItem\(item=Item\(id=rt_user_1, role=user, text='Tell me a story\.'\).*",
+        r" +\d+ +0\.000  context +takes AddItem \(\d+\)",
         r" +\d+ +0\.000  context +item item_\d+: Keep\(.*\): present -> truncating / SendTruncate\(.*\)",
         r" +\d+ +0\.000  message item_\d+ +device: write item_\d+ \d+ bytes",
         r" +\d+ +0\.000  app +it is over; the history has 3 items",
@@ -136,18 +136,15 @@ def test_each_step_shows_how_things_stand(file: Path) -> None:
     first, second, third, fourth, end = steps(result.out)
     assert (result.code, result.err) == (0, "")
     assert "PlaybackStarted" in first[0]
-    assert [line.split() for line in first[1:4]] == [
-        ["connection", "connection", "ready"],
-        ["item", "rt_user_1", "present,", "item_000002", "present"],
-        ["response", "rt_reply_2", "active"],
-    ]
-    assert first[4].split() == ["message", "item_000002", "playing"]
-    assert first[-1].split() == ["user", "Tell", "me", "a", "story."]
-    assert len(first) == 7
+    state = {kind: rest for kind, *rest in map(str.split, first[1:])}
+    assert state["item"] == ["rt_user_1", "present,", "item_000002", "present"]
+    assert state["response"] == ["rt_reply_2", "active"]
+    assert state["message"] == ["item_000002", "playing"]
+    assert state["user"] == ["Tell", "me", "a", "story."]
     assert "full" in second[0]
     assert "playing" in third[0]
-    assert re.search(r"assistant +The second,.* \(\d+ of \d+ ms\)$", fourth[-1])
-    assert re.fullmatch(SAME.strip(), end[0])
+    assert re.search(r"assistant +The first message\. \(1080 of 1080 ms\)$", fourth[-1])
+    assert re.fullmatch(SAME, f"{end[0]}\n")
 
 
 def test_steps_can_be_left_out_or_broken_off(file: Path) -> None:
