@@ -44,6 +44,7 @@ class Entry:
     __slots__ = (
         "_item",
         "_ledger",
+        "cancelled",
         "generated_ms",
         "handed_over",
         "keep_ms",
@@ -70,6 +71,8 @@ class Entry:
         """Whether the server that it came from is gone: the next one is told what was said, or heard, of it."""
         self.handed_over = False
         """Whether the app has it, or it came from there: of a function call, that it may be answered."""
+        self.cancelled = False
+        """Whether it is a function call that broke off, and the server is still to be told so."""
         self.operation: str | None = None
         """The id of what was last sent for it."""
         self.previous: Entry | None = None

@@ -342,6 +342,12 @@ class CallCompleted(Struct, frozen=True):
     item: events.Item
 
 
+class CallCancelled(Struct, frozen=True):
+    """A function call that its response ended without completing: it never runs, and the model is to know that."""
+
+    item: events.Item
+
+
 class AddItem(Struct, frozen=True):
     """Put an item into the conversation; then ask for `then`, if it can be had."""
 
@@ -407,6 +413,7 @@ ContextMail: TypeAlias = (
     | ItemAnnounced
     | Generated
     | CallCompleted
+    | CallCancelled
     | Truncate
     | Delete
     | ChatMessage

@@ -36,6 +36,9 @@ class _Operation(Struct, frozen=True):
     deadline: Reminder
 
 
+CALL_CANCELLED = "This call was cancelled before it was complete. It was not run."
+"""What the model is told of a function call that broke off."""
+
 _IN_FLIGHT = ITEM.group("creating", "condemned", "truncating", "deleting")
 """The states of an item in which an operation of ours may be under way."""
 
@@ -91,6 +94,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._on_generated(message)
             case mail.CallCompleted():
                 self._on_call(message.item)
+            case mail.CallCancelled():
+                self._on_call_cancelled(message.item)
             case Truncate():
                 self._keep(self.ledger[message.message_id], message.heard_ms)
             case Delete():
@@ -244,6 +249,12 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         self._calls[item.call_id] = item.id
         self.publish(FunctionCalled(item.call_id, item.name, item.arguments))
 
+    def _on_call_cancelled(self, item: Item) -> None:
+        entry = self._know(item)
+        entry.item = item
+        entry.cancelled = True
+        self._reconcile(entry)
+
     def _on_answer(self, answer: mail.AnswerCall) -> None:
         call_item = self._calls.pop(answer.call_id, None)
         if call_item is None:
@@ -289,10 +300,13 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         self._connected = False
         for operation in list(self._operations.values()):
             self._end(operation)
+        nobodys: set[str] = set()  # calls that the app never had: nobody completes them any more
         for entry in self.ledger:
             entry.retold = True
             if entry.item.kind == "function_call" and not entry.handed_over:
-                entry.keep_ms = 0  # nobody completes it any more
+                nobodys.add(entry.item.call_id)
+            if entry.item.call_id in nobodys:  # the call, and behind it the answer that it was cancelled
+                entry.keep_ms = 0
             self._fire(entry, chart.Lost())
         self._ring.transport.urgent(mail.LossKnown())
 
@@ -330,6 +344,12 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         """Let the server hold what it should of this item. What is on its way counts as done."""
         if entry.keep_ms == 0 and self._capabilities.deletes:
             self._fire(entry, chart.Drop())
+        elif entry.cancelled and entry.on_server:
+            entry.cancelled = False  # once
+            output = Item(
+                id=self._new_id(), kind="function_call_output", call_id=entry.item.call_id, output=CALL_CANCELLED
+            )
+            self._add(output, entry.item.id)
         elif entry.keep_ms and self._capabilities.truncates and not entry.retold:
             self._fire(entry, chart.Keep(entry.keep_ms, entry.generated_ms))
 

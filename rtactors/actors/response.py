@@ -350,6 +350,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._calls.add(item.call_id)
             response.called = True
             self._ring.context.send(mail.CallCompleted(item))
+        else:
+            self._calls.add(item.call_id)
+            self._ring.context.send(mail.CallCancelled(item))
 
     def _on_done(self, event: events.ResponseDone) -> None:
         response = self._find(event.response_id)
