@@ -25,7 +25,7 @@ from rtactors.providers.base import Provider
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import ConnectionChanged, Problem, Unhandled
 from rtactors.transports.base import Connect
-from rtactors.user_audio import InputCommand, UserAudio
+from rtactors.user_audio import UserAudio
 from statecharts import connection, link
 from statecharts.connection import CONNECTION, ConnectionEvent
 from statecharts.link import LINK, LinkEvent
@@ -76,7 +76,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._next: Connection | None = None
         self._loss_known = True  # else what is sent may still be for the server that is gone
         self._told = False  # the server in use knows the history
-        self._again: deque[InputCommand] = deque()  # of the user's voice what it is to get again, before what is new
+        self._again: deque[events.Command] = deque()  # the user's voice once more, and what has to stay behind it
         self._sending: anyio.CancelScope | None = None
         self._audio = UserAudio(surroundings.bounds.user_audio, surroundings.capabilities.input_rate)
         self._messages: dict[str, Inbox[mail.MessageMail] | None] = {}  # None: it has ended, what comes is dropped
@@ -150,6 +150,8 @@ class TransportActor(Actor[mail.TransportMail]):
             case mail.LimitNear():
                 if self._in_use and self._in_use.number == message.connection:
                     self._fire(link.LimitNear())
+            case events.CreateItem() | events.CreateResponse() if self._again and self._loss_known:
+                self._again.append(message)  # it came after what the user had said
             case _ if self._loss_known:
                 await self._send(message)
             case _:

@@ -25,7 +25,7 @@ from rtactors.session_events import (
 from rtactors.testing.ears import Segment
 from rtactors.testing.evidence import HAIR_S, Facts
 from rtactors.testing.wire_story import BUSY, LONG_BUSY, WireResponse
-from statecharts.item import ITEM, SendDelete, SendTruncate
+from statecharts.item import ITEM, Report, SendDelete, SendTruncate
 from statecharts.message import MESSAGE
 from statecharts.playback import PLAYBACK
 from statecharts.response import RESPONSE, Cancel, Fail, Request
@@ -430,9 +430,9 @@ def sinks_are_given_their_time(facts: Facts) -> Iterator[str]:
         waited = math.inf if asked_at is None else ended_at - asked_at
         if asked_at is None:
             yield f"{segment.message_id} ended at {ended_at:.3f} s, but its device was never asked to end it"
-        elif waited < facts.evidence.sink - HAIR_S:
+        elif waited < facts.evidence.sink - facts.evidence.moment:
             yield f"{segment.message_id} was given up {waited:.3f} s after its device was asked to end it"
-        elif asked_at == segment.cleared_at and waited > facts.evidence.sink + HAIR_S:
+        elif asked_at == segment.cleared_at and waited > facts.evidence.sink + facts.evidence.moment:
             yield f"{segment.message_id} was given up only {waited:.3f} s after its device was told to stop"
 
 
@@ -479,9 +479,15 @@ def problems_are_true(facts: Facts) -> Iterator[str]:
     """I6: what the app is told to be wrong with an item was refused, or asked for twice and not answered in time."""
     if not facts.connection.open or len(facts.stories) > 1:
         return
-    for event in facts.evidence.events:
-        if not isinstance(event, Problem) or (about := facts.story.operations_on(event.operation)) == []:
-            continue
+    reports = (
+        effect
+        for event in facts.evidence.events
+        if isinstance(event, Transition)
+        for effect in event.effects
+        if isinstance(effect, Report)
+    )
+    for report in reports:
+        about = facts.story.operations_on(report.item_id)
         refused = [one for one in about if one.refused and not one.code.endswith("_delete_invalid_item_id")]
         patience = facts.evidence.acknowledge - HAIR_S
         waited = [
@@ -489,7 +495,7 @@ def problems_are_true(facts: Facts) -> Iterator[str]:
         ]
         asked_twice = len(waited) >= MOST or any(one in facts.story.creates for one in waited)
         if not refused and not asked_twice:
-            yield f"the app was told of a problem that there was not: {event.message}"
+            yield f"the app was told of a problem that there was not: {report}"
 
 
 def a_lost_connection_is_noticed(facts: Facts) -> Iterator[str]:

@@ -44,7 +44,7 @@ from rtactors.session_events import ConnectionChanged, SessionEvent, Transition
 from rtactors.sinks.base import Report, Sink
 from rtactors.testing.chaos import ChaosProxy, Plan
 from rtactors.testing.ears import Ears
-from rtactors.testing.evidence import Connection, Evidence
+from rtactors.testing.evidence import HAIR_S, Connection, Evidence
 from rtactors.testing.invariants import check_invariants
 from rtactors.testing.stepped_sink import SteppedSink
 from rtactors.transports.base import Connect, Socket
@@ -220,6 +220,7 @@ class Conversation:
             "events": tuple(self.events),
             "replies": tuple(self.replies),
             "removed": frozenset(self.removed),
+            "device_lost_at": self.ears.lost_at,
             "rate": self.ears.rate,
         }
         return Evidence(**fields | more)
@@ -301,6 +302,11 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     check_invariants(
         talk.evidence(
             acknowledge=deadlines.acknowledge,
+            sink=deadlines.sink,
+            start=deadlines.start,
+            silence=deadlines.silence,
+            close=deadlines.close,
+            moment=0.05 if sockets else HAIR_S,
             delay=2.0 if sockets else 0.0,
             round_trip=round_trip or (2.0 if sockets else 0.05),
             slack_ms=slack_ms,

@@ -99,6 +99,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """When the session was told that its device is gone."""
     held_up: float | None = None
     """Seconds for which the network held up sending, at the longest for one frame; None: not measured."""
+    moment: float = HAIR_S
+    """Seconds within which two things happened at the same time: a hair in virtual time."""
     delay: float = 0.0
     """Seconds that an event may take from the server to the session."""
     round_trip: float = 0.1
@@ -164,7 +166,7 @@ class Facts:
     def asked_at(self, segment: Segment) -> float | None:
         """When the device was asked to end it: to stop now, if the session did not only do so when it gave up."""
         ended_at = self.ended_at.get(segment.message_id, math.inf)
-        cleared = segment.cleared_at is not None and segment.cleared_at < ended_at
+        cleared = segment.cleared_at is not None and segment.cleared_at < ended_at - self.evidence.moment
         return segment.cleared_at if cleared else segment.finish_at
 
     def _waits_until(self, segment: Segment) -> float:

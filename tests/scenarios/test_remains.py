@@ -101,10 +101,11 @@ def _alive() -> Counter[str]:
 
 
 def _is_ours(module: object) -> bool:
-    """The embedded server keeps its log; that is no business of a session's."""
+    """The embedded server keeps its log, and the ears what they heard; that is no business of a session's."""
     if not isinstance(module, str):  # a type may have a descriptor of that name
         return False
-    return module.startswith(("rtactors.", "statecharts.")) and not module.startswith("rtactors.loopback.")
+    others = ("rtactors.loopback.", "rtactors.testing.")
+    return module.startswith(("rtactors.", "statecharts.")) and not module.startswith(others)
 
 
 async def _in_all_ways(begin: Begin) -> None:

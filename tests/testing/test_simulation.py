@@ -108,7 +108,8 @@ def test_a_connection_that_ends_is_noticed(how: str) -> None:
     )
     outcome = simulate(plan)
     assert not outcome.violations
-    lost = next(line for line in outcome.story.lines() if "state='closed'" in line and "reason=''" not in line)
+    states = (line for line in outcome.story.lines() if "ConnectionChanged" in line)
+    lost = next(line for line in states if "state='connected'" not in line)
     assert float(lost.split()[0]) == pytest.approx(45 if how == "half_open" else 5, abs=0.1)
 
 
