@@ -243,7 +243,7 @@ class Madness:
             left_over=tuple(str(task.name) for task in anyio.get_running_tasks() if task.id not in before),
         )
         facts = Facts(evidence)
-        wrong = [f"{name}: {sentence}" for name in sorted(HOLD) for sentence in INVARIANTS[name](facts)]
+        wrong = [f"{name}: {sentence}" for name in sorted(HOLD) for check in INVARIANTS[name] for sentence in check(facts)]
         assert not wrong, "\n".join(wrong)
         assert not [segment for segment in self.ears.segments if segment.overlapped]  # I4
         said = [event.message.id for event in events if isinstance(event, AgentSaid)]
