@@ -167,7 +167,7 @@ class Madness:
                         if self._ending == "cancel":
                             scope.cancel()
                         elif self._ending != "close":
-                            await self.session.resume()  # what is held by the app is waited for
+                            await self.session.unpause()  # what is held by the app is waited for
                             await self._do("network", self._ending)
                             await anyio.sleep(300)
             except RtactorsError:
