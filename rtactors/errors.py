@@ -22,6 +22,10 @@ class SessionClosed(RtactorsError):
     """The session is over; the reason is in the message."""
 
 
+class LimitReached(RtactorsError):
+    """There is more of something than `Bounds` allows: the session ends, since nothing is left out of the record."""
+
+
 class ReplyFailed(RtactorsError):
     """A requested reply did not come to be: refused, failed, timed out, abandoned."""
 

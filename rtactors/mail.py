@@ -362,6 +362,12 @@ class CallCompleted(Struct, frozen=True):
     item: events.Item
 
 
+class CallCancelled(Struct, frozen=True):
+    """A function call that its response ended without completing: it never runs, and the model is to know that."""
+
+    item: events.Item
+
+
 class AddItem(Struct, frozen=True):
     """Put an item into the conversation; then ask for `then`, if it can be had."""
 
@@ -434,6 +440,7 @@ ContextMail: TypeAlias = (
     | Generated
     | HeardSoFar
     | CallCompleted
+    | CallCancelled
     | Truncate
     | Delete
     | ChatMessage

@@ -15,15 +15,14 @@ import anyio.lowlevel
 from anyio import AsyncContextManagerMixin
 from anyio.abc import TaskGroup
 
-from rtactors import events, mail
+from rtactors import arguments, events, mail
 from rtactors.actor import Actor
 from rtactors.actors.context import ContextActor
 from rtactors.actors.journal import JournalActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
-from rtactors.channels import Inbox
-from rtactors.errors import ConfigurationError, RtactorsError, SessionClosed
+from rtactors.errors import ConfigurationError, ReplyFailed, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role
 from rtactors.history import HistoryItem
@@ -32,6 +31,7 @@ from rtactors.journal.recall import ledger_of
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.operations import operation_id, own_id
 from rtactors.providers.base import Endpoint, Provider
+from rtactors.recording.tap import Tap
 from rtactors.reminders import Reminders
 from rtactors.reply import Reply, ReplyRecord
 from rtactors.ring import Ring, Surroundings
@@ -60,6 +60,8 @@ class Session(AsyncContextManagerMixin):
     the server gone for too long, the device lost, or `reconnect` is None) plays what it has received, then cancels the
     block and raises SessionClosed or SinkLost with the cause. `history` stays readable.
 
+    A `recorder` (see `rtactors.recording`) keeps all that happens in a file.
+
     An agent with a function to call, given to the provider as one of its `tools`:
 
         async for event in session.events():
@@ -85,6 +87,7 @@ class Session(AsyncContextManagerMixin):
         bounds: Bounds = Bounds(),  # noqa: B008 - immutable
         journal: Journal | None = None,
         session_id: str | None = None,
+        recorder: Tap | None = None,
     ) -> None:
         capabilities = provider.capabilities
         if sink.rate != capabilities.output_rate:
@@ -104,25 +107,34 @@ class Session(AsyncContextManagerMixin):
         self._count = 0
         self._open = False
         self._used = False
+        self._stopped = False
         self._over = False
-        self._reminders = Reminders()
         self._asked: WeakSet[ReplyRecord] = WeakSet()
         self._awaited: set[anyio.Event] = set()
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
 
+        connect = connect or partial(_websocket, deadlines=deadlines)
+        surroundings = Surroundings(self._publish, Reminders(), capabilities, deadlines, bounds)
+        self._recorder = recorder
+        self._reconnect = reconnect
+        if recorder:
+            surroundings = recorder.surroundings(surroundings)
+            provider, connect, sink = recorder.provider(provider), recorder.connect(connect), recorder.sink(sink)
+            reconnect = reconnect and recorder.reconnect(reconnect)
+        self._reminders = surroundings.reminders
+        inbox = surroundings.inbox
         ring = Ring(
-            transport=Inbox("transport", bounds.commands),
-            response=Inbox("response", bounds.inbox),
-            sink=Inbox("sink", bounds.inbox),
-            context=Inbox("context", bounds.inbox),
-            journal=Inbox("journal", bounds.inbox) if journal else None,
+            transport=inbox("transport", bounds.commands),
+            response=inbox("response", bounds.inbox),
+            sink=inbox("sink", bounds.inbox),
+            context=inbox("context", bounds.inbox),
+            journal=inbox("journal", bounds.inbox) if journal else None,
         )
-        surroundings = Surroundings(self._publish, self._reminders, capabilities, deadlines, bounds)
         self._transport = TransportActor(
             ring,
             surroundings,
             provider=provider,
-            connect=connect or partial(_websocket, open_timeout=deadlines.connect),
+            connect=connect,
             reconnect=reconnect,
             fail=self._fail,
         )
@@ -161,7 +173,7 @@ class Session(AsyncContextManagerMixin):
 
     async def ask(self, text: str, *, instructions: str | None = None) -> Reply:
         """Say `text` as the user and ask for a reply. Returns its handle at once; requests wait their turn."""
-        item = Item(id=self._new_id("user"), role="user", text=text)
+        item = Item(id=self._new_id("user"), role="user", text=self._text("text", text))
         request = self._request(instructions)
         await self._record(mail.AddItem(item, then=request))
         return Reply(request.reply)
@@ -174,14 +186,15 @@ class Session(AsyncContextManagerMixin):
 
     async def answer_call(self, call_id: str, output: str) -> None:
         """The output of a function call (see `FunctionCalled`). It is sent once; ask for a reply when all are in."""
-        await self._record(mail.AnswerCall(call_id, output))
+        await self._record(mail.AnswerCall(self._text("call_id", call_id), self._text("output", output)))
 
     # -- the user's voice
 
     async def send_audio(self, pcm: bytes) -> None:
         """The user's audio: mono PCM16 little-endian at the provider's input rate. Waits while the network is slow."""
+        audio = arguments.audio(pcm)
         self._check()
-        await self._transport.inbox.put(events.AppendAudio(pcm))
+        await self._transport.inbox.put(events.AppendAudio(audio), self._bounds.input)
 
     async def commit_audio(self) -> None:
         """End the user's turn by hand (for providers without turn detection). It asks for no reply.
@@ -200,6 +213,8 @@ class Session(AsyncContextManagerMixin):
 
     async def interrupt(self, reply: Reply | None = None) -> None:
         """Stop what is being said, or just one reply. Replies that wait for their turn keep it, but for that one."""
+        if reply is not None and not isinstance(reply, Reply):  # pyright: ignore[reportUnnecessaryIsInstance]  an app may not check types
+            raise TypeError(f"only a Reply can be interrupted, or everything, not a {type(reply).__name__}")
         await self._steer(mail.StopReply(reply.id) if reply else mail.InterruptAll())
 
     async def pause(self) -> None:
@@ -222,13 +237,14 @@ class Session(AsyncContextManagerMixin):
 
         `""` is the front; None is the end, as is the id of an item that there is none of.
         """
-        item = Item(id=self._new_id(role), role=role, text=text)
-        await self._record(mail.AddItem(item, after))
+        arguments.role(role)
+        item = Item(id=self._new_id(role), role=role, text=self._text("text", text))
+        await self._record(mail.AddItem(item, after if after is None else self._text("after", after)))
         return item.id
 
     async def remove(self, item_id: str) -> None:
         """Take an item out of the conversation, here and on the server."""
-        await self._record(mail.RemoveItem(item_id))
+        await self._record(mail.RemoveItem(self._text("item_id", item_id)))
 
     async def set_history(self, items: Iterable[HistoryItem]) -> None:
         """Make the conversation hold these: what is not among them goes, what is new comes behind the one before it.
@@ -236,10 +252,7 @@ class Session(AsyncContextManagerMixin):
         What stands in it already is left alone, where it is, cut or whole; with another text it is new. What is new
         keeps its id if that was never used.
         """
-        wanted = tuple(items)
-        for item in wanted:
-            if not isinstance(item, HistoryItem):  # pyright: ignore[reportUnnecessaryIsInstance]  an app may not check types
-                raise TypeError(f"a history is made of HistoryItem, not of {item!r}")
+        wanted = tuple(arguments.history_item(item, self._bounds.text) for item in items)
         await self._record(mail.SetHistory(wanted))
 
     def events(self) -> EventStream:
@@ -273,10 +286,9 @@ class Session(AsyncContextManagerMixin):
                 await self._open_journal(self._journal)
             async with anyio.create_task_group() as self._tasks:
                 try:
-                    self._run(self._reminders.run, "reminders")
-                    for actor in (self._journal, self._sink, self._context, self._response, self._transport):
-                        if actor:
-                            self._start(actor)
+                    if self._recorder:
+                        self._recorder.open(self.provider, self._deadlines, self._bounds, self._reconnect)
+                    self._start_all()
                     await self._transport.decided.wait()
                     if self._failure:
                         raise self._failure
@@ -295,7 +307,7 @@ class Session(AsyncContextManagerMixin):
                 if self._journal and self._journal.failure:  # else the end of the block would say: all is written down
                     raise self._journal.failure
         except BaseExceptionGroup as group:
-            raise _cause(group) from None
+            raise _cause(group, self._failure) from None
         finally:
             self._over = True
             self._let_go()
@@ -350,8 +362,15 @@ class Session(AsyncContextManagerMixin):
         self._failure = self._failure or failure
         self._failed.set()
 
+    def _start_all(self) -> None:
+        self._run(self._reminders.run, "reminders")
+        for actor in (self._journal, self._sink, self._context, self._response, self._transport):
+            if actor:
+                self._start(actor)
+
     def _start(self, actor: Actor[Any]) -> None:
-        self._run(actor.run, f"{actor.inbox.name} actor")
+        name = actor.inbox.name
+        self._run(self._recorder.running(name, actor.run) if self._recorder else actor.run, f"{name} actor")
 
     def _run(self, run: Callable[[], Awaitable[None]], name: str) -> None:
         self._tasks.start_soon(self._shielded, run, name=name)
@@ -360,6 +379,8 @@ class Session(AsyncContextManagerMixin):
         """What outlives the cancellation of the block, until the record is settled; its own crash ends all."""
         with anyio.CancelScope(shield=True) as scope:
             self._scopes.add(scope)
+            if self._stopped:  # before this could begin
+                scope.cancel()
             try:
                 await run()
             except BaseException:
@@ -369,6 +390,9 @@ class Session(AsyncContextManagerMixin):
                 self._scopes.discard(scope)
 
     def _stop(self) -> None:
+        self._stopped = True
+        if self._recorder:
+            self._recorder.end(self.history)
         for scope in self._scopes:
             scope.cancel()
         self._scopes = set()
@@ -419,7 +443,12 @@ class Session(AsyncContextManagerMixin):
         self._context.inbox.send(message)
         await anyio.lowlevel.checkpoint()
 
+    def _text(self, name: str, value: str) -> str:
+        return arguments.text(name, value, self._bounds.text)
+
     def _request(self, instructions: str | None) -> mail.RequestReply:
+        if instructions is not None:
+            self._text("instructions", instructions)
         record = ReplyRecord(self._new_id("reply"))
         self._asked.add(record)
         return mail.RequestReply(record, instructions)
@@ -433,21 +462,27 @@ class Session(AsyncContextManagerMixin):
         return own_id(kind, self._count)
 
 
-def _websocket(endpoint: Endpoint, *, open_timeout: float) -> AbstractAsyncContextManager[Socket]:
+def _websocket(endpoint: Endpoint, *, deadlines: Deadlines) -> AbstractAsyncContextManager[Socket]:
     from rtactors.transports.websocket import connect  # noqa: PLC0415 - a library that only a real connection needs
 
-    return connect(endpoint, open_timeout=open_timeout)
+    return connect(endpoint, open_timeout=deadlines.connect, keepalive=deadlines.keepalive)
 
 
-def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def _cause(group: BaseExceptionGroup[BaseException], failure: RtactorsError | None) -> BaseException:
     """The one error in nested groups, so that `except SessionClosed` works; the group itself if there are several.
 
-    Cancellations don't count, and neither does it when the session, which ended for its own reason, said so to an app
-    that went on using it.
+    Cancellations don't count. Nor does what an app is told of the `failure` by which the session ended, when it goes on
+    using it or waits for a reply: the failure is the cause, whoever was the first to say so.
     """
     errors = [error for error in _leaves(group) if not isinstance(error, anyio.get_cancelled_exc_class())]
-    causes = [error for error in errors if not (isinstance(error, SessionClosed) and error.__cause__ in errors)]
-    return causes[0] if len(causes) == 1 else group
+    if failure:
+        others = [error for error in errors if error is not failure and not _tells(error, failure)]
+        errors = others if len(others) == len(errors) else [failure, *others]
+    return errors[0] if len(errors) == 1 else group
+
+
+def _tells(error: BaseException, failure: RtactorsError) -> bool:
+    return error.__cause__ is failure or (isinstance(error, ReplyFailed) and str(failure) in str(error))
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -13,3 +13,13 @@ def anyio_backend(request: pytest.FixtureRequest) -> Backend:
         return request.param
     name, _ = request.param
     return virtual_backend(name, seed=0 if name == "trio" else None)  # without a seed trio's order differs in each run
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--schedules", type=int, default=300, help="how many seeded conversations to simulate")
+
+
+@pytest.fixture
+def schedules(request: pytest.FixtureRequest) -> range:
+    """The seeds of simulated conversations."""
+    return range(int(request.config.getoption("--schedules")))

@@ -23,7 +23,7 @@ FLOORS = {
     "tools": ["rtactors.cli", "rtactors.testing"],
     "door": ["rtactors"],  # what `import rtactors` gives, and nothing else
     "session": ["rtactors.session"],
-    "workers": ["rtactors.actors", "rtactors.loopback"],
+    "workers": ["rtactors.actors", "rtactors.loopback", "rtactors.recording"],
     "contracts": [
         "rtactors.journal",
         "rtactors.ledger",
@@ -36,6 +36,7 @@ FLOORS = {
     ],
     "words": [
         "rtactors.actor",
+        "rtactors.arguments",
         "rtactors.channels",
         "rtactors.reminders",
         "rtactors.errors",

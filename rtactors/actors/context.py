@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
 from rtactors.actors.scribe import Scribe
+from rtactors.errors import LimitReached, SessionClosed
 from rtactors.events import Item
 from rtactors.history import HistoryItem
 from rtactors.ledger import Entry, Ledger, item_of
@@ -35,6 +36,9 @@ class _Operation(Struct, frozen=True):
     """Where it cuts, if it does."""
     deadline: Reminder
 
+
+CALL_CANCELLED = "This call was cancelled before it was complete. It was not run."
+"""What the model is told of a function call that broke off."""
 
 _IN_FLIGHT = ITEM.group("creating", "condemned", "truncating", "deleting")
 """The states of an item in which an operation of ours may be under way."""
@@ -80,6 +84,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             case events.ItemDeleted():
                 self._on_acknowledged(message.item_id, chart.Deleted())
             case events.InputCommitted():
+                self._check_unused(message.item_id)
                 if message.item_id not in self.ledger:
                     self._know(Item(id=message.item_id, role="user"), message.previous_item_id)
             case events.InputTranscript():
@@ -90,6 +95,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             case events.ProviderError():
                 self._on_refused(message)
             case mail.ItemAnnounced():
+                self._check_unused(message.item.id)
                 self._know(message.item).response_id = message.response_id
             case mail.Generated():
                 self._on_generated(message)
@@ -97,6 +103,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._scribe.heard(message)
             case mail.CallCompleted():
                 self._on_call(message.item)
+            case mail.CallCancelled():
+                self._on_call_cancelled(message.item)
             case Truncate():
                 self._keep(self.ledger[message.message_id], message.heard_ms)
             case Delete():
@@ -139,11 +147,21 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._on_deadline(message.operation_id)
             case _:
                 self._ring.response.send(message)  # steering, behind what was asked before it
+        self._check_bounds()
         if self._quiet and not self._operations:
             for quiet in self._quiet:
                 self._scribe.acknowledge(quiet)
             self._quiet.clear()
         self._scribe.hand_over()
+
+    def _check_bounds(self) -> None:
+        """Nothing is ever left out of the record: if there is no end to it, the session has one."""
+        bounds, ledger = self._bounds, self.ledger
+        if len(ledger) > bounds.items:
+            raise LimitReached(f"the conversation has more than {bounds.items} items (Bounds.items): begin another one")
+        if ledger.characters > bounds.texts:
+            what = f"the conversation has more than {bounds.texts} characters (Bounds.texts)"
+            raise LimitReached(f"{what}: begin another one")
 
     # -- what the server says
 
@@ -183,16 +201,19 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         if operation is None:
             return  # about something that has ended otherwise
         entry, attempt = operation.entry, operation.attempt
+        is_create = entry.life.state in _UNANNOUNCED
         if entry.life.state == "creating" and not entry.retold:
             self._scribe.touch(entry).keep_ms = 0  # it was never said
         kind = error.kind if error.kind in ("absent", "too_short") else "other"
         self._fire(entry, chart.Refused(kind, error.message, attempt, error.limit_ms), attempt=attempt + 1)
         self._end(operation)
-        if asked := self._asked.pop(entry.item.id, None):
+        if is_create and (asked := self._asked.pop(entry.item.id, None)):
             self._ring.response.send(mail.StopReply(asked, f"its question was refused: {error.message}"))
 
     def _on_deadline(self, operation_id: str) -> None:
-        operation = self._operations[operation_id]
+        operation = self._operations.get(operation_id)
+        if operation is None:
+            return  # it has ended while this was on its way
         expired = chart.Expired(operation.attempt, operation.audio_end_ms)
         self._fire(operation.entry, expired, attempt=operation.attempt + 1)
         self._end(operation)
@@ -219,7 +240,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
 
     def _add(self, item: Item, after: str | None, then: mail.RequestReply | None = None) -> None:
         if item.id in self.ledger:
-            raise RuntimeError(f"there is an item {item.id} already")
+            self._on_taken(item.id, then)
+            return
         entry = self._scribe.touch(self.ledger.add(item, after))
         entry.handed_over = True
         if self._connected:
@@ -228,12 +250,26 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             self._asked[item.id] = then.reply.id
             self._ring.response.send(then)
 
+    def _on_taken(self, item_id: str, then: mail.RequestReply | None) -> None:
+        """A server that gives its own items our ids: what was to be added can't be told from what it holds."""
+        what = f"item {item_id} was not added: the server has given its id to another one"
+        self.publish(Problem(kind="other", message=what, operation=item_id))
+        if then:
+            self._ring.response.send(then)
+            self._ring.response.send(mail.StopReply(then.reply.id, what))
+
     def _on_call(self, item: Item) -> None:
         entry = self._know(item)
         entry.item = item
         entry.handed_over = True
         self.ledger.unanswered[item.call_id] = item.id
         self._scribe.acknowledge(FunctionCalled(item.call_id, item.name, item.arguments))
+
+    def _on_call_cancelled(self, item: Item) -> None:
+        entry = self._know(item)
+        entry.item = item
+        entry.cancelled = True
+        self._reconcile(entry)
 
     def _on_answer(self, answer: mail.AnswerCall) -> None:
         call_item = self.ledger.unanswered.pop(answer.call_id, None)
@@ -266,15 +302,27 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
 
     # -- one server after the other
 
+    def _check_unused(self, item_id: str) -> None:
+        """What is new has an id of its own, also at the next server; else the record could hold only one of the two."""
+        entry = self.ledger.get(item_id)
+        if entry and entry.retold:
+            raise SessionClosed(
+                f"this server calls a new item {item_id}, as another one was called on a connection before: the record "
+                "can't hold both. Begin a session for each connection (reconnect=None)"
+            )
+
     def _on_connection_lost(self) -> None:
         """What the server held is gone, and what was on its way there. What is being heard goes on."""
         self._connected = False
         for operation in list(self._operations.values()):
             self._end(operation)
+        nobodys: set[str] = set()  # calls that the app never had: nobody completes them any more
         for entry in self.ledger:
             entry.retold = True
             if entry.item.kind == "function_call" and not entry.handed_over:
-                self._scribe.touch(entry).keep_ms = 0  # nobody completes it any more
+                nobodys.add(entry.item.call_id)
+            if entry.item.call_id in nobodys:  # the call, and behind it the answer that it was cancelled
+                self._scribe.touch(entry).keep_ms = 0
             self._fire(entry, chart.Lost())
         self._ring.transport.urgent(mail.LossKnown())
 
@@ -302,7 +350,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
 
     def _know(self, item: Item, after: str | None = None) -> Entry:
         """The entry of an item, which begins here if it is new."""
-        return self._scribe.touch(self.ledger.get(item.id) or self.ledger.add(item, after))
+        return self._scribe.touch(self.ledger.get(item.id) or self.ledger.learn(item, after))
 
     def _keep(self, entry: Entry, heard_ms: int) -> None:
         self._scribe.touch(entry)
@@ -313,6 +361,12 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         """Let the server hold what it should of this item. What is on its way counts as done."""
         if entry.keep_ms == 0 and self._capabilities.deletes:
             self._fire(entry, chart.Drop())
+        elif entry.cancelled and entry.on_server:
+            entry.cancelled = False  # once
+            output = Item(
+                id=self._new_id(), kind="function_call_output", call_id=entry.item.call_id, output=CALL_CANCELLED
+            )
+            self._add(output, entry.item.id)
         elif entry.keep_ms and self._capabilities.truncates and not entry.retold:
             self._fire(entry, chart.Keep(entry.keep_ms, entry.generated_ms))
 

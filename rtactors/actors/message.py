@@ -11,6 +11,7 @@ import anyio
 
 from rtactors import mail
 from rtactors.actor import ReactiveActor
+from rtactors.errors import LimitReached
 from rtactors.events import (
     BYTES_PER_FRAME,
     AudioDelta,
@@ -71,12 +72,13 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             case TextDelta():
                 self._on_text(message)
             case TextDone():
-                self._text, self._spoken = message.text, message.spoken
+                self._set_text(message.text)
+                self._spoken = message.spoken
                 self._on_text_over()
             case AudioDone():
                 self._on_audio_over()
             case OutputDone():
-                self._text = self._text or message.item.text
+                self._set_text(self._text or message.item.text)
                 self._on_complete(message.item.status)
             case mail.GenerationEnded():
                 self._on_complete("completed" if message.status == "completed" else "incomplete")
@@ -135,9 +137,15 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             self._tell_generated()
 
     def _on_text(self, delta: TextDelta) -> None:
-        self._text += delta.text
+        self._set_text(self._text + delta.text)
         self._spoken = delta.spoken
         self.publish(MessageText(self.id, delta.text))
+
+    def _set_text(self, text: str) -> None:
+        if len(text) > self._bounds.text:
+            what = f"the server's message {self.id} has more than {self._bounds.text} characters (Bounds.text)"
+            raise LimitReached(f"{what}: nobody could hear that much")
+        self._text = text
 
     def _on_audio_over(self) -> None:
         self._audio_over = True

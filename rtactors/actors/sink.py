@@ -34,6 +34,7 @@ class _Segment:
         self.told = 0
         """The position that the journal was told."""
         self.finishing = False
+        self.expected_from = 0  # where it was when it was given the time to play out
         self.deadline: Reminder | None = None
         self._sink = sink
 
@@ -131,7 +132,10 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
             case mail.ResumeSegment():
                 self._fire(segment, playback.Resume())
             case mail.SinkDeadline():
-                self._fire(segment, playback.Expired(segment.confirmed, anyio.current_time()))
+                if segment.life.state == "playing" and segment.confirmed > segment.expected_from:
+                    self._expect_the_end(segment)  # it is slow, but it plays
+                else:
+                    self._fire(segment, playback.Expired(segment.confirmed, anyio.current_time()))
 
     def _tell_journal(self, segment: _Segment, *, paused: bool = False) -> None:
         """By way of the message, which knows the words; now and then, and where it is `paused`."""
@@ -142,6 +146,7 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
 
     def _expect_the_end(self, segment: _Segment) -> None:
         """A segment that is to play out has the time its audio takes, and some to spare."""
+        segment.expected_from = segment.confirmed
         seconds = (segment.written - segment.confirmed) / self._sink.rate
         self._expect(segment, seconds * 1.1 + self._deadlines.sink)
 

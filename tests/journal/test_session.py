@@ -298,7 +298,7 @@ async def test_what_is_being_heard_when_the_process_ends_was_heard() -> None:
             await settled()
             (id,) = journal.records
             past = await recall(after_a_kill(journal), id)
-            heard = talk.ears.segments[0].told_ms(24_000)
+            heard = talk.ears.segments[0].told_frames() * 1000 // 24_000
             whole = ledger_of(past.records, epoch=past.records[-1].epoch).history()
             if heard < 250:
                 assert [item.role for item in whole] == ["user"]

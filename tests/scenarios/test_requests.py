@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from rtactors import ReplyFailed, SessionClosed, events
+from rtactors.actors.context import CALL_CANCELLED
 from rtactors.limits import Deadlines
 from rtactors.loopback.faults import ALWAYS, Faults, hold, ignore
 from rtactors.loopback.script import IMMEDIATE, Call, Gate, Reply, Say, Timing, replies
@@ -169,6 +170,29 @@ async def test_d22_reply_after_a_function_call_waits(begin: Begin) -> None:
         assert not talk.log.find("error")
 
 
+async def test_d4_second_response_is_interrupted_before_it_may_speak(begin: Begin) -> None:
+    """The first is still being heard. Of the second's calls one had been complete, and ran."""
+    gate = Gate()
+    second = [SECOND, Call(name="weather"), THIRD, Call(name="pay", arguments='{"amount": 1000000}', gate=gate)]
+    async with begin(replies(FIRST, second)) as talk:
+        await talk.ask()
+        await talk.sink.play(300)
+        await talk.reaches("response", "finishing")
+        queued = await talk.generate_reply()
+        weather = await talk.tells(FunctionCalled)
+        await gate.reached.wait()
+        await talk.session.interrupt()
+        await talk.session.answer_call(weather.call_id, "rain")
+        await talk.log.wait("response.done", 2)
+        await talk.session.quiet()
+        (message,) = talk.said()
+        assert talk.held() == talk.heard() == [(message.id, 300)]
+        assert await queued.done() == []
+        calls = [(item.name or item.output) for item in talk.items() if item.call_id]
+        assert calls == ["weather", "rain", "pay", CALL_CANCELLED]
+    assert len([event for event in talk.events if isinstance(event, FunctionCalled)]) == 1
+
+
 async def test_d14_call_that_was_cut_off_does_not_run(begin: Begin) -> None:
     gate = Gate()
     script = replies([FIRST, Call(name="pay", arguments='{"amount": 1000000}', gate=gate)])
@@ -181,7 +205,26 @@ async def test_d14_call_that_was_cut_off_does_not_run(begin: Begin) -> None:
         await talk.session.quiet()
         (message,) = talk.said()
         assert talk.held() == talk.heard() == [(message.id, 500)]
+        call, output = [item for item in talk.items() if item.call_id]
+        assert (call.type, call.status, output.call_id) == ("function_call", "incomplete", call.call_id)
+        assert "cancelled" in output.output
     assert not [event for event in talk.events if isinstance(event, FunctionCalled)]
+
+
+async def test_d14_call_that_was_cut_off_is_told_to_no_other_server(begin: Begin) -> None:
+    """What it was about to be stands in no history any more, and neither does the answer to it."""
+    gate = Gate()
+    script = replies([Call(name="pay", arguments='{"amount": 1000000}', gate=gate)])
+    async with begin(script) as talk:
+        await talk.ask("Pay!")
+        await gate.reached.wait()
+        await talk.session.interrupt()
+        await talk.reaches("item", "creating")
+        await talk.session.quiet()
+        await talk.wire.close(1001, "bye")
+        await talk.connected(2)
+        await talk.session.quiet()
+        assert [item.text for item in talk.items()] == ["Pay!"]
 
 
 async def test_e11_what_the_user_said_comes_late_and_twice(begin: Begin) -> None:
