@@ -25,6 +25,8 @@ from anyio.lowlevel import checkpoint
 
 from rtactors.errors import RtactorsError, SessionClosed
 from rtactors.history import HistoryItem
+from rtactors.journal.base import Journal
+from rtactors.journal.recall import ledger_of, recall
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.loopback.conversation import BYTES_PER_MS, Snapshot
 from rtactors.loopback.conversation import RATE as SERVER_RATE
@@ -35,13 +37,14 @@ from rtactors.loopback.session import Session as ServerSession
 from rtactors.loopback.voice import ToneVoice
 from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint
+from rtactors.recording import Recorder
 from rtactors.reply import Reply
 from rtactors.session import Session
 from rtactors.session_events import ConnectionChanged, SessionEvent, Transition
 from rtactors.sinks.base import Report, Sink
 from rtactors.testing.chaos import ChaosProxy, Plan
 from rtactors.testing.ears import Ears
-from rtactors.testing.evidence import Connection, Evidence
+from rtactors.testing.evidence import HAIR_S, Connection, Evidence
 from rtactors.testing.invariants import check_invariants
 from rtactors.testing.stepped_sink import SteppedSink
 from rtactors.transports.base import Connect, Socket
@@ -217,6 +220,7 @@ class Conversation:
             "events": tuple(self.events),
             "replies": tuple(self.replies),
             "removed": frozenset(self.removed),
+            "device_lost_at": self.ears.lost_at,
             "rate": self.ears.rate,
         }
         return Evidence(**fields | more)
@@ -239,6 +243,8 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     reconnect: Backoff | None = AT_ONCE,
     deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
     bounds: Bounds = Bounds(events=ALL_EVENTS),  # noqa: B008 - immutable
+    journal: Journal | None = None,
+    recorder: Recorder | None = None,
     **options: Unpack[Options],
 ) -> AsyncGenerator[Conversation]:
     """Begin one with a server that follows `script`, at once if no `timing` is given; `options` are the server's.
@@ -247,8 +253,8 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     `round_trip` is then so many seconds; so may a plan of `chaos`, with real sockets. `sink` plays (a `SteppedSink` if
     none is given, so that nothing is heard until the test says so), `loses` are its reports that get lost, `slack_ms`
     is how coarsely it counts. `ms_per_character` is None where a fault makes the sound longer or shorter than the
-    words. A session that ends on its own has to do so with what it `raises`; the block is then left there, and
-    `failure` tells it.
+    words. A `journal` must hold the history in the end. A session that ends on its own has to do so with what it
+    `raises`; the block is then left there, and `failure` tells it. `recorder` is the session's.
 
     Raises InvariantBroken at its end.
     """
@@ -275,6 +281,8 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             reconnect=reconnect,
             deadlines=deadlines,
             bounds=bounds,
+            journal=journal,
+            recorder=recorder,
         )
         talk = Conversation(session, server, ears, device)
         if proxy:
@@ -294,15 +302,27 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     check_invariants(
         talk.evidence(
             acknowledge=deadlines.acknowledge,
+            sink=deadlines.sink,
+            start=deadlines.start,
+            silence=deadlines.silence,
+            close=deadlines.close,
+            moment=0.05 if sockets else HAIR_S,
             delay=2.0 if sockets else 0.0,
             round_trip=round_trip or (2.0 if sockets else 0.05),
             slack_ms=slack_ms,
             ms_per_character=ms_per_character,
             left_over=await _left_over(before),
+            journalled=await _journalled(journal, session.id) if journal else None,
         )
     )
     if raises and talk.failure is None:
         raise AssertionError(f"the session did not end on its own, with {raises}")
+
+
+async def _journalled(journal: Journal, session_id: str) -> tuple[HistoryItem, ...]:
+    """What a session that is resumed now begins with, in the times of the one that ended."""
+    records = (await recall(journal, session_id)).records
+    return tuple(ledger_of(records, epoch=records[-1].epoch).history())
 
 
 def _through(network: Callable[[Socket], Socket], connect: Connect) -> Connect:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from anyio import CancelScope, aclose_forcefully, get_cancelled_exc_class, move_on_after
 from websockets.exceptions import ConnectionClosed
 
+from rtactors.errors import ConfigurationError
 from rtactors.providers.base import Endpoint, Frame
 from rtactors.transports.base import Socket, SocketClosed
 from rtactors.transports.failures import connection_failed, reason
@@ -50,10 +51,14 @@ async def connect(
     A cancelled `receive` loses nothing. A cancelled `send` has sent its frame or, on trio, cut the connection: half of
     the frame may be on its way, and the other side would take whatever follows for the other half.
 
+    Certificates are verified, with the system's CAs (or those of SSL_CERT_FILE and SSL_CERT_DIR), and so is the host.
+
     Raises:
-        ConnectionFailed: whatever the reason; `retryable` says whether to try again may help.
+        ConfigurationError: a key would go unencrypted to another machine (see `Endpoint.allow_unencrypted`).
+        ConnectionFailed: whatever else the reason; `retryable` says whether to try again may help.
 
     """
+    _check_encrypted(endpoint)
     # anyio runs on one of two backends; this tells which, and imports neither.
     open_socket = _open_asyncio if get_cancelled_exc_class() is asyncio.CancelledError else _open_trio
     async with AsyncExitStack() as stack:
@@ -71,7 +76,7 @@ async def _open_asyncio(endpoint: Endpoint, open_timeout: float, keepalive: floa
     connection = await connect(**_options(endpoint, open_timeout, keepalive))
     if hasattr(connection.transport, "max_size"):  # TLS and uvloop have other ways to read
         connection.transport.max_size = READ_BYTES  # pyright: ignore[reportAttributeAccessIssue] asked above
-    opened = _Socket(connection, connection.close, keepalive)
+    opened = _Socket(connection, connection.close, keepalive, endpoint)
     try:
         yield opened
     except get_cancelled_exc_class():
@@ -87,11 +92,23 @@ async def _open_trio(endpoint: Endpoint, open_timeout: float, keepalive: float) 
     from websockets.trio.client import connect  # noqa: PLC0415 - trio is optional
 
     async with connect(**_options(endpoint, open_timeout, keepalive)) as connection:
-        opened = _TrioSocket(connection, connection.aclose, keepalive)
+        opened = _TrioSocket(connection, connection.aclose, keepalive, endpoint)
         try:
             yield opened
         finally:
             await opened.close()
+
+
+def _check_encrypted(endpoint: Endpoint) -> None:
+    """Whoever is on the way could read the key, and use it."""
+    encrypted = endpoint.url.partition(":")[0].lower() != "ws"
+    if encrypted or endpoint.allow_unencrypted or _on_this_machine(endpoint.url) or not endpoint.has_secrets:
+        return
+    where = endpoint.without_secrets(endpoint.url.partition("?")[0])
+    raise ConfigurationError(
+        f"the key would go unencrypted to {where}: use https:// or wss://, or a tunnel to this machine; in a network "
+        "where nobody listens, allow_unencrypted=True sends it all the same (rtactors talk: --allow-unencrypted)"
+    )
 
 
 def _options(endpoint: Endpoint, open_timeout: float, keepalive: float) -> dict[str, Any]:
@@ -119,23 +136,25 @@ def _on_this_machine(url: str) -> bool:
     host = ""
     try:
         host = urlsplit(url).hostname or ""
-        return ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:  # a name, or no URL at all, which is told when it is opened
         return host == "localhost"
+    return address.is_loopback or address.is_unspecified
 
 
 class _Socket:
-    def __init__(self, connection: Any, close: Any, patience: float) -> None:  # noqa: ANN401 - of either backend, alike in these methods
+    def __init__(self, connection: Any, close: Any, patience: float, endpoint: Endpoint) -> None:  # noqa: ANN401 - of either backend, alike in these methods
         self._connection = connection
         self._close = close
         self._patience = patience
+        self._endpoint = endpoint
 
     async def send(self, frame: Frame) -> None:
         try:
             with move_on_after(self._patience) as patience:
                 await self._connection.send(frame)
         except ConnectionClosed as error:
-            raise _closed(error) from error
+            raise self._closed(error) from None  # what is told there may hold the key
         if patience.cancelled_caught:
             await self._cut()
             raise SocketClosed(None, f"the network took nothing for {self._patience:g} s")
@@ -144,13 +163,20 @@ class _Socket:
         try:
             return await self._connection.recv()
         except ConnectionClosed as error:
-            raise _closed(error) from error
+            raise self._closed(error) from None  # what is told there may hold the key
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         await self._close(code, reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))
 
     async def _cut(self) -> None:
         self._connection.transport.abort()
+
+    def _closed(self, error: ConnectionClosed) -> SocketClosed:
+        """Whoever closed first has said why; if nobody did, the network broke."""
+        close = error.sent if error.rcvd is None or error.rcvd_then_sent is False else error.rcvd
+        if close is None:
+            return SocketClosed(None, reason(error.__cause__) if error.__cause__ else "the connection broke off")
+        return SocketClosed(close.code, self._endpoint.without_secrets(close.reason))
 
 
 class _TrioSocket(_Socket):
@@ -163,11 +189,3 @@ class _TrioSocket(_Socket):
 
     async def _cut(self) -> None:
         await aclose_forcefully(self._connection.stream)
-
-
-def _closed(error: ConnectionClosed) -> SocketClosed:
-    """Whoever closed first has said why; if nobody did, the network broke."""
-    close = error.sent if error.rcvd is None or error.rcvd_then_sent is False else error.rcvd
-    if close is None:
-        return SocketClosed(None, reason(error.__cause__) if error.__cause__ else "the connection broke off")
-    return SocketClosed(close.code, close.reason)

@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from rtactors import ReplyFailed, SessionClosed, events
+from rtactors.actors.context import CALL_CANCELLED
 from rtactors.limits import Deadlines
 from rtactors.loopback.faults import ALWAYS, Faults, hold, ignore
 from rtactors.loopback.script import IMMEDIATE, Call, Gate, Reply, Say, Timing, replies
@@ -167,6 +168,29 @@ async def test_d22_reply_after_a_function_call_waits(begin: Begin) -> None:
             ("function_call_output", "rain"),
         ]
         assert not talk.log.find("error")
+
+
+async def test_d4_second_response_is_interrupted_before_it_may_speak(begin: Begin) -> None:
+    """The first is still being heard. Of the second's calls one had been complete, and ran."""
+    gate = Gate()
+    second = [SECOND, Call(name="weather"), THIRD, Call(name="pay", arguments='{"amount": 1000000}', gate=gate)]
+    async with begin(replies(FIRST, second)) as talk:
+        await talk.ask()
+        await talk.sink.play(300)
+        await talk.reaches("response", "finishing")
+        queued = await talk.generate_reply()
+        weather = await talk.tells(FunctionCalled)
+        await gate.reached.wait()
+        await talk.session.interrupt()
+        await talk.session.answer_call(weather.call_id, "rain")
+        await talk.log.wait("response.done", 2)
+        await talk.session.quiet()
+        (message,) = talk.said()
+        assert talk.held() == talk.heard() == [(message.id, 300)]
+        assert await queued.done() == []
+        calls = [(item.name or item.output) for item in talk.items() if item.call_id]
+        assert calls == ["weather", "rain", "pay", CALL_CANCELLED]
+    assert len([event for event in talk.events if isinstance(event, FunctionCalled)]) == 1
 
 
 async def test_d14_call_that_was_cut_off_does_not_run(begin: Begin) -> None:
