@@ -79,6 +79,7 @@ class Session(AsyncContextManagerMixin):
         self._failed = anyio.Event()
         self._tasks: TaskGroup
         self._count = 0
+        self._brought: set[str] = set()  # ids that look like ours, in histories of other sessions
         self._open = False
         self._used = False
         self._over = False
@@ -189,6 +190,7 @@ class Session(AsyncContextManagerMixin):
         keeps its id if that was never used.
         """
         wanted = tuple(arguments.history_item(item, self._bounds.text) for item in items)
+        self._brought.update(item.id for item in wanted if item.id.startswith("rt_"))
         await self._tell(mail.SetHistory(wanted))
 
     def events(self) -> EventStream:
@@ -343,8 +345,11 @@ class Session(AsyncContextManagerMixin):
         return operation_id("input", self._count)
 
     def _new_id(self, kind: str) -> str:
+        """One that no item has, also none of a history that began in another session."""
         self._count += 1
-        return f"rt_{kind}_{self._count}"
+        while (new_id := f"rt_{kind}_{self._count}") in self._context.ledger or new_id in self._brought:
+            self._count += 1
+        return new_id
 
 
 def _websocket(endpoint: Endpoint, *, open_timeout: float) -> AbstractAsyncContextManager[Socket]:
