@@ -36,12 +36,13 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         return f"Endpoint(url={self.without_secrets(self.url.split('?')[0])!r})"
 
     @property
-    def has_secrets(self) -> bool:
-        return any(self._secrets())
+    def all_secrets(self) -> frozenset[str]:
+        """What is to be told nowhere."""
+        return frozenset(filter(None, self._secrets()))
 
     def without_secrets(self, text: str) -> str:
         """What a server says, with *** for our secrets, and for what begins like one: it may have been cut."""
-        for secret in sorted(filter(None, self._secrets()), key=len, reverse=True):
+        for secret in sorted(self.all_secrets, key=len, reverse=True):
             if len(secret) < _TELLING:
                 text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
             else:
