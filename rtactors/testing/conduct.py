@@ -317,7 +317,7 @@ def stops_have_a_reason(facts: Facts) -> Iterator[str]:
             for reply in evidence.replies
             if reply.id in evidence.stopped and reply.response_id in {None, response.id}
         ]
-        stalled = response.done_at is None or at - response.created_at > evidence.silence - HAIR_S
+        stalled = at - response.created_at > evidence.silence - HAIR_S
         times = [*everything, *((stop, stop + HAIR_S) for stop in mine)]
         if not stalled and not any(first - HAIR_S <= at <= last for first, last in times):
             yield f"{segment.message_id} was stopped at {at:.3f} s, and nobody had wanted that"
@@ -348,6 +348,21 @@ def failures_have_a_cause(facts: Facts) -> Iterator[str]:
             yield f"reply {reply.id} failed ({reply.failure}), but response {response.id} was {response.status}"
         elif reply.failure is None and reply.status != response.status and response.id not in facts.problems:
             yield f"response {response.id} was {response.status}, but its reply is {reply.status}"
+
+
+def what_was_broken_off_is_asked_for(facts: Facts) -> Iterator[str]:
+    """I7: of a reply whose server was lost the next one says the rest, unless it was stopped or its call leads on."""
+    if not (facts.evidence.settled and facts.connection.open):
+        return
+    called = {event.call_id for event in facts.evidence.events if isinstance(event, FunctionCalled)}
+    for story, connection in zip(facts.stories[:-1], facts.evidence.connections, strict=False):
+        leads_on = {story.call_of(call_id) for call_id in called}
+        for reply in facts.evidence.replies:
+            response = story.responses.get(reply.response_id or "")
+            if response is None or reply.failure is not None or reply.interrupted or response.id in leads_on:
+                continue
+            if response.done_at is None or response.done_at >= connection.heard_until:
+                yield f"reply {reply.id} was broken off with response {response.id}, and nobody asked for the rest"
 
 
 def _may_fail(facts: Facts, event: Transition, asked_at: float) -> bool:

@@ -190,6 +190,10 @@ class Facts:
     def differ(self, one_ms: float, other_ms: float) -> bool:
         return abs(one_ms - other_ms) > self.evidence.slack_ms
 
+    def deleted(self, item_id: str) -> bool:
+        """Whether a server was asked to delete it."""
+        return any(item_id in story.deletes for story in self.stories)
+
     def may_be_gone(self, item_id: str) -> bool:
         """Whether the app took it out, or may have."""
         return item_id in self.evidence.removed or item_id in self.evidence.undecided

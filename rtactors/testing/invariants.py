@@ -281,7 +281,7 @@ def _cuts_of(facts: Facts, message: WireMessage) -> Iterator[str]:
     for before, after in pairwise(message.truncates):
         if before.limit_ms != after.audio_end_ms:
             yield from _not_twice(facts, before, after, "cut")
-    if message.truncates and facts.evidence.settled and message.id not in facts.story.deletes:
+    if message.truncates and facts.evidence.settled and not facts.was_lost(message.id) and not facts.deleted(message.id):
         last = message.truncates[-1]
         if len(message.truncates) < MOST and last.limit_ms:
             yield f"the cut of {message.id} was refused, since it has {last.limit_ms} ms only, and not sent again"
@@ -463,7 +463,12 @@ INVARIANTS: Mapping[str, Sequence[Check]] = {
     "I4": (one_message_at_a_time, conduct.speaking_has_its_times, conduct.interruptions_stop_what_plays),
     "I5": (cuts_are_sound,),
     "I6": (deletes_are_sound, conduct.nothing_is_refused, conduct.problems_are_true),
-    "I7": (no_reply_is_lost, conduct.cancels_have_a_reason, conduct.failures_have_a_cause),
+    "I7": (
+        no_reply_is_lost,
+        conduct.cancels_have_a_reason,
+        conduct.failures_have_a_cause,
+        conduct.what_was_broken_off_is_asked_for,
+    ),
     "I8": (calls_run_once, conduct.calls_carry_what_was_given),
     "I9": (the_next_server_knows_what_was_heard,),
     "I10": (

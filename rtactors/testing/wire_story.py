@@ -184,6 +184,10 @@ class WireStory:
             in_full = response is not None and response.status == "completed" and not response.out_of_band
             self.calls[call_id] = self.begun_calls[call_id] and in_full
 
+    def call_of(self, call_id: str) -> str | None:
+        """The response that a function call belongs to."""
+        return self._of_calls.get(call_id)
+
     def operations_on(self, item_id: str) -> list[Operation]:
         """All that the client asked for about an item, in order."""
         return [operation for operation in self._operations.values() if operation.item_id == item_id]

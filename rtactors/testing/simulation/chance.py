@@ -121,7 +121,7 @@ def _model(chance: Chance, limit_s: int) -> Model:
         between_ms=chance.pick((10, 10, 0, 900)),
         audio_ms=chance.pick((10, 10, 0, 200)),
         delta_ms=chance.pick((100, 100, 40, 250)),
-        percent=chance.pick((800, 800, 0, 150, 150, 70)),
+        percent=chance.pick((800, 800, 0, 150, 150, 150, 70)),
         transcription_ms=chance.pick((150, 150, 0, 3000)),
         detects_speech=chance.pick((True, True, True, True, False)),
         interrupts=chance.pick((True, True, True, False)),
