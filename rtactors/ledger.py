@@ -163,7 +163,7 @@ class Ledger:
         """Move an entry to where the server says it stands; None and unknown ids leave it where it is."""
         if after is None or after == entry.item.id or (after and after not in self._entries):
             return
-        if (entry.previous.item.id if entry.previous else "") != after:
+        if after not in {entry.previous.item.id if entry.previous else "", self.anchor(entry)}:
             self._unlink(entry)
             self._link(entry, self._behind_what_was(self._predecessor(after)))
 
