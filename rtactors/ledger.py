@@ -182,7 +182,7 @@ class Ledger:
         return self._last if after is None else self._entries.get(after, self._last) if after else None
 
     def _behind_what_was(self, before: Entry | None) -> Entry | None:
-        """What a lost server held and this one doesn't (yet) was there before whatever this one puts behind `before`."""
+        """What a lost server held and this one doesn't (yet) was there before whatever this one puts there."""
         while (following := before.next if before else self._first) and following.retold and not following.on_server:
             before = following
         return before

@@ -1,5 +1,7 @@
 """Every async test runs on asyncio and on trio: in virtual time, or in real time if it needs sockets or a device."""
 
+from typing import Any
+
 import pytest
 
 from rtactors.testing.clock import Backend, real_backends, virtual_backend
@@ -20,4 +22,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def schedules(request: pytest.FixtureRequest) -> range:
     """The seeds of simulated conversations."""
-    return range(int(request.config.getoption("--schedules")))
+    count: Any = request.config.getoption("--schedules")
+    return range(count)

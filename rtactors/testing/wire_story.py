@@ -214,7 +214,8 @@ class WireStory:
         if record.type == "response.done" and response.done_at is None:
             response.done_at = record.at
             response.status = given.get("status") or "completed"
-            response.reason = (given.get("status_details") or {}).get("reason") or ""
+            details: Json = given.get("status_details") or {}
+            response.reason = details.get("reason") or ""
             output: list[Json] = given.get("output") or []
             for item in output:
                 self._note_call(item, given["id"], done=True)

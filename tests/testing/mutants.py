@@ -5,6 +5,10 @@ must notice every one of them (`test_mutants.py`). A chart is broken together wi
 events by: that the code does not follow its chart would be too easy to see.
 """
 
+# It breaks what is private, and what it puts there instead stands in for anything.
+# pyright: reportPrivateUsage=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnknownParameterType=false
+
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
