@@ -1,4 +1,6 @@
-"""Every async test runs on asyncio and on trio: in virtual time, or in real time if it needs sockets or a device."""
+"""Every async test runs on asyncio and on trio: in virtual time, or in real time if it needs more than a computer can
+be made to believe (sockets, a device, a disk).
+"""
 
 from typing import Any
 
@@ -9,7 +11,7 @@ from rtactors.testing.clock import Backend, real_backends, virtual_backend
 
 @pytest.fixture(params=real_backends(), ids=lambda backend: backend[0])
 def anyio_backend(request: pytest.FixtureRequest) -> Backend:
-    if any(request.node.get_closest_marker(real) for real in ("sockets", "device")):
+    if any(request.node.get_closest_marker(real) for real in ("sockets", "device", "disk")):
         return request.param
     name, _ = request.param
     return virtual_backend(name, seed=0 if name == "trio" else None)  # without a seed trio's order differs in each run

@@ -131,6 +131,15 @@ def test_what_a_new_server_does_not_hold_yet_stays_before_what_that_one_adds() -
     assert order(ledger) == ["a", "b", "user"]
 
 
+def test_an_item_that_is_said_to_stand_behind_itself_is_at_the_end() -> None:
+    """OpenAI says so of an item that it has twice."""
+    ledger = ledger_of("a", "b")
+    ledger.add(Item(id="c", role="user"), "c")
+    assert order(ledger) == ["a", "b", "c"]
+    ledger.place(ledger["b"], "b")
+    assert order(ledger) == ["a", "b", "c"]
+
+
 def test_what_an_app_puts_somewhere_stands_there_whatever_a_new_server_holds() -> None:
     ledger = ledger_of("a", "b")
     for entry in ledger:

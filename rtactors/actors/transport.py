@@ -5,7 +5,6 @@ their message, everything else to the response and the context actor. It sends c
 connection is lost or near its limit it makes the next; what was sent to a server that is gone never reaches another.
 """
 
-import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +17,7 @@ from rtactors import events, mail
 from rtactors.actor import Actor
 from rtactors.actors.connection import Connection
 from rtactors.channels import Inbox
-from rtactors.errors import ConnectionFailed, RtactorsError, SessionClosed
+from rtactors.errors import ConnectionFailed, LimitReached, RtactorsError, SessionClosed
 from rtactors.events import Item, OutputStarted, ProviderError
 from rtactors.limits import Backoff
 from rtactors.operations import owner_of
@@ -61,6 +60,10 @@ class TransportActor(Actor[mail.TransportMail]):
         self._fail = fail
         self._deadlines = surroundings.deadlines
         self._bounds = surroundings.bounds
+        self._new_inbox = surroundings.inbox
+        self._wall_clock = surroundings.wall_clock
+        self._new_event = surroundings.event
+        self._as_task = surroundings.task
         self._reminders = surroundings.reminders
         self._tasks: TaskGroup
         self._life = LINK.start("link")
@@ -78,8 +81,10 @@ class TransportActor(Actor[mail.TransportMail]):
         self._audio = UserAudio(surroundings.bounds.user_audio, surroundings.capabilities.input_rate)
         self._messages: dict[str, Inbox[mail.MessageMail] | None] = {}  # None: it has ended, what comes is dropped
         self._live: dict[str, Inbox[mail.MessageMail]] = {}  # of these the few that may not have ended
+        self._audio_of: dict[str, int] = {}  # bytes that came for them
+        self._audio_bytes = 0  # for all of them
         self._routes: dict[type, Callable[[Any], None]] = {
-            events.AudioDelta: self._to_message,
+            events.AudioDelta: self._on_audio,
             events.TextDelta: self._to_message,
             events.TextDone: self._to_message,
             events.AudioDone: self._to_message,
@@ -164,6 +169,18 @@ class TransportActor(Actor[mail.TransportMail]):
 
     # -- receiving
 
+    def _on_audio(self, event: events.AudioDelta) -> None:
+        self._to_message(event)
+        if event.item_id in self._live:
+            size = len(event.audio)
+            self._audio_of[event.item_id] = self._audio_of.get(event.item_id, 0) + size
+            self._audio_bytes += size
+            if self._audio_bytes > self._bounds.audio:
+                self._drop_ended()
+                if self._audio_bytes > self._bounds.audio:
+                    what = f"the server sends more audio than can be kept, {self._bounds.audio} bytes (Bounds.audio)"
+                    raise LimitReached(f"{what}, ahead of what is heard")
+
     def _to_message(self, event: events.AudioDelta | events.TextDelta | events.TextDone | events.AudioDone) -> None:
         if event.item_id in self._messages:
             inbox = self._messages[event.item_id]
@@ -179,13 +196,21 @@ class TransportActor(Actor[mail.TransportMail]):
             self._open_message(event)
 
     def _open_message(self, event: OutputStarted) -> Inbox[mail.MessageMail]:
-        for ended in [item_id for item_id, inbox in self._live.items() if inbox.closed]:
-            del self._live[ended]
-            self._messages[ended] = None
-        inbox: Inbox[mail.MessageMail] = Inbox(f"message {event.item.id}", self._bounds.inbox)
+        self._drop_ended()
+        if len(self._messages) >= self._bounds.items:
+            raise LimitReached(
+                f"the server has made {self._bounds.items} messages (Bounds.items): begin another session"
+            )
+        inbox: Inbox[mail.MessageMail] = self._new_inbox(f"message {event.item.id}", self._bounds.inbox)
         self._messages[event.item.id] = self._live[event.item.id] = inbox
         self._ring.response.send(mail.MessageOpened(event, inbox))
         return inbox
+
+    def _drop_ended(self) -> None:
+        for ended in [item_id for item_id, inbox in self._live.items() if inbox.closed]:
+            del self._live[ended]
+            self._messages[ended] = None
+            self._audio_bytes -= self._audio_of.pop(ended, 0)
 
     def _on_output_done(self, event: events.OutputDone) -> None:
         item = event.item
@@ -249,7 +274,7 @@ class TransportActor(Actor[mail.TransportMail]):
             fire=self._fire_connection,
         )
         run = partial(self._next.run, pause, self._deadlines.connect)
-        self._tasks.start_soon(run, name=f"connection {self._count}")
+        self._tasks.start_soon(self._as_task(run), name=f"connection {self._count}")
 
     def _fire_connection(self, which: Connection, event: ConnectionEvent) -> None:
         for effect in self.fire(CONNECTION, which.life, event):
@@ -296,7 +321,7 @@ class TransportActor(Actor[mail.TransportMail]):
                 case link.Adopt():
                     self._adopt()
                 case link.AwaitMoment():
-                    self._tasks.start_soon(self._await_moment, self._count)
+                    self._tasks.start_soon(self._as_task(partial(self._await_moment, self._count)))
                 case link.Report():
                     what = f"the connection can't be renewed before the provider's time limit: {effect.reason}"
                     self.publish(Problem(kind="other", message=what))
@@ -321,17 +346,19 @@ class TransportActor(Actor[mail.TransportMail]):
         if self._in_use:
             self._in_use.ignore()
             if not self._in_use.over:
-                self._tasks.start_soon(self._in_use.retire)
+                self._tasks.start_soon(self._as_task(self._in_use.retire))
         self._in_use = None
         self._told = self._loss_known = False
         self._again.clear()
         self._messages.clear()
         self._live.clear()
+        self._audio_of.clear()
+        self._audio_bytes = 0
         self._ring.response.send(mail.ConnectionLost(reason))
         self._interrupt_sending()
 
     def _expect_limit(self, used: Connection) -> None:
-        left = used.expires_at - time.time() if used.expires_at else 0
+        left = used.expires_at - self._wall_clock() if used.expires_at else 0
         if self._reconnect and left >= _SHORTEST_LIMIT_S:
             self._limit_at = anyio.current_time() + left
             renew = min(self._deadlines.renew, left / 4)
@@ -339,7 +366,7 @@ class TransportActor(Actor[mail.TransportMail]):
 
     async def _await_moment(self, prepared: int) -> None:
         """A moment of silence in which everything is answered, or the last moment."""
-        quiet = anyio.Event()
+        quiet = self._new_event()
         left = self._limit_at - self._deadlines.change - anyio.current_time()
         with anyio.move_on_after(max(left, 0)):
             self._ring.context.send(mail.WhenSilent(quiet, user_too=True))

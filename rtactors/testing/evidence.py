@@ -55,6 +55,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """All of the session's events."""
     replies: tuple[Reply, ...] = ()
     """All that were asked for."""
+    journalled: tuple[HistoryItem, ...] | None = None
+    """What the journal holds at the end, if one was kept."""
     removed: frozenset[str] = frozenset()
     """Items that the app itself took out of the conversation."""
     undecided: frozenset[str] = frozenset()

@@ -121,6 +121,18 @@ def all_tell_of_the_same(facts: Facts) -> Iterator[str]:
             yield f"nothing of {item.id} was heard, but it stands in the history"
     if facts.connection.open:
         yield from _server_and_history(facts)
+    if facts.evidence.journalled is not None:
+        yield from _journal_and_history(facts.evidence.journalled, facts.evidence.history)
+
+
+def _journal_and_history(journalled: tuple[HistoryItem, ...], everything: tuple[HistoryItem, ...]) -> Iterator[str]:
+    """A function call that broke off stands on the server, and so in the history; who resumes has no use for it."""
+    history = [item for item in everything if item.kind != "function_call" or item.status == "completed"]
+    for index in range(max(len(journalled), len(history))):
+        there = journalled[index] if index < len(journalled) else "nothing"
+        here = history[index] if index < len(history) else "nothing"
+        if there != here:
+            yield f"item {index + 1} in the journal is {there}, in the history {here}"
 
 
 def _one_tells_of_the_same(facts: Facts, segment: Segment, message: WireMessage) -> Iterator[str]:

@@ -108,11 +108,11 @@ class App:
     async def _wait_for_the_end(self) -> None:
         """It plays what it has, if it is let, then cancels us."""
         with suppress(SessionClosed):
-            await self._session.resume()
+            await self._session.unpause()
         await anyio.sleep_forever()
 
     async def _settle(self) -> None:
-        await self._session.resume()
+        await self._session.unpause()
         await self._hush(0)
         with anyio.move_on_after(PATIENCE_S) as patience:
             await self._session.quiet()
@@ -179,7 +179,7 @@ class App:
         await self._session.pause()
 
     async def _resume(self, _which: int) -> None:
-        await self._session.resume()
+        await self._session.unpause()
 
     async def _add(self, which: int) -> None:
         there = [item.id for item in self._session.history]
