@@ -4,6 +4,7 @@ Nothing here looks at how a session works. What the app knows (what it took out,
 """
 
 import math
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import anyio
@@ -18,7 +19,7 @@ from rtactors.session import Session
 from rtactors.session_events import FunctionCalled
 from rtactors.testing.conversation import speech
 from rtactors.testing.evidence import Placed
-from rtactors.testing.simulation.plan import Plan
+from rtactors.testing.simulation.plan import Deed, Plan
 from rtactors.testing.simulation.provider import text_of
 
 PATIENCE_S = 300.0
@@ -60,6 +61,21 @@ class App:
         self._record = record
         self._speaking = False
         self._count = 0
+        self._deeds: dict[Deed, Callable[[int], Awaitable[None]]] = {
+            "ask": self._ask,
+            "generate_reply": self._generate_reply,
+            "speak": self._speak,
+            "hush": self._hush,
+            "interrupt": self._interrupt,
+            "stop_reply": self._stop_reply,
+            "pause": self._pause,
+            "resume": self._resume,
+            "add": self._add,
+            "remove": self._remove,
+            "set_history": self._set_history,
+            "clear_audio": self._clear_audio,
+            "wait_until_quiet": self._wait_until_quiet,
+        }
 
     async def run(self) -> None:
         """Returns, or raises, when the app leaves. A session that is over cancels it."""
@@ -76,7 +92,7 @@ class App:
     async def _act(self) -> None:
         for step in self._plan.steps:
             await anyio.sleep(step.wait_ms / 1000)
-            await self._deeds[step.do](self, step.which)
+            await self._deeds[step.do](step.which)
         match self._plan.ending:
             case "quiet":
                 await self._settle()
@@ -202,19 +218,3 @@ class App:
     async def _wait_until_quiet(self, _which: int) -> None:
         with anyio.move_on_after(30):
             await self._session.quiet()
-
-    _deeds = {
-        "ask": _ask,
-        "generate_reply": _generate_reply,
-        "speak": _speak,
-        "hush": _hush,
-        "interrupt": _interrupt,
-        "stop_reply": _stop_reply,
-        "pause": _pause,
-        "resume": _resume,
-        "add": _add,
-        "remove": _remove,
-        "set_history": _set_history,
-        "clear_audio": _clear_audio,
-        "wait_until_quiet": _wait_until_quiet,
-    }

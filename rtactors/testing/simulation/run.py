@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from typing import cast
 
 import anyio
 from anyio import NoEventLoopError
@@ -23,6 +24,7 @@ from rtactors.errors import ConnectionFailed, RtactorsError, SessionClosed, Sink
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.loopback.recognizer import Scripted
 from rtactors.loopback.server import MemoryServer
+from rtactors.loopback.session import Session as ServerSession
 from rtactors.session import Session
 from rtactors.session_events import ConnectionChanged, SessionEvent, Transition
 from rtactors.testing.clock import Deadlock, run_virtual
@@ -32,7 +34,7 @@ from rtactors.testing.evidence import Connection, Evidence
 from rtactors.testing.invariants import InvariantBroken, Violation, check_invariants
 from rtactors.testing.simulation.app import App, AppCrashed, AppRecord, NeverQuiet
 from rtactors.testing.simulation.device import RATE, Blur, SimulatedDevice
-from rtactors.testing.simulation.network import SimulatedNetwork
+from rtactors.testing.simulation.network import Line, SimulatedNetwork
 from rtactors.testing.simulation.plan import Break, Network, Plan
 from rtactors.testing.simulation.provider import (
     EXPIRED,
@@ -214,27 +216,13 @@ class _World:
     async def _break_connections(self) -> None:
         """The nth connection ends as the plan says."""
         for number, end in enumerate(self.plan.network.breaks):
-            while len(self.network.connections) <= number or not self.server.sessions[number:]:
-                await anyio.sleep(0.01)
-            await anyio.sleep(end.at_ms / 1000)
-            if not self.server.sessions[number].closed.is_set():
+            line = await self.network.connected(number)
+            await anyio.sleep(max(end.at_ms, 1) / 1000)
+            wire = self.server.sessions[number]
+            if not wire.closed.is_set():
                 self.breaks.append(anyio.current_time())
                 self.dead.add(number)
-                await self._break(number, end)
-
-    async def _break(self, number: int, end: Break) -> None:
-        line, wire = self.network.connections[number], self.server.sessions[number]
-        match end.how:
-            case "closed":
-                await wire.close(1001, "the server goes away")
-            case "cut":
-                line.cut()
-            case "half_open":
-                line.freeze()
-            case "expired" | "no_quota":
-                wire.inject(error_event(EXPIRED if end.how == "expired" else NO_QUOTA))
-                await anyio.sleep(0.01)
-                await wire.close(1000)
+                await _break(end, line, wire)
 
     async def _unplug(self) -> None:
         if self.plan.device.lost_ms:
@@ -282,6 +270,7 @@ class _World:
                 or self.ears.lost_at
                 or up + down > DEADLINES.acknowledge / 2
             ),
+            refuses=any(fault.what == "refused" for fault in plan.faults),
             left_at=app.left_at,
             ended_at=self.ended_at,
             left_over=left_over,
@@ -348,6 +337,20 @@ class _World:
         return frozenset(undecided)
 
 
+async def _break(end: Break, line: Line, wire: ServerSession) -> None:
+    match end.how:
+        case "closed":
+            await wire.close(1001, "the server goes away")
+        case "cut":
+            line.cut()
+        case "half_open":
+            line.freeze()
+        case "expired" | "no_quota":
+            wire.inject(error_event(EXPIRED if end.how == "expired" else NO_QUOTA))
+            await anyio.sleep(0.01)
+            await wire.close(1000)
+
+
 def _in_use(events: Sequence[SessionEvent], left_at: float) -> tuple[int, bool]:
     """Which connection the session used last, from 0, and whether it still did, and had when it was left."""
     opened: list[str] = []
@@ -378,9 +381,10 @@ async def _left_over(before: set[int]) -> tuple[str, ...]:
 
 
 def _leaves(error: BaseException) -> list[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for each in error.exceptions for leaf in _leaves(each)]
-    return [error]
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    return [leaf for each in group.exceptions for leaf in _leaves(each)]
 
 
 def _told(error: BaseException) -> str:
