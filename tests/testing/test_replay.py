@@ -147,7 +147,11 @@ def test_connections_that_are_lost_at_any_moment(backend: BackendName) -> None:
                 await talk.ask("And then?")
             await talk.session.quiet()
 
-        options = {"sink": PacedSink(), "provider": {"turn_detection": None}, "timing": Timing(delta_ms=100)}
+        options: dict[str, Any] = {
+            "sink": PacedSink(),
+            "provider": {"turn_detection": None},
+            "timing": Timing(delta_ms=100),
+        }
         luck = chance.choice([AT_ONCE, Backoff(luck=chance.random), Backoff(luck=lambda: 0.0)])
         replay(read(record(scene, backend=backend, seed=number, reconnect=luck, **options)))
 
