@@ -5,10 +5,12 @@ from typing import Generic, TypeVar
 
 import anyio
 
+from rtactors.errors import LimitReached
+
 T = TypeVar("T")
 
 
-class InboxFull(Exception):
+class InboxFull(LimitReached):
     """An actor does not keep up with what it is told; the session ends with this as its cause."""
 
 
@@ -39,9 +41,9 @@ class Inbox(Generic[T]):
         """Tell it before everything that is not urgent."""
         self._add(self._urgent, message)
 
-    async def put(self, message: T) -> None:
-        """Tell it in order, waiting for room."""
-        while len(self._sent) >= self.capacity and not self.closed:
+    async def put(self, message: T, most: int | None = None) -> None:
+        """Tell it in order, waiting for room; `most` is what may wait there already, if that is not its capacity."""
+        while len(self._sent) >= (self.capacity if most is None else most) and not self.closed:
             await self._one_was_taken()
         self.send(message)
 
@@ -62,6 +64,11 @@ class Inbox(Generic[T]):
             self._room.set()
             self._room = None
         return self._sent.popleft()
+
+    @property
+    def pressing(self) -> bool:
+        """Whether anything urgent waits."""
+        return bool(self._urgent)
 
     @property
     def empty(self) -> bool:

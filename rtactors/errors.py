@@ -22,6 +22,10 @@ class SessionClosed(RtactorsError):
     """The session is over; the reason is in the message."""
 
 
+class LimitReached(RtactorsError):
+    """There is more of something than `Bounds` allows: the session ends, since nothing is left out of the record."""
+
+
 class ReplyFailed(RtactorsError):
     """A requested reply did not come to be: refused, failed, timed out, abandoned."""
 
@@ -32,3 +36,15 @@ class SinkLost(RtactorsError):
 
 class MicrophoneLost(RtactorsError):
     """The audio input device is gone."""
+
+
+class JournalFailed(RtactorsError):
+    """The journal could not be read or written."""
+
+
+class JournalConflict(JournalFailed):
+    """Somebody else writes this session's journal: another process, or another session object."""
+
+
+class JournalDamaged(JournalFailed):
+    """What the journal holds is not what was written to it."""

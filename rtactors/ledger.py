@@ -34,14 +34,19 @@ def item_of(said: HistoryItem, id: str) -> Item:
     )
 
 
+def _characters(item: Item) -> int:
+    return sum(map(len, (item.id, item.text, item.call_id, item.name, item.arguments, item.output)))
+
+
 class Entry:
     """One item of the conversation."""
 
     __slots__ = (
+        "_item",
+        "_ledger",
         "cancelled",
         "generated_ms",
         "handed_over",
-        "item",
         "keep_ms",
         "life",
         "next",
@@ -52,8 +57,9 @@ class Entry:
         "spoken",
     )
 
-    def __init__(self, item: Item) -> None:
-        self.item = item
+    def __init__(self, item: Item, ledger: "Ledger") -> None:
+        self._ledger = ledger
+        self._item = item
         self.life: Life = ITEM.start(item.id)
         self.response_id: str | None = None
         self.generated_ms = 0
@@ -73,6 +79,16 @@ class Entry:
         self.next: Entry | None = None
 
     @property
+    def item(self) -> Item:
+        """What is known of it."""
+        return self._item
+
+    @item.setter
+    def item(self, item: Item) -> None:
+        self._ledger.characters += _characters(item) - _characters(self._item)
+        self._item = item
+
+    @property
     def on_server(self) -> bool:
         """Whether the server holds it, as far as we know."""
         return self.life.state in _HELD
@@ -85,6 +101,8 @@ class Entry:
         if self.item.kind == "message" and self.item.role == "assistant":
             written = self.response_id is None and self.item.status == "completed"
             return written or self.spoken is not None
+        if self.item.kind == "message" and self.item.role is None:
+            return False  # of nobody that we know: it could not be told to another server either
         return self.item.kind != "other"
 
     def told(self, audio: bytes) -> Item:
@@ -125,6 +143,10 @@ class Ledger:
     """The conversation's entries by id, and in the server's order."""
 
     def __init__(self) -> None:
+        self.unanswered: dict[str, str] = {}
+        """Function calls that were handed over and have no output yet: call id -> id of the call's item."""
+        self.characters = 0
+        """Of all that is known of its items."""
         self._entries: dict[str, Entry] = {}
         self._first: Entry | None = None
         self._last: Entry | None = None
@@ -149,17 +171,24 @@ class Ledger:
 
     def add(self, item: Item, after: str | None = None) -> Entry:
         """A new entry behind `after`: None is the end, `""` the front, as is an id that was never heard of the end."""
-        entry = self._entries[item.id] = Entry(item)
-        self._link(entry, after)
-        return entry
+        return self._begin(item, self._predecessor(after))
 
-    def place(self, entry: Entry, after: str | None) -> None:
-        """Move an entry to where the server says it stands; None and unknown ids leave it where it is."""
+    def learn(self, item: Item, after: str | None = None) -> Entry:
+        """A new entry that a server tells of, behind `after` there."""
+        return self._begin(item, self._behind_what_was(self._predecessor(after)))
+
+    def place(self, entry: Entry, after: str | None) -> bool:
+        """Move an entry to where the server says it stands; None and unknown ids leave it where it is.
+
+        Whether it moved.
+        """
         if after is None or after == entry.item.id or (after and after not in self._entries):
-            return
-        if (entry.previous.item.id if entry.previous else "") != after:
-            self._unlink(entry)
-            self._link(entry, after)
+            return False
+        if (entry.previous.item.id if entry.previous else "") == after:
+            return False
+        self._unlink(entry)
+        self._link(entry, self._behind_what_was(self._predecessor(after)))
+        return True
 
     def history(self) -> list[HistoryItem]:
         """What was said, in the order of the conversation."""
@@ -172,11 +201,23 @@ class Ledger:
             before = before.previous
         return before.item.id if before else ""
 
-    def _link(self, entry: Entry, after: str | None) -> None:
-        before = self._last if after is None else self._entries.get(after, self._last) if after else None
-        # What a lost server held and this one doesn't (yet) was there before whatever this one puts behind `after`.
+    def _begin(self, item: Item, before: Entry | None) -> Entry:
+        # Where it stands was looked up before it is known: whoever says that it stands behind itself means the end.
+        entry = self._entries[item.id] = Entry(item, self)
+        self._link(entry, before)
+        self.characters += _characters(item)
+        return entry
+
+    def _predecessor(self, after: str | None) -> Entry | None:
+        return self._last if after is None else self._entries.get(after, self._last) if after else None
+
+    def _behind_what_was(self, before: Entry | None) -> Entry | None:
+        """What a lost server held and this one doesn't (yet) was there before whatever this one puts behind `before`."""
         while (following := before.next if before else self._first) and following.retold and not following.on_server:
             before = following
+        return before
+
+    def _link(self, entry: Entry, before: Entry | None) -> None:
         entry.previous = before
         entry.next = before.next if before else self._first
         if entry.previous:

@@ -14,6 +14,10 @@ class Deadlines(Struct, frozen=True, kw_only=True):
 
     connect: float = 15.0
     """From opening the socket to a session that is set up; then ConnectionFailed."""
+    keepalive: float = 20.0
+    """How often the server is asked for a sign of life, and how long it may take to give one, or the network to take a
+    frame; then the connection counts as lost. So a network that has gone without a word is found out within twice
+    that."""
     start: float = 15.0
     """From asking for a reply to the server starting it; then the request is given up (ReplyFailed)."""
     busy: float = 15.0
@@ -34,6 +38,8 @@ class Deadlines(Struct, frozen=True, kw_only=True):
     """From when the sink should have finished a segment to when its last confirmed position is taken."""
     text: float = 1.0
     """From the end of a message's audio to the end of its text; then it counts as it is."""
+    journal: float = 10.0
+    """For the journal to take what it is given; then the session ends with JournalFailed."""
     close: float = 3.0
     """For each step of closing a session."""
     renew: float = 120.0
@@ -48,6 +54,17 @@ class Bounds(Struct, frozen=True, kw_only=True):
     message_bytes: int = 32 * MIB
     """Audio of one message: 11.6 minutes at 24 kHz. What comes beyond it is not played: the message ends there, and the
     server's item is cut to what was heard."""
+    audio: int = 256 * MIB
+    """Bytes of audio that came for messages which are not over, whether heard or not: an hour and a half, at 24 kHz.
+    Here and with the next four, what there is more of ends the session, with LimitReached."""
+    text: int = MIB
+    """Characters of one message. A longer text of the app's is refused (ValueError)."""
+    texts: int = 64 * MIB
+    """Characters of all items of the conversation: a thousand hours of talk."""
+    items: int = 100_000
+    """Items of the conversation, also those that were removed; and messages that a server made on one connection."""
+    open: int = 256
+    """Responses that a server has begun and not ended, and messages that are not over."""
     inbox: int = 4096
     """Messages in an actor's inbox. An actor that is so far behind is broken: the session ends."""
     user_audio: int = 512 * KIB
@@ -55,6 +72,8 @@ class Bounds(Struct, frozen=True, kw_only=True):
     and in pieces of 20 ms."""
     commands: int = 65_536
     """The same for the transport, which a slow network holds up."""
+    input: int = 500
+    """Pieces of the user's audio that wait for a slow network, 10 s of 20 ms each; then `Session.send_audio` waits."""
     events: int = 4096
     """Events that wait for one slow reader of `Session.events`; then its oldest are dropped, and it is told."""
     retold: int = 1000

@@ -28,6 +28,8 @@ class Ring(Struct, frozen=True):
     response: Inbox[mail.ResponseMail]
     sink: Inbox[mail.SinkMail]
     context: Inbox[mail.ContextMail]
+    journal: Inbox[mail.JournalMail] | None = None
+    """None if no journal is kept."""
 
 
 class Surroundings(Struct, frozen=True):

@@ -25,6 +25,7 @@ FLOORS = {
     "session": ["rtactors.session"],
     "workers": ["rtactors.actors", "rtactors.loopback", "rtactors.recording"],
     "contracts": [
+        "rtactors.journal",
         "rtactors.ledger",
         "rtactors.mail",
         "rtactors.microphone",
@@ -35,6 +36,7 @@ FLOORS = {
     ],
     "words": [
         "rtactors.actor",
+        "rtactors.arguments",
         "rtactors.channels",
         "rtactors.reminders",
         "rtactors.errors",
@@ -57,6 +59,9 @@ ONLY = {
     # Actors know providers, sinks and sockets by their protocols, never one by name.
     "rtactors.actors": [
         "rtactors.actors",
+        "rtactors.journal.base",
+        "rtactors.journal.recall",
+        "rtactors.journal.records",
         "rtactors.ledger",
         "rtactors.mail",
         "rtactors.ring",

@@ -8,14 +8,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import anyio
+from msgspec.structs import replace
 
 from rtactors import events
 from rtactors.errors import ConnectionFailed
-from rtactors.providers.base import Frame, Provider
+from rtactors.providers.base import Endpoint, Frame, Provider
 from rtactors.transports.base import Connect, Socket, SocketClosed
 from statecharts import connection as chart
 from statecharts.chart import Life
 from statecharts.connection import CONNECTION, ConnectionEvent
+
+_SENTENCES = {events.ProviderError, events.ResponseDone, events.InputTranscriptFailed, events.Unknown}
+"""What holds words for people, by a server that may quote what it was sent: they go into errors and logs."""
 
 Routes = Mapping[type, Callable[[Any], None]]
 """Who is told of an event, by its type."""
@@ -68,9 +72,10 @@ class Connection:
             await anyio.sleep(pause)
         try:
             with anyio.move_on_after(patience) as self._setup:
-                async with self._connect(self._provider.endpoint()) as self._socket:
+                endpoint = self._provider.endpoint()
+                async with self._connect(endpoint) as self._socket:
                     self._fire(self, chart.Opened())
-                    await self._receive(self._socket)
+                    await self._receive(self._socket, endpoint)
         except ConnectionFailed as failure:
             self.failure = failure
             self._fire(self, chart.Broken(str(failure), final=not failure.retryable))
@@ -116,13 +121,13 @@ class Connection:
         if self._setup:
             self._setup.deadline = math.inf
 
-    async def _receive(self, socket: Socket) -> None:
+    async def _receive(self, socket: Socket, endpoint: Endpoint) -> None:
         decode = self._provider.decode
         try:
             while not self.over:
                 for event in decode(await socket.receive()):
                     if route := self._routes.get(type(event)):
-                        route(event)
+                        route(_discreet(event, endpoint) if type(event) in _SENTENCES else event)
                 while self._to_send:  # while it is being set up; then it only reads
                     await socket.send(self._to_send.pop(0))
         except SocketClosed as closed:
@@ -143,3 +148,9 @@ class Connection:
             self._in_use[events.ProviderError](error)
         else:
             self._fire(self, chart.Broken(error.message, final=error.kind == "fatal"))
+
+
+def _discreet(event: events.ProviderEvent, endpoint: Endpoint) -> events.ProviderEvent:
+    """The same without our keys."""
+    told = {name: getattr(event, name) for name in ("message", "reason", "code", "name") if hasattr(event, name)}
+    return replace(event, **{name: endpoint.without_secrets(text) for name, text in told.items() if text})

@@ -11,6 +11,7 @@ import anyio
 
 from rtactors import mail
 from rtactors.actor import ReactiveActor
+from rtactors.errors import LimitReached
 from rtactors.events import (
     BYTES_PER_FRAME,
     AudioDelta,
@@ -71,12 +72,13 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             case TextDelta():
                 self._on_text(message)
             case TextDone():
-                self._text, self._spoken = message.text, message.spoken
+                self._set_text(message.text)
+                self._spoken = message.spoken
                 self._on_text_over()
             case AudioDone():
                 self._on_audio_over()
             case OutputDone():
-                self._text = self._text or message.item.text
+                self._set_text(self._text or message.item.text)
                 self._on_complete(message.item.status)
             case mail.GenerationEnded():
                 self._on_complete("completed" if message.status == "completed" else "incomplete")
@@ -135,9 +137,15 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             self._tell_generated()
 
     def _on_text(self, delta: TextDelta) -> None:
-        self._text += delta.text
+        self._set_text(self._text + delta.text)
         self._spoken = delta.spoken
         self.publish(MessageText(self.id, delta.text))
+
+    def _set_text(self, text: str) -> None:
+        if len(text) > self._bounds.text:
+            what = f"the server's message {self.id} has more than {self._bounds.text} characters (Bounds.text)"
+            raise LimitReached(f"{what}: nobody could hear that much")
+        self._text = text
 
     def _on_audio_over(self) -> None:
         self._audio_over = True
@@ -188,6 +196,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self,
         message: mail.SegmentBegun
         | mail.SegmentStarted
+        | mail.SegmentProgress
         | mail.SegmentPaused
         | mail.SegmentResumed
         | mail.SegmentStarved
@@ -206,6 +215,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 self._ring.response.send(mail.MessagePlaying(self.id, message.at))
                 if self._paused:
                     self._on_set_paused(paused=True)
+            case mail.SegmentProgress():
+                self._on_progress(message.frames)
             case mail.SegmentPaused():
                 self._fire(chart.PlaybackPaused())
             case mail.SegmentResumed():
@@ -219,6 +230,13 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 if not self._text_over:
                     self.remind(self._deadlines.text, mail.TextDeadline())
                 self._conclude()
+
+    def _on_progress(self, frames: int) -> None:
+        if self._final:
+            return
+        heard_ms, generated_ms = self._ms(frames), self._ms(self._generated // BYTES_PER_FRAME)
+        text = heard_text(self._text, heard_ms, generated_ms, complete=self._text_matches_audio)
+        self._ring.context.send(mail.HeardSoFar(self.id, heard_ms, generated_ms, text, self._started_at))
 
     # -- what follows
 

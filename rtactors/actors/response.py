@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
 from rtactors.actors.message import MessageActor
+from rtactors.errors import LimitReached
 from rtactors.operations import operation_id
 from rtactors.reminders import Reminder
 from rtactors.reply import ReplyRecord
@@ -284,6 +285,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         return asked
 
     def _start(self, asked: _Response | None, response_id: str, *, out_of_band: bool = False) -> _Response:
+        self._check_open(len(self._by_response_id), "responses")
         if asked is None:
             self._owed = False
             asked = self._responses[response_id] = _Response(RESPONSE.start(response_id), None)
@@ -321,6 +323,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if response.out_of_band:
             opened.inbox.close()
             return
+        self._check_open(len(self._messages), "messages")
         self._watch(response)
         message = response.open[event.item.id] = self._messages[event.item.id] = _Message(opened, response)
         response.messages.append(message)
@@ -332,6 +335,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._give_floor()
         else:
             message.inbox.urgent(mail.InterruptMessage())
+
+    def _check_open(self, count: int, what: str) -> None:
+        if count >= self._surroundings.bounds.open:
+            raise LimitReached(f"the server has {count} {what} under way, and begins one more (Bounds.open)")
 
     def _on_output_done(self, response: _Response, item: events.Item) -> None:
         """Of what is not spoken. A function call may run once it is complete, and only once."""
@@ -371,6 +378,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _on_connection_lost(self, reason: str) -> None:
         """What was received is played. What was asked for waits for the next server, as does the rest of a reply."""
         self._connected = self._slot_held = False
+        self._settled.clear()  # another server may use the same ids for its own
         for response in reversed(self._all()):
             response.expected = False
             if response.life.state == "requested":
@@ -514,6 +522,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             what = f"the server did not end response {response.response_id}, though it was cancelled"
             self.publish(Problem(kind="other", message=what, operation=response.response_id))
             self._end_generation(response, "cancelled")
+        self._tell_if_silent(response)
 
     def _watch(self, response: _Response, attempt: int = 1) -> None:
         """No state in which the server has to do something lasts for ever."""

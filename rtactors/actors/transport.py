@@ -5,6 +5,7 @@ their message, everything else to the response and the context actor. It sends c
 connection is lost or near its limit it makes the next; what was sent to a server that is gone never reaches another.
 """
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,7 +17,7 @@ from rtactors import events, mail
 from rtactors.actor import Actor
 from rtactors.actors.connection import Connection
 from rtactors.channels import Inbox
-from rtactors.errors import ConnectionFailed, RtactorsError, SessionClosed
+from rtactors.errors import ConnectionFailed, LimitReached, RtactorsError, SessionClosed
 from rtactors.events import Item, OutputStarted, ProviderError
 from rtactors.limits import Backoff
 from rtactors.operations import owner_of
@@ -75,12 +76,15 @@ class TransportActor(Actor[mail.TransportMail]):
         self._next: Connection | None = None
         self._loss_known = True  # else what is sent may still be for the server that is gone
         self._told = False  # the server in use knows the history
+        self._again: deque[events.Command] = deque()  # the user's voice once more, and what has to stay behind it
         self._sending: anyio.CancelScope | None = None
         self._audio = UserAudio(surroundings.bounds.user_audio, surroundings.capabilities.input_rate)
         self._messages: dict[str, Inbox[mail.MessageMail] | None] = {}  # None: it has ended, what comes is dropped
         self._live: dict[str, Inbox[mail.MessageMail]] = {}  # of these the few that may not have ended
+        self._audio_of: dict[str, int] = {}  # bytes that came for them
+        self._audio_bytes = 0  # for all of them
         self._routes: dict[type, Callable[[Any], None]] = {
-            events.AudioDelta: self._to_message,
+            events.AudioDelta: self._on_audio,
             events.TextDelta: self._to_message,
             events.TextDone: self._to_message,
             events.AudioDone: self._to_message,
@@ -121,30 +125,37 @@ class TransportActor(Actor[mail.TransportMail]):
 
     async def _write(self) -> None:
         while not self.ended:
-            message = await self.inbox.receive()
-            match message:
-                case events.AppendAudio() | events.CommitAudio() | events.ClearAudio():
-                    self._audio.sent(message)
-                    if self._told:
-                        await self._send(message)
-                case mail.CloseConnection():
-                    self._fire(link.CloseAsked())
-                case mail.LossKnown():
-                    self._loss_known = True
-                    self._come_up()
-                case mail.HistoryTold():
-                    self._told = True
-                    for command in self._audio.reconnected():
-                        await self._send(command)
-                case mail.LimitNear():
-                    if self._in_use and self._in_use.number == message.connection:
-                        self._fire(link.LimitNear())
-                case _ if self._loss_known:
-                    await self._send(message)
-                case _:
-                    pass  # it was for the server that is gone
-            if self._in_use and self._in_use.life.state == "draining" and self.inbox.empty:
+            if self._again and not self.inbox.pressing:
+                await self._send(self._again.popleft())
+            else:
+                await self._handle(await self.inbox.receive())
+            sent = self.inbox.empty and not self._again
+            if self._in_use and self._in_use.life.state == "draining" and sent:
                 await self._in_use.finish()
+
+    async def _handle(self, message: mail.TransportMail) -> None:
+        match message:
+            case events.AppendAudio() | events.CommitAudio() | events.ClearAudio():
+                self._audio.sent(message)
+                if self._told:
+                    await self._send(message)
+            case mail.CloseConnection():
+                self._fire(link.CloseAsked())
+            case mail.LossKnown():
+                self._loss_known = True
+                self._come_up()
+            case mail.HistoryTold():
+                self._told = True
+                self._again.extend(self._audio.reconnected())
+            case mail.LimitNear():
+                if self._in_use and self._in_use.number == message.connection:
+                    self._fire(link.LimitNear())
+            case events.CreateItem() | events.CreateResponse() if self._again and self._loss_known:
+                self._again.append(message)  # it came after what the user had said
+            case _ if self._loss_known:
+                await self._send(message)
+            case _:
+                pass  # it was for the server that is gone
 
     def _interrupt_sending(self) -> None:
         """What is being sent is for a server that is gone, and may never get there."""
@@ -157,6 +168,18 @@ class TransportActor(Actor[mail.TransportMail]):
                 await self._in_use.send(frame)
 
     # -- receiving
+
+    def _on_audio(self, event: events.AudioDelta) -> None:
+        self._to_message(event)
+        if event.item_id in self._live:
+            size = len(event.audio)
+            self._audio_of[event.item_id] = self._audio_of.get(event.item_id, 0) + size
+            self._audio_bytes += size
+            if self._audio_bytes > self._bounds.audio:
+                self._drop_ended()
+                if self._audio_bytes > self._bounds.audio:
+                    what = f"the server sends more audio than can be kept, {self._bounds.audio} bytes (Bounds.audio)"
+                    raise LimitReached(f"{what}, ahead of what is heard")
 
     def _to_message(self, event: events.AudioDelta | events.TextDelta | events.TextDone | events.AudioDone) -> None:
         if event.item_id in self._messages:
@@ -173,13 +196,21 @@ class TransportActor(Actor[mail.TransportMail]):
             self._open_message(event)
 
     def _open_message(self, event: OutputStarted) -> Inbox[mail.MessageMail]:
-        for ended in [item_id for item_id, inbox in self._live.items() if inbox.closed]:
-            del self._live[ended]
-            self._messages[ended] = None
+        self._drop_ended()
+        if len(self._messages) >= self._bounds.items:
+            raise LimitReached(
+                f"the server has made {self._bounds.items} messages (Bounds.items): begin another session"
+            )
         inbox: Inbox[mail.MessageMail] = self._new_inbox(f"message {event.item.id}", self._bounds.inbox)
         self._messages[event.item.id] = self._live[event.item.id] = inbox
         self._ring.response.send(mail.MessageOpened(event, inbox))
         return inbox
+
+    def _drop_ended(self) -> None:
+        for ended in [item_id for item_id, inbox in self._live.items() if inbox.closed]:
+            del self._live[ended]
+            self._messages[ended] = None
+            self._audio_bytes -= self._audio_of.pop(ended, 0)
 
     def _on_output_done(self, event: events.OutputDone) -> None:
         item = event.item
@@ -318,8 +349,11 @@ class TransportActor(Actor[mail.TransportMail]):
                 self._tasks.start_soon(self._as_task(self._in_use.retire))
         self._in_use = None
         self._told = self._loss_known = False
+        self._again.clear()
         self._messages.clear()
         self._live.clear()
+        self._audio_of.clear()
+        self._audio_bytes = 0
         self._ring.response.send(mail.ConnectionLost(reason))
         self._interrupt_sending()
 

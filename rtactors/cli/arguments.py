@@ -111,6 +111,11 @@ def _add_talk(add_parser: AddParser) -> None:
         type=_text,
         help="base URL of a server that speaks the OpenAI Realtime protocol, instead of OPENAI_BASE_URL",
     )
+    command.add_argument(
+        "--allow-unencrypted",
+        action="store_true",
+        help="send the key also to a --url of another machine that begins with ws: or http:",
+    )
     command.add_argument("--model", type=_text, help="(gpt-realtime)")
     command.add_argument(
         "--voice", type=_text, help="a voice of the provider's; for the embedded one see rtactors serve --help"
@@ -250,6 +255,7 @@ def _talk(arguments: argparse.Namespace) -> int:
     settings = Settings(
         provider=arguments.provider,
         url=arguments.url,
+        allow_unencrypted=arguments.allow_unencrypted,
         model=arguments.model,
         voice=arguments.voice,
         instructions=arguments.instructions,

@@ -36,6 +36,8 @@ async def _serve(server: Server, with_token: bool) -> None:  # noqa: FBT001 - an
     async with server:
         key = "<the token>" if with_token else "none"
         print(f"serving at {server.url}", "in another terminal:", sep="\n")
+        if server.public:
+            print("rtactors: there is no TLS: whoever is on the way can read the token and all else", file=sys.stderr)
         print(
             f"  export OPENAI_BASE_URL={server.base_url} OPENAI_API_KEY={key}", "  rtactors talk", sep="\n", flush=True
         )

@@ -38,6 +38,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     provider: Literal["openai", "loopback"] | None
     url: str | None
+    allow_unencrypted: bool
     model: str | None
     voice: str | None
     instructions: str | None
@@ -169,6 +170,7 @@ async def _provider(settings: Settings) -> AsyncGenerator[tuple[OpenAIRealtime, 
         websocket_base_url=settings.url,
         voice=settings.voice,
         instructions=settings.instructions,
+        allow_unencrypted=settings.allow_unencrypted,
     )
     try:
         url = provider.endpoint().url

@@ -13,6 +13,11 @@ RATE = 24_000
 FRAMES_PER_MS = RATE // 1000
 BYTES_PER_MS = 2 * FRAMES_PER_MS
 
+MOST_ITEMS = 10_000
+"""Items of one conversation, deleted ones too: those are kept for whoever watches."""
+MOST_BYTES = 512 * 1024 * 1024
+"""Audio and texts of them all: three hours of talk."""
+
 ItemType: TypeAlias = Literal["message", "function_call", "function_call_output"]
 Role: TypeAlias = Literal["system", "user", "assistant"]
 Status: TypeAlias = Literal["in_progress", "completed", "incomplete"]
@@ -90,6 +95,11 @@ class Entry(Struct, kw_only=True):
         return "".join(part.text or "" for part in self.content)
 
     @property
+    def size(self) -> int:
+        """Bytes of audio and characters."""
+        return len(self.arguments) + len(self.output) + sum(len(p.audio) + len(p.text or "") for p in self.content)
+
+    @property
     def frames(self) -> int:
         """Frames of audio that the server holds for this item."""
         return sum(len(part.audio) for part in self.content) // 2
@@ -155,6 +165,13 @@ class Conversation:
 
     # --------------------------------------------------------------------------------------------------- changing
 
+    def check_room(self) -> None:
+        """Before a client makes the conversation longer. Raises Rejected."""
+        entries = [*self._items, *self._deleted]
+        if len(entries) >= MOST_ITEMS or sum(entry.size for entry in entries) >= MOST_BYTES:
+            message = f"A conversation may have {MOST_ITEMS} items and {MOST_BYTES} bytes: begin another session."
+            raise Rejected("conversation_too_long", message)
+
     def append(self, entry: Entry) -> str | None:
         """The server's own items go to the end. Returns the id of the item before it."""
         previous = self.last_id
@@ -167,6 +184,7 @@ class Conversation:
         Returns the `previous_item_id` to report. An id that is already held is not refused: OpenAI reports the item
         as its own predecessor, and appends the content.
         """
+        self.check_room()
         if entry.type == "function_call_output" and not self._has_call(entry.call_id):
             raise Rejected("invalid_tool_call_id", f"Tool call ID '{entry.call_id}' not found in conversation.")
         if held := self._find(entry.id):

@@ -9,7 +9,12 @@ from rtactors.loopback.conversation import Rejected
 from rtactors.providers.base import Frame
 from rtactors.providers.openai import wire
 
+DEEPEST = 100
+"""How many objects and lists may be one inside the other. What is deeper could be read, but not safely copied."""
+
 _UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]')
+"""Strings, so that brackets inside them don't count, and brackets."""
 
 
 def read(frame: Frame) -> wire.ClientEvent:
@@ -17,11 +22,23 @@ def read(frame: Frame) -> wire.ClientEvent:
     if isinstance(frame, bytes):
         raise Rejected("invalid_event", f"Events are text frames: this one of {len(frame)} bytes is binary.")
     try:
-        return wire.client_decoder.decode(frame)
+        event = wire.client_decoder.decode(frame)
     except msgspec.ValidationError as error:
         raise _explained(str(error)) from None
     except _UNREADABLE as error:
         raise Rejected("invalid_json", f"The event could not be read as JSON: {error}") from None
+    if frame.count("{") + frame.count("[") > DEEPEST and _too_deep(frame):
+        raise Rejected("invalid_json", f"The event is nested more than {DEEPEST} levels deep.")
+    return event
+
+
+def _too_deep(text: str) -> bool:
+    depth = 0
+    for found in _BRACKETS.finditer(text):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(found[0], 0)
+        if depth > DEEPEST:
+            return True
+    return False
 
 
 class _Envelope(Struct):

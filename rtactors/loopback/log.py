@@ -1,7 +1,7 @@
 """Every event that a session sent and received, in order, for tests and for people to read."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import anyio
 from msgspec import Struct, json, to_builtins
@@ -25,9 +25,26 @@ class Record(Struct, frozen=True):
         return to_builtins(self.event)
 
     def __str__(self) -> str:
-        """When, which way, what; audio is left out."""
+        """When, which way, what; audio is left out, and the keys of tools."""
         fields = {key: value for key, value in self.json.items() if key not in {"type", "delta", "audio"}}
-        return f"{self.at:10.3f} {'->' if self.sent else '<-'} {self.type} {json.encode(fields).decode()}"
+        shown = json.encode(_without_keys(fields)).decode()
+        return f"{self.at:10.3f} {'->' if self.sent else '<-'} {self.type} {shown}"
+
+
+def _without_keys(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """`authorization` and `headers`, as the tools of other servers have them, are not for people who read a log."""
+    match value:
+        case dict():
+            fields = cast("Json", value)
+            return {key: "***" if key in _KEYS and held else _without_keys(held) for key, held in fields.items()}
+        case list():
+            items = cast("list[Any]", value)
+            return [_without_keys(item) for item in items]
+        case _:
+            return value
+
+
+_KEYS = {"authorization", "headers"}
 
 
 Listener: TypeAlias = Callable[[Record], None]

@@ -12,13 +12,15 @@ import anyio
 from anyio.abc import TaskGroup
 from msgspec import to_builtins
 
-from rtactors.loopback.faults import Alter, Close, Cut, Drop, Faults, Json, Late, Rule
+from rtactors.loopback.faults import Alter, Close, Cut, Drop, Faults, Json, Late, Refuse, Rule
 from rtactors.loopback.log import Log
 from rtactors.providers.openai import wire
 from rtactors.transports.base import Socket, SocketClosed
 
 ROOM = 64
 """Events that may wait before the generation of audio does."""
+HEAVY = 32 * 1024 * 1024
+"""Bytes of audio of whole items that may wait."""
 
 
 class ServerSocket(Socket, Protocol):
@@ -35,6 +37,7 @@ class Outbox:
         self._new_id = new_id
         self._waiting: deque[wire.FromServer | Json] = deque()
         self._ready: deque[wire.FromServer | Json] = deque()  # past the faults
+        self._weight = 0
         self._late: dict[Rule, deque[tuple[float, Json]]] = {}
         self._changed = anyio.Event()
         self._closed = False
@@ -44,11 +47,12 @@ class Outbox:
             event.event_id = self._new_id("event")
         if not self._closed:
             self._waiting.append(event)
+            self._weight += _weight(event)
             self._notify()
 
     async def room(self, most: int = ROOM) -> None:
-        """Until no more than so many events are waiting."""
-        while len(self._waiting) > most:
+        """Until no more than so many events are waiting, and they are not too heavy."""
+        while len(self._waiting) > most or self._weight > HEAVY:
             await self._changed.wait()
 
     async def run(self) -> None:
@@ -59,13 +63,16 @@ class Outbox:
                     if self._ready:
                         await self._send(self._ready.popleft())
                     elif self._waiting:
-                        await self._pass(self._waiting.popleft(), tasks)
+                        event = self._waiting.popleft()
+                        await self._pass(event, tasks)
+                        self._weight -= _weight(event)
                         self._notify()
                     else:
                         await self._changed.wait()
         except* SocketClosed:
             self._closed = True
             self._waiting.clear()
+            self._weight = 0
             self._notify()
 
     def _notify(self) -> None:
@@ -83,7 +90,7 @@ class Outbox:
             await self._send(event)
             return
         match rule.act:
-            case Drop():
+            case Drop() | Refuse():  # a refusal is for what comes in
                 pass
             case Alter(change):
                 self._ready.extend(change(json))
@@ -128,3 +135,10 @@ def _type(event: wire.FromServer | Json) -> str:
 
 def _encode(event: wire.FromServer | Json) -> str:
     return wire.encoder.encode(event).decode()
+
+
+def _weight(event: wire.FromServer | Json) -> int:
+    """The audio of an item that was asked for; all else is small."""
+    if not isinstance(event, wire.ConversationItemRetrieved):
+        return 0
+    return sum(len(part.audio or b"") for part in event.item.content or ())

@@ -41,6 +41,8 @@ from rtactors.transports.failures import connection_failed
 from rtactors.transports.memory import MemorySocket, socket_pair
 
 PATH = "/v1/realtime"
+MOST_SESSIONS = 1000
+"""At a time; one more is refused with 503."""
 OPENAI_LIMIT_S = 60 * 60
 TOKEN_BYTES = 6
 """Of randomness in a server's ids. The longest (`call_item_...`) then has 29 characters: 32 are allowed."""
@@ -89,6 +91,7 @@ class _Host:
     ) -> None:
         self.sessions: list[Session] = []
         """In the order in which they began."""
+        self._open = 0
         self._token = token
         self._numbers: Counter[str] = Counter()
         self._admit = options.get("admit", _everybody)
@@ -136,9 +139,11 @@ class _Host:
     async def _serve(self, connection: ServerSocket, model: str) -> None:
         session = Session(self._setup, connection, model)
         self.sessions.append(session)
+        self._open += 1
         try:
             await session.run()
         finally:
+            self._open -= 1
             if not self._setup.keep:
                 self.sessions.remove(session)
             with anyio.CancelScope(shield=True):
@@ -146,6 +151,8 @@ class _Host:
 
     def _refusal(self) -> Response | None:
         """For one more connection, if it is not to be taken."""
+        if self._open >= MOST_SESSIONS:
+            return _error(HTTPStatus.SERVICE_UNAVAILABLE, f"There are {MOST_SESSIONS} sessions already.")
         self._numbers["connection"] += 1
         status = self._admit(self._numbers["connection"])
         return _error(status, status.description or status.phrase) if status else None
@@ -213,15 +220,18 @@ class Server(_Host):
     ) -> None:
         token = secrets.token_hex(TOKEN_BYTES) + "_"
         super().__init__(script, EspeakVoice, options, token=token, session_limit_s=OPENAI_LIMIT_S)
-        if not _is_ours(host):
-            raise ConfigurationError(f"{host} is no host of this machine: serve on 127.0.0.1, or on 0.0.0.0 for all")
-        if not api_key and not _is_loopback(host):
-            raise ConfigurationError(
-                f"{host} can be reached by others: give the server an api_key, or serve on 127.0.0.1"
-            )
         self._host = host
         self._port = port
         self._api_key = api_key
+        self.public = True
+        """Whether other machines can reach it."""
+        try:
+            with self._listen(0) as listener:
+                self._check(listener)
+        except (OSError, UnicodeError):  # another machine's, or nobody's
+            raise ConfigurationError(
+                f"{host} is no host of this machine: serve on 127.0.0.1, or on 0.0.0.0 for all"
+            ) from None
 
     @property
     def url(self) -> str:
@@ -245,11 +255,29 @@ class Server(_Host):
 
     def _bind(self) -> socket.socket:
         try:
-            return _listen(self._host, self._port)
+            listener = self._listen(self._port)
         except OSError as error:
             reason = (error.strerror or str(error)).partition(" (while")[0]  # what Python adds
             what = f"cannot serve on {self._host} port {self._port} ({reason}): choose another port, or 0"
             raise ConfigurationError(what) from error
+        try:
+            self._check(listener)
+        except ConfigurationError:
+            listener.close()
+            raise
+        return listener
+
+    def _listen(self, port: int) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        return socket.create_server((self._host, port), family=family)
+
+    def _check(self, listener: socket.socket) -> None:
+        """The address counts, not its name: what `localhost` is, is up to the machine."""
+        self.public = not ipaddress.ip_address(listener.getsockname()[0]).is_loopback
+        if self.public and not self._api_key:
+            raise ConfigurationError(
+                f"{self._host} can be reached by others: give the server an api_key, or serve on 127.0.0.1"
+            )
 
     async def _handle(self, connection: ServerWebsocket, path: str) -> None:
         """The session runs among our tasks, so that its failure is ours; the connection lasts as long."""
@@ -304,22 +332,3 @@ def _error(status: HTTPStatus, message: str, *, code: str | None = None) -> Resp
     body = msgspec.json.encode({"error": error})
     headers = Headers({"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"})
     return Response(status.value, status.phrase, headers, body)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-
-
-def _is_ours(host: str) -> bool:
-    try:
-        _listen(host, 0).close()
-    except (OSError, UnicodeError):  # another machine's, or nobody's
-        return False
-    return True

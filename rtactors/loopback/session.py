@@ -18,7 +18,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 from msgspec import UNSET, Struct
 
 from rtactors.loopback.conversation import RATE, Conversation, Entry, Part, Rejected, Snapshot
-from rtactors.loopback.faults import Faults, Json
+from rtactors.loopback.faults import Drop, Faults, Json, Refuse
 from rtactors.loopback.frames import event_id, read
 from rtactors.loopback.generation import Context, Generation, Request
 from rtactors.loopback.input import InputBuffer
@@ -36,6 +36,12 @@ from rtactors.transports.base import SocketClosed
 
 INBOX = 1024
 """Client events that may wait for their turn; then the socket is not read."""
+UNREAD = 32 * 1024 * 1024
+"""The same in characters, but for the first of them."""
+OUT_OF_BAND = 16
+"""Responses outside of the conversation that may be under way."""
+LONGEST_ANSWER = 1000
+"""Characters of a sentence about what is wrong: it may quote the client."""
 ANSWERS = 4096
 """Events that may wait for the client to read them before we take no more of its own."""
 METADATA_PAIRS, METADATA_KEY, METADATA_VALUE = 16, 64, 512
@@ -83,6 +89,8 @@ class Session:
         self._settings = Settings(model)
         self._input = InputBuffer(self._settings.turn_detection, setup.vad)
         self._speech = ("", 0)  # the item that the user's speech will become, and where it began
+        self._unread = 0
+        self._was_read = anyio.Event()
         self._active: Generation | None = None
         self._out_of_band: list[Generation] = []
         self._responses = 0
@@ -124,6 +132,8 @@ class Session:
                             await anyio.sleep_until(due)
                         await self._outbox.room(ANSWERS)
                         self._take(frame)
+                        self._unread -= len(frame)
+                        self._was_read.set()
                 self._tasks.cancel_scope.cancel()
         finally:
             self.closed.set()
@@ -132,7 +142,11 @@ class Session:
         with inbox, suppress(SocketClosed):
             while True:
                 frame = await self._socket.receive()
+                self._unread += len(frame)
                 await inbox.send((anyio.current_time() + self._setup.timing.command_ms / 1000, frame))
+                while self._unread > UNREAD:
+                    self._was_read = anyio.Event()
+                    await self._was_read.wait()
 
     async def _expire(self) -> None:
         """OpenAI closes the connection with the reason; earlier versions sent it as an error."""
@@ -158,10 +172,14 @@ class Session:
             return
         event_type = str(event.__struct_config__.tag)
         faults = self._setup.faults
-        if faults.concern(event_type, incoming=True) and faults.find(msgspec.to_builtins(event), incoming=True):
+        concerned = faults.concern(event_type, incoming=True)
+        rule = faults.find(msgspec.to_builtins(event), incoming=True) if concerned else None
+        if rule and isinstance(rule.act, Drop):
             return
         self.log.add(event, event_type, sent=False)
         try:
+            if rule and isinstance(rule.act, Refuse):
+                raise Rejected(rule.act.code, rule.act.message)
             self._handle(event)
         except Rejected as error:
             self._refuse(error, event.event_id or None)
@@ -169,7 +187,11 @@ class Session:
     def _refuse(self, error: Rejected, event_id: str | None) -> None:
         kind = "invalid_request_error"
         detail = wire.ErrorDetail(
-            type=kind, code=error.code, message=error.message, param=error.param, event_id=event_id
+            type=kind,
+            code=error.code,
+            message=error.message[:LONGEST_ANSWER],
+            param=error.param and error.param[:LONGEST_ANSWER],
+            event_id=event_id,
         )
         self._outbox.put(wire.ServerError(error=detail))
 
@@ -243,7 +265,8 @@ class Session:
                     self._refuse(error, None)
 
     def _commit(self, item_id: str, audio: bytes) -> None:
-        """The user's turn becomes an item."""
+        """The user's turn becomes an item. Raises Rejected."""
+        self.conversation.check_room()
         part = Part("input_audio", None, bytearray(audio))
         entry = Entry(id=item_id, role="user", content=[part])
         previous = self.conversation.append(entry)
@@ -295,6 +318,9 @@ class Session:
                 f"Conversation already has an active response in progress: {self._active.id}. "
                 "Wait until the response is finished before creating a new one.",
             )
+        if out_of_band and len(self._out_of_band) >= OUT_OF_BAND:
+            raise Rejected("rate_limit_exceeded", f"No more than {OUT_OF_BAND} responses out of band at a time.")
+        self.conversation.check_room()
         metadata = params.metadata or None
         _check_metadata(metadata or {})
         modalities = params.output_modalities or self._settings.output_modalities

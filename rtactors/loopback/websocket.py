@@ -1,5 +1,6 @@
 """Real websockets for the server, on asyncio and on trio: accepts connections and gives each as a `ServerWebsocket`."""
 
+import logging
 import re
 import socket
 import sys
@@ -28,6 +29,9 @@ SUBPROTOCOL = Subprotocol("realtime")
 """What browsers ask for."""
 CLOSING_S = 2.0
 """How long a client may take to say goodbye."""
+
+_logger = logging.getLogger(__name__)
+_logger.setLevel(logging.INFO)  # on DEBUG, websockets logs the request's headers, and with them the key
 
 
 class ServerWebsocket:
@@ -100,6 +104,7 @@ async def serve_websockets(
         "compression": None,
         "max_size": LARGEST_FRAME,
         "close_timeout": CLOSING_S,
+        "logger": _logger,
     }
     if _in_trio():
         import trio

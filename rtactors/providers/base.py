@@ -9,8 +9,10 @@ An adapter holds no connection and awaits nothing. Actors know providers by this
 (no key, bad URL) are raised by `endpoint()` as `rtactors.errors.ConfigurationError`, in a sentence for people.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
+from urllib.parse import parse_qsl, quote, quote_plus
 
 from msgspec import Struct
 
@@ -25,9 +27,47 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     url: str
     headers: dict[str, str] = {}
     subprotocols: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    """More that no log and no error may tell: what the settings hold, such as keys for tools."""
+    allow_unencrypted: bool = False
+    """Send what is secret also over ws:// to another machine. Otherwise that is refused."""
 
     def __repr__(self) -> str:  # headers hold keys: they may stand in no log
-        return f"Endpoint(url={self.url.split('?')[0]!r})"
+        return f"Endpoint(url={self.without_secrets(self.url.split('?')[0])!r})"
+
+    @property
+    def has_secrets(self) -> bool:
+        return any(self._secrets())
+
+    def without_secrets(self, text: str) -> str:
+        """What a server says, with *** for our secrets, and for what begins like one: it may have been cut."""
+        for secret in sorted(filter(None, self._secrets()), key=len, reverse=True):
+            if len(secret) < _TELLING:
+                text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
+            else:
+                text = re.sub(rf"{re.escape(secret)}|{re.escape(secret[:_TELLING])}[\w.~+/=-]*", "***", text)
+        return text
+
+    def _secrets(self) -> Iterator[str]:
+        """Headers and query parameters with a telling name, keys in subprotocols, a login, and what was said to be."""
+        yield from self.secrets
+        for name, value in self.headers.items():
+            if _SECRET_NAME.search(name):
+                yield from (value, value.rpartition(" ")[2])  # without "Bearer"
+                yield from (part for part in re.split(r"[\s=;,]+", value) if len(part) >= _TELLING)
+        for name, value in parse_qsl(self.url.partition("?")[2]):
+            if _SECRET_NAME.search(name):
+                yield from {value, quote(value, safe=""), quote_plus(value)}
+        for protocol in self.subprotocols:  # browsers can't set headers: "openai-insecure-api-key.sk-..."
+            if _SECRET_NAME.search(protocol):
+                yield protocol.partition(".")[2]
+        login = self.url.partition("//")[2].partition("/")[0].rpartition("@")[0]
+        yield from (login, login.partition(":")[2])
+
+
+_SECRET_NAME = re.compile("key|token|auth|secret|cookie|passw|sign", re.IGNORECASE)
+_TELLING = 8
+"""Characters by which a secret is known; a shorter one counts only as a whole word."""
 
 
 class Capabilities(Struct, frozen=True, kw_only=True):

@@ -7,10 +7,9 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 from websockets.exceptions import (
@@ -49,7 +48,9 @@ def connection_failed(  # noqa: C901, PLR0912 - a table, one case for each way t
     match error:
         case InvalidStatus():
             status = error.response.status_code
-            said = _server_message(error.response.body)
+            said = endpoint.without_secrets(_server_message(error.response.body))[
+                :_MAX_QUOTE
+            ]  # cut, a key is not known
             retryable = status in _RETRYABLE or status >= _FIRST_SERVER_ERROR
             advice = _ADVICE.get(status, "try again later" if retryable else "check the URL and the model's name")
             if status == HTTPStatus.NOT_FOUND and urlsplit(where).path == "/realtime":
@@ -92,7 +93,7 @@ def connection_failed(  # noqa: C901, PLR0912 - a table, one case for each way t
             )
         case _:
             text = f"no connection to {where}: {reason(error)}"
-    return ConnectionFailed(_without_secrets(text, endpoint), retryable=retryable)
+    return ConnectionFailed(endpoint.without_secrets(text), retryable=retryable)
 
 
 def reason(error: BaseException) -> str:
@@ -119,26 +120,4 @@ def _server_message(body: bytes | bytearray) -> str:
     for key in ("error", "message", "detail"):  # {"error": {"message": ...}}, {"error": ...}, {"message": ...}, ...
         if isinstance(message, dict):
             message = message.get(key, message)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] any JSON
-    return " ".join(message.split())[:_MAX_QUOTE] if isinstance(message, str) else ""
-
-
-_SECRET_NAME = re.compile("key|token|auth|secret|cookie|passw|sign", re.IGNORECASE)
-
-
-def _secrets(endpoint: Endpoint) -> Iterator[str]:
-    """What must not be told: headers and query parameters with a telling name, keys in subprotocols, a login."""
-    query = parse_qsl(endpoint.url.partition("?")[2])
-    for name, value in (*endpoint.headers.items(), *query):
-        if _SECRET_NAME.search(name):
-            yield value
-            yield value.rpartition(" ")[2]  # what follows "Bearer"
-    for protocol in endpoint.subprotocols:  # browsers can't set headers: "openai-insecure-api-key.sk-..."
-        if _SECRET_NAME.search(protocol):
-            yield protocol.partition(".")[2]
-    yield endpoint.url.partition("//")[2].partition("/")[0].rpartition("@")[0]
-
-
-def _without_secrets(text: str, endpoint: Endpoint) -> str:
-    for secret in sorted(filter(None, _secrets(endpoint)), key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
-    return text
+    return " ".join(message.split()) if isinstance(message, str) else ""

@@ -101,3 +101,11 @@ def test_an_error_without_an_owner(event_id: str | None) -> None:
 )
 def test_there_is_always_a_sentence(error: dict[str, Any], message: str) -> None:
     assert read(**error).message == message
+
+
+def test_a_long_sentence_is_cut_and_costs_no_more_than_its_beginning() -> None:
+    """It is searched by patterns for which a long one would take minutes, and stands in logs."""
+    (error,) = decode(json.dumps({"type": "error", "error": {"message": "item with id " * 1_000_000}}))
+    assert isinstance(error, ProviderError)
+    assert error.kind == "other"
+    assert len(error.message) < 2100

@@ -69,7 +69,7 @@ def test_with_calls_a_changed_history_and_pauses(backend: BackendName) -> None:
         await talk.session.answer_call(call.call_id, "42")
         await talk.sink.play(200)
         await talk.session.pause()
-        await talk.session.resume()
+        await talk.session.unpause()
         await talk.generate_reply()
         talk.sink.play_all()
         await talk.session.quiet()

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
-from rtactors.errors import ConnectionFailed
+from rtactors.errors import ConfigurationError, ConnectionFailed
 from rtactors.providers.base import Endpoint
 from rtactors.transports.base import SocketClosed
 from rtactors.transports.websocket import connect
@@ -329,7 +329,7 @@ async def test_unknown_host() -> None:
     ],
 )
 async def test_bad_url(url: str) -> None:
-    error = await refused(Endpoint(url=f"{url}?key={KEY}"))
+    error = await refused(Endpoint(url=f"{url}?key={KEY}", allow_unencrypted=True))
     assert str(error)
     assert not error.retryable
 
@@ -426,9 +426,9 @@ async def test_no_answer_in_time() -> None:
     assert error.retryable
 
 
-def tls() -> ssl.SSLContext:
+def tls(certificate: Path = CERTIFICATE) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE)
+    context.load_cert_chain(certificate)
     return context
 
 
@@ -445,6 +445,58 @@ async def test_tls_with_a_certificate_that_nobody_signed() -> None:
         error = await refused(Endpoint(url=endpoint.url.replace("ws:", "wss:")))
     assert "can't be trusted (self-signed certificate)" in str(error)
     assert not error.retryable
+
+
+@pytest.mark.parametrize(
+    ("certificate", "told"),
+    [("elsewhere.pem", "certificate is not valid for '127.0.0.1'"), ("expired.pem", "certificate has expired")],
+)
+async def test_tls_with_the_certificate_of_another_host_or_time(
+    certificate: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever signed it."""
+    path = CERTIFICATE.with_name(certificate)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    with websocket_server(echo, ssl=tls(path)) as endpoint:
+        error = await refused(Endpoint(url=endpoint.url.replace("ws:", "wss:"), headers=endpoint.headers))
+    assert "can't be trusted" in str(error)
+    assert told in str(error)
+    assert not error.retryable
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        Endpoint(url="ws://api.example/v1", headers={"Authorization": f"Bearer {KEY}"}),
+        Endpoint(url="WS://192.0.2.1:80/v1", headers={"x-api-key": KEY}),
+        Endpoint(url=f"ws://api.example/v1?token={KEY}"),
+        Endpoint(url=f"ws://user:{KEY}@api.example/v1"),
+        Endpoint(url="ws://localhost.example/v1", subprotocols=("realtime", f"openai-insecure-api-key.{KEY}")),
+        Endpoint(url="ws://api.example/v1", secrets=(KEY,)),
+    ],
+    ids=["header", "another header", "query", "login", "subprotocol", "settings"],
+)
+async def test_a_key_goes_to_another_machine_only_with_tls(endpoint: Endpoint) -> None:
+    with pytest.raises(ConfigurationError, match="the key would go unencrypted to .*: use https:// or wss") as told:
+        async with connect(endpoint):
+            pass
+    assert KEY not in str(told.value)
+
+
+async def test_whoever_wants_to_sends_a_key_without_tls() -> None:
+    endpoint = Endpoint(url="ws://no-such-host.invalid/", headers={"Authorization": KEY}, allow_unencrypted=True)
+    assert "was not found" in str(await refused(endpoint))
+
+
+async def test_a_key_in_the_reason_of_a_close_is_never_told() -> None:
+    def say_why(connection: ServerConnection) -> None:
+        connection.close(1008, f"no: {KEY}, {KEY[:10]}")
+
+    with websocket_server(say_why) as endpoint:
+        async with connect(endpoint) as opened:
+            with pytest.raises(SocketClosed) as caught:
+                await opened.receive()
+    assert caught.value.reason == "no: ***, ***"
 
 
 async def test_tls_to_a_server_without() -> None:

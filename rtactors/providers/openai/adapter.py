@@ -11,7 +11,7 @@ from rtactors.providers.base import Capabilities, Endpoint, Frame
 from rtactors.providers.openai import endpoint, wire
 from rtactors.providers.openai.decode import decode
 from rtactors.providers.openai.encode import encode
-from rtactors.providers.openai.settings import PCM, capabilities, settings
+from rtactors.providers.openai.settings import PCM, capabilities, secrets_of, settings
 
 CONFIGURE: Final = "configure"
 """The operation id of the setup: a ProviderError that names it says that the settings were refused."""
@@ -33,6 +33,7 @@ class OpenAIRealtime:
     - `transcription`: how the user's words are written down; None: they aren't, and the record has none of them.
     - `extra_session`: more settings by the protocol's names (`reasoning`, `truncation`, `max_output_tokens`,
       `{"audio": {"output": {"speed": 1.2}}}`, ...), merged over all others.
+    - `allow_unencrypted`: send the key also over http or ws to another machine, where others may read it.
 
     Raises ConfigurationError for settings that can't be sent; for the key and the URLs only `endpoint()` does.
     """
@@ -56,6 +57,7 @@ class OpenAIRealtime:
         extra_headers: Mapping[str, str] | None = None,
         extra_query: Mapping[str, str] | None = None,
         extra_session: Mapping[str, Any] | None = None,
+        allow_unencrypted: bool = False,
     ) -> None:
         self.model = model
         self._api_key = api_key
@@ -65,6 +67,7 @@ class OpenAIRealtime:
         self._project = project
         self._extra_headers = dict(extra_headers or {})
         self._extra_query = dict(extra_query or {})
+        self._allow_unencrypted = allow_unencrypted
         session = wire.RealtimeSession(
             instructions=UNSET if instructions is None else instructions,
             output_modalities=list(output_modalities),
@@ -97,6 +100,8 @@ class OpenAIRealtime:
         return Endpoint(
             url=endpoint.url(self._base_url, self._websocket_base_url, {"model": self.model, **self._extra_query}),
             headers=endpoint.headers(self._api_key, self._organization, self._project, self._extra_headers),
+            secrets=secrets_of(self._session),
+            allow_unencrypted=self._allow_unencrypted,
         )
 
     def configure(self) -> Sequence[Frame]:

@@ -39,7 +39,7 @@ from rtactors.events import (
 )
 from rtactors.providers.base import Frame
 from rtactors.providers.openai import wire
-from rtactors.providers.openai.errors import provider_error
+from rtactors.providers.openai.errors import provider_error, sentence
 from rtactors.providers.openai.requests import asked_for
 
 _EXCERPT: Final = 80
@@ -80,14 +80,16 @@ def _translate(event: wire.ServerEvent | wire.BetaServerEvent) -> Sequence[Provi
         case wire.InputAudioTranscriptionCompleted():
             return (InputTranscript(event.item_id, event.transcript, final=True),)
         case wire.InputAudioTranscriptionFailed(error=error):
-            return (InputTranscriptFailed(event.item_id, error.message or str(error.code or error.type or "")),)
+            return (
+                InputTranscriptFailed(event.item_id, sentence(error.message or str(error.code or error.type or ""))),
+            )
         case wire.ResponseCreated(response=response):
             request = asked_for(response)
             return (ResponseStarted(response.id, request.operation_id, request.out_of_band),)
         case wire.ResponseOutputItemAdded():
-            return (OutputStarted(event.response_id, event.output_index, _item(event.item)),)
+            return (OutputStarted(event.response_id, event.output_index, _output(event.item)),)
         case wire.ResponseOutputItemDone():
-            return (OutputDone(event.response_id, event.output_index, _item(event.item)),)
+            return (OutputDone(event.response_id, event.output_index, _output(event.item)),)
         case wire.ResponseOutputAudioDone():
             return (AudioDone(event.response_id, event.item_id),)
         case wire.ResponseOutputAudioTranscriptDone():
@@ -131,13 +133,18 @@ _RESPONSE_STATUSES: Final[dict[str, ResponseStatus]] = {
 }
 
 
-def _item(item: wire.Item) -> Item:
+def _output(item: wire.Item) -> Item:
+    """What a response makes is the assistant's, also if nobody says so."""
+    return _item(item, "assistant" if item.type == "message" else None)
+
+
+def _item(item: wire.Item, role: Role | None = None) -> Item:
     if not item.id:
         raise ValueError("Object missing required field `id` - at `$.item`")
     return Item(
         id=item.id,
         kind=_KINDS.get(item.type, "other"),
-        role=_ROLES.get(item.role),
+        role=_ROLES.get(item.role) or role,
         text="".join(part.text or part.transcript or "" for part in item.content or ()),
         status=_ITEM_STATUSES.get(item.status, "completed"),
         phase=item.phase or None,
@@ -157,9 +164,9 @@ def _response_done(response: wire.Response) -> Sequence[ProviderEvent]:
     done = ResponseDone(
         response.id,
         known or "failed",
-        reason=str(details.reason or error.code or error.type or ("" if known else status)),
-        message=error.message or "",
-        output=tuple(_item(item) for item in response.output or () if item.id),
+        reason=sentence(str(details.reason or error.code or error.type or ("" if known else status))),
+        message=sentence(error.message),
+        output=tuple(_output(item) for item in response.output or () if item.id),
         request_id=asked_for(response).operation_id,
     )
     cause = provider_error(error, done.request_id)

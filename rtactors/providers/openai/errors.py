@@ -37,15 +37,25 @@ _SENTENCES: Final[tuple[tuple[re.Pattern[str], ErrorKind], ...]] = (
 )
 
 
+LONGEST: Final = 2000
+"""Characters of a sentence of a server that are kept: it goes into logs and errors, and is searched."""
+
+
+def sentence(text: wire.Maybe[str]) -> str:
+    """What a server says is wrong, "" if it says nothing; of a very long one the beginning."""
+    text = text or ""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
+
+
 def provider_error(error: wire.ErrorDetail | wire.StatusError, operation_id: str | None) -> ProviderError:
     """A server's error in our words; `limit_ms` and `response_id` are read from its sentence."""
-    code = str(error.code or "")
-    message = error.message or ""
+    code = sentence(str(error.code or ""))
+    message = sentence(error.message)
     too_short = _TOO_SHORT.search(message)
     active = _ACTIVE_RESPONSE.search(message)
     return ProviderError(
         kind=_kind(code, error.type or "", message),
-        message=message or code or error.type or "the server gave no reason",
+        message=message or code or sentence(error.type) or "the server gave no reason",
         code=code,
         operation_id=operation_id,
         limit_ms=int(too_short[1]) if too_short else None,
@@ -58,7 +68,7 @@ def _kind(code: str, error_type: str, message: str) -> ErrorKind:
     known = _CODES.get(code) or _CODES.get(error_type)
     if known:
         return known
-    for sentence, kind in _SENTENCES:
-        if sentence.search(message):
+    for pattern, kind in _SENTENCES:
+        if pattern.search(message):
             return kind
     return "other"

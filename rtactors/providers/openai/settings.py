@@ -43,6 +43,14 @@ def capabilities(session: Json) -> Capabilities:
     )
 
 
+def secrets_of(session: Json) -> tuple[str, ...]:
+    """What the tools of other servers are called with: tokens, and headers of any name."""
+    tools = [_object(tool) for tool in session.get("tools") or ()]
+    values = [value for tool in tools for value in (tool.get("authorization"), *_object(tool.get("headers")).values())]
+    found = [value for value in values if isinstance(value, str)]
+    return tuple(dict.fromkeys([*found, *(value.rpartition(" ")[2] for value in found)]))
+
+
 def _merged(under: Json, over: Json) -> Json:
     merged = dict(under)
     for key, value in over.items():

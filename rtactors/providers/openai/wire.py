@@ -147,6 +147,9 @@ class McpTool(Object, tag_field="type", tag="mcp"):
     require_approval: Maybe[Literal["always", "never"] | McpApprovalFilter] = UNSET
     defer_loading: Maybe[bool] = UNSET
 
+    def __repr__(self) -> str:  # authorization and headers hold keys: they may stand in no log
+        return f"McpTool(server_label={self.server_label!r})"
+
 
 Tool: TypeAlias = FunctionTool | McpTool
 
