@@ -477,7 +477,7 @@ async def test_tls_with_the_certificate_of_another_host_or_time(
     ids=["header", "another header", "query", "login", "subprotocol", "settings"],
 )
 async def test_a_key_goes_to_another_machine_only_with_tls(endpoint: Endpoint) -> None:
-    with pytest.raises(ConfigurationError, match="the key would go unencrypted to .*: use https:// or wss") as told:
+    with pytest.raises(ConfigurationError, match=r"the key would go unencrypted to .*: use https:// or wss") as told:
         async with connect(endpoint):
             pass
     assert KEY not in str(told.value)
