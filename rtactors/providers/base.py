@@ -43,10 +43,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     def without_secrets(self, text: str) -> str:
         """What a server says, with *** for our secrets, and for what begins like one: it may have been cut."""
         for secret in sorted(self.all_secrets, key=len, reverse=True):
-            if len(secret) < _TELLING:
-                text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
-            else:
-                text = re.sub(rf"{re.escape(secret)}|{re.escape(secret[:_TELLING])}[\w.~+/=-]*", "***", text)
+            text = pattern_of(secret).sub("***", text)
         return text
 
     def _secrets(self) -> Iterator[str]:
@@ -69,6 +66,13 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 _SECRET_NAME = re.compile("key|token|auth|secret|cookie|passw|sign", re.IGNORECASE)
 _TELLING = 8
 """Characters by which a secret is known; a shorter one counts only as a whole word."""
+
+
+def pattern_of(secret: str) -> re.Pattern[str]:
+    """What counts as it in a text."""
+    if len(secret) < _TELLING:
+        return re.compile(rf"(?<!\w){re.escape(secret)}(?!\w)")
+    return re.compile(rf"{re.escape(secret)}|{re.escape(secret[:_TELLING])}[\w.~+/=-]*")
 
 
 class Capabilities(Struct, frozen=True, kw_only=True):

@@ -12,12 +12,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, cast
-from urllib.parse import parse_qsl, urlsplit
 from zlib import crc32
 
 from msgspec import Raw, json
 
-from rtactors.providers.base import Endpoint, Frame
+from rtactors.providers.base import Endpoint, Frame, pattern_of
 
 LEFT_OUT = "[left out]"
 AUDIO = "$audio"
@@ -48,19 +47,13 @@ def is_secret(name: str) -> bool:
 
 
 def secrets_of(endpoint: Endpoint) -> set[str]:
-    """What to look for everywhere: keys in headers, in the query and in subprotocols."""
-    named = [*endpoint.headers.items(), *parse_qsl(urlsplit(endpoint.url).query)]
-    found = {part for name, value in named if _may_be_key(name, value) for part in (value, value.split()[-1])}
-    found |= {part for each in endpoint.subprotocols for part in (each, each.rpartition(".")[2]) if _looks_random(part)}
-    return {value for value in found if len(value) >= _SHORTEST}
-
-
-def _may_be_key(name: str, value: str) -> bool:
-    return bool(value.strip()) and (is_secret(name) or _looks_random(value))
+    """What to look for everywhere: what the endpoint knows to be secret, and what looks like it."""
+    values = (*endpoint.all_secrets, *filter(_looks_random, endpoint.headers.values()))
+    return {value for value in values if len(value) >= _SHORTEST}
 
 
 def _looks_random(value: str) -> bool:
-    """Other headers have words, versions and sizes; those are in the protocol too, and must stay there."""
+    """As no word, version or size does: those are in the protocol too, and must stay there."""
     return len(value) >= 2 * _SHORTEST and any(map(str.isdigit, value)) and any(map(str.isalpha, value))
 
 
@@ -69,13 +62,15 @@ class LeaveOut:
 
     def __init__(self, *, audio: bool) -> None:
         self.audio = audio
-        self._values: tuple[str, ...] = ()
-        self._encoded: tuple[tuple[bytes, bytes], ...] = ()
+        self._values: dict[str, re.Pattern[str]] = {}
+        self._encoded: list[tuple[bytes, bytes]] = []
 
     def learn(self, endpoint: Endpoint) -> None:
         """Its secrets are to be found nowhere from now on."""
-        self._values = tuple(sorted({*self._values, *secrets_of(endpoint)}, key=len, reverse=True))
-        self._encoded = tuple((json.encode(value)[1:-1], _stars(value).encode()) for value in self._values)
+        values = sorted(secrets_of(endpoint), key=len, reverse=True)
+        for value in (each for each in values if each not in self._values):
+            self._values[value] = pattern_of(value)
+            self._encoded.append((json.encode(value)[1:-1], _stars(value).encode()))
 
     def from_line(self, line: bytes) -> bytes:
         """The last look at what is to be written."""
@@ -126,8 +121,8 @@ class LeaveOut:
         return Raw(json.encode(self._from_unread(text)))
 
     def _from_text(self, text: str, *, may_be_json: bool) -> str:
-        for value in self._values:
-            text = _without(text, value)
+        for pattern in self._values.values():
+            text = pattern.sub(_starred, text)
         if "://" in text:
             text = _IN_URL.sub(_starred, text)
         if may_be_json:
@@ -194,16 +189,6 @@ def _is_audio(members: dict[str, Any], name: str) -> bool:
             return False
 
 
-def _without(text: str, value: str) -> str:
-    """Without it, and without its beginning where a text was cut within it."""
-    at = text.find(value[:_SHORTEST])
-    while at >= 0:
-        end = at + alike(text[at : at + len(value)], value)
-        text = text[:at] + _stars(text[at:end]) + text[end:]
-        at = text.find(value[:_SHORTEST], end)
-    return text
-
-
 def alike(one: str, other: str) -> int:
     """How many characters they begin with in common."""
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
@@ -215,4 +200,5 @@ def _stars(text: str) -> str:
 
 
 def _starred(found: re.Match[str]) -> str:
-    return found["name"] + _stars(found["value"])
+    parts = found.groupdict()
+    return parts["name"] + _stars(parts["value"]) if parts else _stars(found[0])
