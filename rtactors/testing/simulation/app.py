@@ -3,9 +3,9 @@
 Somebody's own app can take the app's place; then the plan's user speaks to that one.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import anyio
 
@@ -19,7 +19,7 @@ from rtactors.testing.simulation.plan import Deed, Plan
 from rtactors.testing.simulation.provider import text_of
 from rtactors.testing.simulation.watched import AppRecord
 
-OwnApp: TypeAlias = Callable[[Session], Awaitable[None]]
+OwnApp: TypeAlias = Callable[[Session], Coroutine[Any, Any, None]]
 """Code that uses a session. It is cancelled when the plan is over; it may return before."""
 
 PATIENCE_S = 300.0
