@@ -138,7 +138,7 @@ _DEEDS: Mapping[Deed, int] = {
     "generate_reply": 2,
     "stop_reply": 4,
     "pause": 3,
-    "resume": 4,
+    "unpause": 4,
     "remove": 1,
     "clear_audio": 1,
     "wait_until_quiet": 1,
