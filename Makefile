@@ -17,7 +17,7 @@ UV := uv==0.13.8
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test fuzz lint format bench docs lock clean
+.PHONY: help demo test fuzz lint format bench soak docs lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,9 +43,13 @@ format: $(DEV) ## format, and fix what can be fixed by itself
 bench: $(DEV) ## measure, and keep the evidence in benchmarks/results
 	$(BIN)/python benchmarks/audio_event.py --json benchmarks/results/audio_event.json $(ARGS)
 
-docs: $(DEV) ## write again what is generated in docs: the charts, the demo's schema
+soak: $(DEV) ## let thousands of short sessions live and see that all they took comes back; keep the evidence
+	$(BIN)/python benchmarks/soak.py --json benchmarks/results/soak.json $(ARGS)
+
+docs: $(DEV) ## write again what is generated in docs: $(DEV) ## write again what is generated in docs: the charts, the schemas
 	$(BIN)/python -m statecharts.drawing docs $(ARGS)
 	$(BIN)/python -m rtactors.cli.report > docs/demo-report.schema.json
+	$(BIN)/python -m rtactors.recording.json_schema > docs/recording.schema.json
 
 # Without ARGS=--upgrade, versions that still fit stay as they are.
 lock: pyproject.toml ## write the locks again (ARGS=--upgrade for the newest versions)

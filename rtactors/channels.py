@@ -66,6 +66,11 @@ class Inbox(Generic[T]):
         return self._sent.popleft()
 
     @property
+    def pressing(self) -> bool:
+        """Whether anything urgent waits."""
+        return bool(self._urgent)
+
+    @property
     def empty(self) -> bool:
         return not self._urgent and not self._sent
 

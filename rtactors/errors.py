@@ -36,3 +36,15 @@ class SinkLost(RtactorsError):
 
 class MicrophoneLost(RtactorsError):
     """The audio input device is gone."""
+
+
+class JournalFailed(RtactorsError):
+    """The journal could not be read or written."""
+
+
+class JournalConflict(JournalFailed):
+    """Somebody else writes this session's journal: another process, or another session object."""
+
+
+class JournalDamaged(JournalFailed):
+    """What the journal holds is not what was written to it."""

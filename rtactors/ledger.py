@@ -143,6 +143,8 @@ class Ledger:
     """The conversation's entries by id, and in the server's order."""
 
     def __init__(self) -> None:
+        self.unanswered: dict[str, str] = {}
+        """Function calls that were handed over and have no output yet: call id -> id of the call's item."""
         self.characters = 0
         """Of all that is known of its items."""
         self._entries: dict[str, Entry] = {}
@@ -169,19 +171,24 @@ class Ledger:
 
     def add(self, item: Item, after: str | None = None) -> Entry:
         """A new entry behind `after`: None is the end, `""` the front, as is an id that was never heard of the end."""
-        entry = Entry(item, self)
-        self._link(entry, after)  # before it is known: whoever says that it stands behind itself means the end
-        self._entries[item.id] = entry
-        self.characters += _characters(item)
-        return entry
+        return self._begin(item, self._predecessor(after))
 
-    def place(self, entry: Entry, after: str | None) -> None:
-        """Move an entry to where the server says it stands; None and unknown ids leave it where it is."""
+    def learn(self, item: Item, after: str | None = None) -> Entry:
+        """A new entry that a server tells of, behind `after` there."""
+        return self._begin(item, self._behind_what_was(self._predecessor(after)))
+
+    def place(self, entry: Entry, after: str | None) -> bool:
+        """Move an entry to where the server says it stands; None and unknown ids leave it where it is.
+
+        Whether it moved.
+        """
         if after is None or after == entry.item.id or (after and after not in self._entries):
-            return
-        if (entry.previous.item.id if entry.previous else "") != after:
-            self._unlink(entry)
-            self._link(entry, after)
+            return False
+        if (entry.previous.item.id if entry.previous else "") == after:
+            return False
+        self._unlink(entry)
+        self._link(entry, self._behind_what_was(self._predecessor(after)))
+        return True
 
     def history(self) -> list[HistoryItem]:
         """What was said, in the order of the conversation."""
@@ -194,11 +201,23 @@ class Ledger:
             before = before.previous
         return before.item.id if before else ""
 
-    def _link(self, entry: Entry, after: str | None) -> None:
-        before = self._last if after is None else self._entries.get(after, self._last) if after else None
-        # What a lost server held and this one doesn't (yet) was there before whatever this one puts behind `after`.
+    def _begin(self, item: Item, before: Entry | None) -> Entry:
+        # Where it stands was looked up before it is known: whoever says that it stands behind itself means the end.
+        entry = self._entries[item.id] = Entry(item, self)
+        self._link(entry, before)
+        self.characters += _characters(item)
+        return entry
+
+    def _predecessor(self, after: str | None) -> Entry | None:
+        return self._last if after is None else self._entries.get(after, self._last) if after else None
+
+    def _behind_what_was(self, before: Entry | None) -> Entry | None:
+        """What a lost server held and this one doesn't (yet) was there before whatever this one puts behind `before`."""
         while (following := before.next if before else self._first) and following.retold and not following.on_server:
             before = following
+        return before
+
+    def _link(self, entry: Entry, before: Entry | None) -> None:
         entry.previous = before
         entry.next = before.next if before else self._first
         if entry.previous:

@@ -14,6 +14,10 @@ class Deadlines(Struct, frozen=True, kw_only=True):
 
     connect: float = 15.0
     """From opening the socket to a session that is set up; then ConnectionFailed."""
+    keepalive: float = 20.0
+    """How often the server is asked for a sign of life, and how long it may take to give one, or the network to take a
+    frame; then the connection counts as lost. So a network that has gone without a word is found out within twice
+    that."""
     start: float = 15.0
     """From asking for a reply to the server starting it; then the request is given up (ReplyFailed)."""
     busy: float = 15.0
@@ -34,6 +38,8 @@ class Deadlines(Struct, frozen=True, kw_only=True):
     """From when the sink should have finished a segment to when its last confirmed position is taken."""
     text: float = 1.0
     """From the end of a message's audio to the end of its text; then it counts as it is."""
+    journal: float = 10.0
+    """For the journal to take what it is given; then the session ends with JournalFailed."""
     close: float = 3.0
     """For each step of closing a session."""
     renew: float = 120.0

@@ -13,7 +13,9 @@ from msgspec import Struct
 from rtactors import events
 from rtactors.channels import Inbox
 from rtactors.history import HistoryItem
+from rtactors.journal.records import Change
 from rtactors.reply import ReplyRecord
+from rtactors.session_events import SessionEvent
 from rtactors.sinks import base as sinks
 from statecharts.message import ChatMessage, Delete, Truncate
 
@@ -219,6 +221,12 @@ class SegmentStarted(Struct, frozen=True):
     at: float
 
 
+class SegmentProgress(Struct, frozen=True):
+    """`frames` of the message were heard so far. Told only if there is a journal."""
+
+    frames: int
+
+
 class SegmentPaused(Struct, frozen=True):
     pass
 
@@ -262,6 +270,7 @@ MessageMail: TypeAlias = (
     | GenerationEnded
     | SegmentBegun
     | SegmentStarted
+    | SegmentProgress
     | SegmentPaused
     | SegmentResumed
     | SegmentStarved
@@ -336,6 +345,17 @@ class Generated(Struct, frozen=True):
     status: events.ItemStatus
 
 
+class HeardSoFar(Struct, frozen=True):
+    """What was heard of a message that is still being heard. Told only if there is a journal."""
+
+    message_id: str
+    heard_ms: int
+    generated_ms: int
+    text: str
+    """The text that was heard."""
+    started_at: float | None
+
+
 class CallCompleted(Struct, frozen=True):
     """A function call is complete: it may run."""
 
@@ -389,6 +409,12 @@ class ReplyOver(Struct, frozen=True):
     failure: str | None = None
 
 
+class WhenDurable(Struct, frozen=True):
+    """Set `durable` once the journal has all that was said and done before this."""
+
+    durable: anyio.Event
+
+
 class WhenAcknowledged(Struct, frozen=True):
     """Set `quiet` once the server has answered all that was sent."""
 
@@ -412,6 +438,7 @@ ContextMail: TypeAlias = (
     | events.ProviderError
     | ItemAnnounced
     | Generated
+    | HeardSoFar
     | CallCompleted
     | CallCancelled
     | Truncate
@@ -428,5 +455,21 @@ ContextMail: TypeAlias = (
     | ConnectionEnded
     | Steering
     | WhenAcknowledged
+    | WhenDurable
     | OperationDeadline
 )
+
+# ------------------------------------------------------------------------------------------------ to the journal actor
+
+Acknowledgement: TypeAlias = SessionEvent | ReplyOver | anyio.Event
+"""How an app learns that something stands in the record: an event, the end of a reply, or what somebody waits for."""
+
+
+class WriteDown(Struct, frozen=True):
+    """Write `changes`; `then`, when they are durable, let the app know."""
+
+    changes: tuple[Change, ...]
+    then: tuple[Acknowledgement, ...]
+
+
+JournalMail: TypeAlias = WriteDown

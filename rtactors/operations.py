@@ -1,5 +1,10 @@
-"""Ids of operations: what is sent to a server carries one, so that an acknowledgement or an error finds its owner."""
+"""Ids that we make.
 
+What is sent to a server carries the id of its operation, so that an acknowledgement or an error finds its owner. Items
+that begin with us, and requests for replies, have one too.
+"""
+
+import re
 from typing import Literal, TypeAlias
 
 Owner: TypeAlias = Literal["context", "response", "input"]
@@ -8,6 +13,17 @@ Owner: TypeAlias = Literal["context", "response", "input"]
 
 def operation_id(owner: Owner, number: int) -> str:
     return f"{owner}-{number}"
+
+
+def own_id(kind: str, number: int) -> str:
+    """Of an item or a request. Servers make none like it; other sessions do, whose history may come to us."""
+    return f"rt_{kind}_{number}"
+
+
+def number_of(id: str) -> int:
+    """The number in one of our own ids; 0 for any other."""
+    own = re.fullmatch(r"rt_[a-z]+_([0-9]{1,15})", id)
+    return int(own[1]) if own else 0
 
 
 def owner_of(operation_id: str | None) -> str:

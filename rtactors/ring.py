@@ -1,5 +1,10 @@
 """What every actor of a session is given: the others' inboxes, and the surroundings they share."""
 
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
+
+import anyio
 from msgspec import Struct
 
 from rtactors import mail
@@ -9,6 +14,12 @@ from rtactors.limits import Bounds, Deadlines
 from rtactors.providers.base import Capabilities
 from rtactors.reminders import Reminders
 
+Run: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+
+
+def _as_it_is(run: Run) -> Run:
+    return run
+
 
 class Ring(Struct, frozen=True):
     """The inboxes of a session. To insert an actor, give its neighbours a ring that has its inbox in the place."""
@@ -17,6 +28,8 @@ class Ring(Struct, frozen=True):
     response: Inbox[mail.ResponseMail]
     sink: Inbox[mail.SinkMail]
     context: Inbox[mail.ContextMail]
+    journal: Inbox[mail.JournalMail] | None = None
+    """None if no journal is kept."""
 
 
 class Surroundings(Struct, frozen=True):
@@ -27,3 +40,11 @@ class Surroundings(Struct, frozen=True):
     capabilities: Capabilities
     deadlines: Deadlines
     bounds: Bounds
+    inbox: Callable[[str, int], Inbox[Any]] = Inbox
+    """Makes an inbox of a name and a capacity."""
+    wall_clock: Callable[[], float] = time.time
+    """In unix seconds."""
+    event: Callable[[], anyio.Event] = anyio.Event
+    """Makes one that an actor itself waits for."""
+    task: Callable[[Run], Run] = _as_it_is
+    """What an actor starts besides its own task goes through here: when it begins, the event loop decides."""

@@ -1,12 +1,13 @@
 """What an app holds: one spoken conversation, whose record equals what was heard.
 
-A session wires the five actors to one another in one task group. It steers nothing by itself.
+A session wires the actors to one another in one task group. It steers nothing by itself.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Any, Self, cast
+from typing import Any, Self, TypedDict, Unpack, cast
+from uuid import uuid4
 from weakref import WeakSet
 
 import anyio
@@ -17,23 +18,35 @@ from anyio.abc import TaskGroup
 from rtactors import arguments, events, mail
 from rtactors.actor import Actor
 from rtactors.actors.context import ContextActor
+from rtactors.actors.journal import JournalActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
-from rtactors.channels import Inbox
-from rtactors.errors import ConfigurationError, RtactorsError, SessionClosed
+from rtactors.errors import ConfigurationError, ReplyFailed, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role
 from rtactors.history import HistoryItem
+from rtactors.journal.base import Journal
+from rtactors.journal.recall import ledger_of
 from rtactors.limits import Backoff, Bounds, Deadlines
-from rtactors.operations import operation_id
+from rtactors.operations import number_of, operation_id, own_id
 from rtactors.providers.base import Endpoint, Provider
+from rtactors.recording.tap import Tap
 from rtactors.reminders import Reminders
 from rtactors.reply import Reply, ReplyRecord
 from rtactors.ring import Ring, Surroundings
-from rtactors.session_events import SessionEvent
+from rtactors.session_events import FunctionCalled, Problem, SessionEvent
 from rtactors.sinks.base import Sink
 from rtactors.transports.base import Connect, Socket
+
+
+class Options(TypedDict, total=False):
+    """How a session behaves, whatever it says; as in `Session`."""
+
+    connect: Connect | None
+    reconnect: Backoff | None
+    deadlines: Deadlines
+    bounds: Bounds
 
 
 class Session(AsyncContextManagerMixin):
@@ -47,12 +60,20 @@ class Session(AsyncContextManagerMixin):
     the server gone for too long, the device lost, or `reconnect` is None) plays what it has received, then cancels the
     block and raises SessionClosed or SinkLost with the cause. `history` stays readable.
 
+    A `recorder` (see `rtactors.recording`) keeps all that happens in a file.
+
     An agent with a function to call, given to the provider as one of its `tools`:
 
         async for event in session.events():
             if isinstance(event, FunctionCalled):  # from rtactors.session_events
                 await session.answer_call(event.call_id, look_up(event.name, event.arguments))
                 await session.generate_reply()
+
+    With a `journal` the record outlives the process, however that ends: what the app was told (by UserSaid, AgentSaid
+    and FunctionCalled, by a reply that is over, by `ask`, `add`, `remove`, `set_history` and `answer_call` returning)
+    is in the journal under the session's `id`, and `Session.resume` goes on from there. Of a message that was being
+    heard it has what was heard to a quarter of a second. A journal that fails ends the session with JournalFailed;
+    `history` then has what the journal lacks. Entering raises JournalConflict for an id that the journal has already.
     """
 
     def __init__(  # noqa: PLR0913 - all but the provider go by name
@@ -64,6 +85,9 @@ class Session(AsyncContextManagerMixin):
         reconnect: Backoff | None = Backoff(),  # noqa: B008 - immutable
         deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
         bounds: Bounds = Bounds(),  # noqa: B008 - immutable
+        journal: Journal | None = None,
+        session_id: str | None = None,
+        recorder: Tap | None = None,
     ) -> None:
         capabilities = provider.capabilities
         if sink.rate != capabilities.output_rate:
@@ -72,6 +96,8 @@ class Session(AsyncContextManagerMixin):
                 f"make the sink with rate={capabilities.output_rate}"
             )
         self.provider = provider
+        self.id = session_id or uuid4().hex
+        """Its name in the journal; a random one if it was given none."""
         self._deadlines = deadlines
         self._bounds = bounds
         self._streams: WeakSet[EventStream] = WeakSet()  # one that nobody reads any more is gone
@@ -79,33 +105,69 @@ class Session(AsyncContextManagerMixin):
         self._failed = anyio.Event()
         self._tasks: TaskGroup
         self._count = 0
-        self._brought: set[str] = set()  # ids that look like ours, in histories of other sessions
         self._open = False
         self._used = False
+        self._stopped = False
         self._over = False
-        self._reminders = Reminders()
         self._asked: WeakSet[ReplyRecord] = WeakSet()
         self._awaited: set[anyio.Event] = set()
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
 
+        connect = connect or partial(_websocket, deadlines=deadlines)
+        surroundings = Surroundings(self._publish, Reminders(), capabilities, deadlines, bounds)
+        self._recorder = recorder
+        self._reconnect = reconnect
+        if recorder:
+            surroundings = recorder.surroundings(surroundings)
+            provider, connect, sink = recorder.provider(provider), recorder.connect(connect), recorder.sink(sink)
+            reconnect = reconnect and recorder.reconnect(reconnect)
+        self._reminders = surroundings.reminders
+        inbox = surroundings.inbox
         ring = Ring(
-            transport=Inbox("transport", bounds.commands),
-            response=Inbox("response", bounds.inbox),
-            sink=Inbox("sink", bounds.inbox),
-            context=Inbox("context", bounds.inbox),
+            transport=inbox("transport", bounds.commands),
+            response=inbox("response", bounds.inbox),
+            sink=inbox("sink", bounds.inbox),
+            context=inbox("context", bounds.inbox),
+            journal=inbox("journal", bounds.inbox) if journal else None,
         )
-        surroundings = Surroundings(self._publish, self._reminders, capabilities, deadlines, bounds)
         self._transport = TransportActor(
             ring,
             surroundings,
             provider=provider,
-            connect=connect or partial(_websocket, open_timeout=deadlines.connect),
+            connect=connect,
             reconnect=reconnect,
             fail=self._fail,
         )
         self._response = ResponseActor(ring, surroundings, spawn=self._start)
         self._context = ContextActor(ring, surroundings)
         self._sink = SinkActor(ring, surroundings, sink=sink, fail=self._fail)
+        self._journal: JournalActor | None = None
+        if journal and ring.journal:
+            self._journal = JournalActor(
+                ring.journal, surroundings, journal=journal, session_id=self.id, fail=self._fail
+            )
+        self._resumes = False
+        self._left: list[FunctionCalled | Problem] = []  # from before it was resumed
+
+    @classmethod
+    def resume(
+        cls, journal: Journal, session_id: str, provider: Provider, *, sink: Sink, **options: Unpack[Options]
+    ) -> Self:
+        """A session that goes on where another one stopped, by whatever end: `async with Session.resume(...) as ...`.
+
+        It begins with what was said, as it was heard, and tells it to the server. Of a message that was being heard the
+        history has the part that the journal knows of (`interrupted`, not `confirmed`). What the user said and no
+        transcript has come of is there without words. Requests for replies that were not over are forgotten: ask again.
+        Function calls that were handed over and not answered are told again (see `events`). Times of before are on this
+        session's clock, by the computer's: they may be negative.
+
+        Entering raises ConfigurationError if the journal doesn't know the session, JournalDamaged, JournalFailed. A
+        session object or process that still writes to it finds that out with its next record, and ends with
+        JournalConflict.
+        """
+        session = cls(provider, sink=sink, journal=journal, session_id=session_id, **options)
+        session._resumes = True
+        return session
 
     # -- asking
 
@@ -113,7 +175,7 @@ class Session(AsyncContextManagerMixin):
         """Say `text` as the user and ask for a reply. Returns its handle at once; requests wait their turn."""
         item = Item(id=self._new_id("user"), role="user", text=self._text("text", text))
         request = self._request(instructions)
-        await self._tell(mail.AddItem(item, then=request))
+        await self._record(mail.AddItem(item, then=request))
         return Reply(request.reply)
 
     async def generate_reply(self, *, instructions: str | None = None) -> Reply:
@@ -124,7 +186,7 @@ class Session(AsyncContextManagerMixin):
 
     async def answer_call(self, call_id: str, output: str) -> None:
         """The output of a function call (see `FunctionCalled`). It is sent once; ask for a reply when all are in."""
-        await self._tell(mail.AnswerCall(self._text("call_id", call_id), self._text("output", output)))
+        await self._record(mail.AnswerCall(self._text("call_id", call_id), self._text("output", output)))
 
     # -- the user's voice
 
@@ -159,7 +221,8 @@ class Session(AsyncContextManagerMixin):
         """Hold what is being said, to go on at the same frame, and what is yet to be said. An interruption ends it."""
         await self._steer(mail.SetPaused(paused=True))
 
-    async def resume(self) -> None:
+    async def unpause(self) -> None:
+        """Go on with what `pause` holds."""
         await self._steer(mail.SetPaused(paused=False))
 
     # -- the record
@@ -176,12 +239,12 @@ class Session(AsyncContextManagerMixin):
         """
         arguments.role(role)
         item = Item(id=self._new_id(role), role=role, text=self._text("text", text))
-        await self._tell(mail.AddItem(item, after if after is None else self._text("after", after)))
+        await self._record(mail.AddItem(item, after if after is None else self._text("after", after)))
         return item.id
 
     async def remove(self, item_id: str) -> None:
         """Take an item out of the conversation, here and on the server."""
-        await self._tell(mail.RemoveItem(self._text("item_id", item_id)))
+        await self._record(mail.RemoveItem(self._text("item_id", item_id)))
 
     async def set_history(self, items: Iterable[HistoryItem]) -> None:
         """Make the conversation hold these: what is not among them goes, what is new comes behind the one before it.
@@ -190,28 +253,27 @@ class Session(AsyncContextManagerMixin):
         keeps its id if that was never used.
         """
         wanted = tuple(arguments.history_item(item, self._bounds.text) for item in items)
-        self._brought.update(item.id for item in wanted if item.id.startswith("rt_"))
-        await self._tell(mail.SetHistory(wanted))
+        self._count = max([self._count, *(number_of(item.id) for item in wanted)])
+        await self._record(mail.SetHistory(wanted))
 
     def events(self) -> EventStream:
-        """What happens from now on, as it happens."""
+        """What happens from now on, as it happens.
+
+        With a journal: as soon as it is written down. Of a resumed session it begins with the function calls that were
+        handed over before and are not answered yet (`FunctionCalled.resumed`), on every stream.
+        """
         stream = EventStream(self._bounds.events)
         self._streams.add(stream)
+        for event in self._left:
+            if isinstance(event, Problem) or event.call_id in self._context.ledger.unanswered:
+                stream.push(event)
         if self._over:
             stream.close()
         return stream
 
     async def quiet(self) -> None:
         """Wait until nothing is being generated or heard, and the server has acknowledged all that was sent."""
-        if self._context.inbox.closed:
-            return
-        quiet = anyio.Event()
-        self._awaited.add(quiet)
-        self._context.inbox.send(mail.WhenSilent(quiet))
-        try:
-            await quiet.wait()
-        finally:
-            self._awaited.discard(quiet)
+        await self._until(mail.WhenSilent)
 
     # -- its life
 
@@ -221,11 +283,13 @@ class Session(AsyncContextManagerMixin):
             raise SessionClosed("a session is one conversation and can be entered once: make another one")
         self._used = True
         try:
+            if self._journal:
+                await self._open_journal(self._journal)
             async with anyio.create_task_group() as self._tasks:
                 try:
-                    self._run(self._reminders.run, "reminders")
-                    for actor in (self._sink, self._context, self._response, self._transport):
-                        self._start(actor)
+                    if self._recorder:
+                        self._recorder.open(self.provider, self._deadlines, self._bounds, self._reconnect)
+                    self._start_all()
                     await self._transport.decided.wait()
                     if self._failure:
                         raise self._failure
@@ -241,11 +305,27 @@ class Session(AsyncContextManagerMixin):
                     self._open = False
                     self._stop()
                     self._tasks.cancel_scope.cancel()
+                if self._journal and self._journal.failure:  # else the end of the block would say: all is written down
+                    raise self._journal.failure
         except BaseExceptionGroup as group:
-            raise _cause(group) from None
+            raise _cause(group, self._failure) from None
         finally:
             self._over = True
             self._let_go()
+
+    async def _open_journal(self, journal: JournalActor) -> None:
+        past = await journal.open(resumes=self._resumes)
+        ledger = ledger_of(past.records, epoch=journal.epoch)
+        self._count = past.last_id
+        self._context.resume(ledger, past.last_id)
+        for item_id in ledger.unanswered.values():
+            item = ledger[item_id].item
+            self._left.append(FunctionCalled(item.call_id, item.name, item.arguments, resumed=True))
+        for number in past.torn:
+            what = f"record {number} of session {self.id!r} was torn in the journal, and was left out"
+            self._left.append(Problem(kind="other", message=what, operation=self.id))
+        for event in self._left:
+            self._publish(event)
 
     def _let_go(self) -> None:
         """Nobody waits for a session that is over."""
@@ -255,22 +335,24 @@ class Session(AsyncContextManagerMixin):
             if not record.ended.is_set():
                 failure = str(self._failure or "the session is over")
                 record.resolve("failed", interrupted=False, failure=failure)
-        for quiet in self._awaited:
-            quiet.set()
+        for event in self._awaited:
+            event.set()
 
     async def _close(self) -> None:
-        """Stop what is being said, settle the record, hang up; none of it for longer than its deadline."""
+        """Stop what is being said, settle the record, hang up, write down; none of it for longer than its deadline."""
         self._context.inbox.send(mail.FallSilent())
         with anyio.move_on_after(self._deadlines.close):
             await self.quiet()
         self._transport.inbox.send(mail.CloseConnection())
         with anyio.move_on_after(self._deadlines.close):
             await self._transport.closed.wait()
+        if self._journal:
+            await self._until(mail.WhenDurable)
 
     async def _end_on_failure(self) -> None:
         """A session that can't go on plays what it has, or what can still be heard, then ends with the cause."""
         await self._failed.wait()
-        if not self._transport.ended:  # then it is the sink that is lost
+        if not self._transport.ended:  # then it is the sink that is lost, or the journal
             self._context.inbox.send(mail.FallSilent())
         await self.quiet()
         if self._failure and self._open:
@@ -281,8 +363,15 @@ class Session(AsyncContextManagerMixin):
         self._failure = self._failure or failure
         self._failed.set()
 
+    def _start_all(self) -> None:
+        self._run(self._reminders.run, "reminders")
+        for actor in (self._journal, self._sink, self._context, self._response, self._transport):
+            if actor:
+                self._start(actor)
+
     def _start(self, actor: Actor[Any]) -> None:
-        self._run(actor.run, f"{actor.inbox.name} actor")
+        name = actor.inbox.name
+        self._run(self._recorder.running(name, actor.run) if self._recorder else actor.run, f"{name} actor")
 
     def _run(self, run: Callable[[], Awaitable[None]], name: str) -> None:
         self._tasks.start_soon(self._shielded, run, name=name)
@@ -291,6 +380,8 @@ class Session(AsyncContextManagerMixin):
         """What outlives the cancellation of the block, until the record is settled; its own crash ends all."""
         with anyio.CancelScope(shield=True) as scope:
             self._scopes.add(scope)
+            if self._stopped:  # before this could begin
+                scope.cancel()
             try:
                 await run()
             except BaseException:
@@ -300,6 +391,9 @@ class Session(AsyncContextManagerMixin):
                 self._scopes.discard(scope)
 
     def _stop(self) -> None:
+        self._stopped = True
+        if self._recorder:
+            self._recorder.end(self.history)
         for scope in self._scopes:
             scope.cancel()
         self._scopes = set()
@@ -320,6 +414,26 @@ class Session(AsyncContextManagerMixin):
     async def _tell(self, message: mail.ContextMail) -> None:
         self._check()
         await self._send(message)
+
+    async def _record(self, message: mail.ContextMail) -> None:
+        """As `_tell`, and wait until it is written down, if there is a journal."""
+        await self._tell(message)
+        if self._journal:
+            await self._until(mail.WhenDurable)
+            if self._context.inbox.closed or self._journal.failure:
+                raise SessionClosed(str(self._failure or "the session is over")) from self._failure
+
+    async def _until(self, when: Callable[[anyio.Event], mail.ContextMail]) -> None:
+        """Wait for something that the context actor is told to wait for, or for the session's end."""
+        if self._context.inbox.closed:
+            return
+        event = anyio.Event()
+        self._awaited.add(event)
+        self._context.inbox.send(when(event))
+        try:
+            await event.wait()
+        finally:
+            self._awaited.discard(event)
 
     async def _steer(self, message: mail.Steering) -> None:
         """As `_tell`, but also while a session that can't go on plays what it has."""
@@ -347,26 +461,32 @@ class Session(AsyncContextManagerMixin):
     def _new_id(self, kind: str) -> str:
         """One that no item has, also none of a history that began in another session."""
         self._count += 1
-        while (new_id := f"rt_{kind}_{self._count}") in self._context.ledger or new_id in self._brought:
+        while (new_id := own_id(kind, self._count)) in self._context.ledger:
             self._count += 1
         return new_id
 
 
-def _websocket(endpoint: Endpoint, *, open_timeout: float) -> AbstractAsyncContextManager[Socket]:
+def _websocket(endpoint: Endpoint, *, deadlines: Deadlines) -> AbstractAsyncContextManager[Socket]:
     from rtactors.transports.websocket import connect  # noqa: PLC0415 - a library that only a real connection needs
 
-    return connect(endpoint, open_timeout=open_timeout)
+    return connect(endpoint, open_timeout=deadlines.connect, keepalive=deadlines.keepalive)
 
 
-def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def _cause(group: BaseExceptionGroup[BaseException], failure: RtactorsError | None) -> BaseException:
     """The one error in nested groups, so that `except SessionClosed` works; the group itself if there are several.
 
-    Cancellations don't count, and neither does it when the session, which ended for its own reason, said so to an app
-    that went on using it.
+    Cancellations don't count. Nor does what an app is told of the `failure` by which the session ended, when it goes on
+    using it or waits for a reply: the failure is the cause, whoever was the first to say so.
     """
     errors = [error for error in _leaves(group) if not isinstance(error, anyio.get_cancelled_exc_class())]
-    causes = [error for error in errors if not (isinstance(error, SessionClosed) and error.__cause__ in errors)]
-    return causes[0] if len(causes) == 1 else group
+    if failure:
+        others = [error for error in errors if error is not failure and not _tells(error, failure)]
+        errors = others if len(others) == len(errors) else [failure, *others]
+    return errors[0] if len(errors) == 1 else group
+
+
+def _tells(error: BaseException, failure: RtactorsError) -> bool:
+    return error.__cause__ is failure or (isinstance(error, ReplyFailed) and str(failure) in str(error))
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -88,12 +88,17 @@ class AgentSaid(Struct, frozen=True, tag=True, gc=False):
 
 
 class FunctionCalled(Struct, frozen=True, tag=True, gc=False):
-    """A function call is complete and may be run, once. Answer it with `Session.answer_call`."""
+    """A function call is complete and may be run, once. Answer it with `Session.answer_call`.
+
+    With `resumed` it was handed over before the session was resumed, and nobody answered it: it may have been run, or
+    not, or half. Only the app can tell, by the `call_id`, which stays the same.
+    """
 
     call_id: str
     name: str
     arguments: str
     """JSON, as the model wrote it."""
+    resumed: bool = False
 
 
 class Problem(Struct, frozen=True, tag=True, gc=False, kw_only=True):

@@ -1,4 +1,6 @@
-"""Every async test runs on asyncio and on trio: in virtual time, or in real time if it needs sockets or a device."""
+"""Every async test runs on asyncio and on trio: in virtual time, or in real time if it needs more than a computer can
+be made to believe (sockets, a device, a disk).
+"""
 
 import pytest
 
@@ -7,7 +9,17 @@ from rtactors.testing.clock import Backend, real_backends, virtual_backend
 
 @pytest.fixture(params=real_backends(), ids=lambda backend: backend[0])
 def anyio_backend(request: pytest.FixtureRequest) -> Backend:
-    if any(request.node.get_closest_marker(real) for real in ("sockets", "device")):
+    if any(request.node.get_closest_marker(real) for real in ("sockets", "device", "disk")):
         return request.param
     name, _ = request.param
     return virtual_backend(name, seed=0 if name == "trio" else None)  # without a seed trio's order differs in each run
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--schedules", type=int, default=300, help="how many seeded conversations to simulate")
+
+
+@pytest.fixture
+def schedules(request: pytest.FixtureRequest) -> range:
+    """The seeds of simulated conversations."""
+    return range(int(request.config.getoption("--schedules")))

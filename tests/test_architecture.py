@@ -23,8 +23,9 @@ FLOORS = {
     "tools": ["rtactors.cli", "rtactors.testing"],
     "door": ["rtactors"],  # what `import rtactors` gives, and nothing else
     "session": ["rtactors.session"],
-    "workers": ["rtactors.actors", "rtactors.loopback"],
+    "workers": ["rtactors.actors", "rtactors.loopback", "rtactors.recording"],
     "contracts": [
+        "rtactors.journal",
         "rtactors.ledger",
         "rtactors.mail",
         "rtactors.microphone",
@@ -36,6 +37,7 @@ FLOORS = {
     "words": [
         "rtactors.actor",
         "rtactors.arguments",
+        "rtactors.discretion",
         "rtactors.channels",
         "rtactors.reminders",
         "rtactors.errors",
@@ -58,6 +60,9 @@ ONLY = {
     # Actors know providers, sinks and sockets by their protocols, never one by name.
     "rtactors.actors": [
         "rtactors.actors",
+        "rtactors.journal.base",
+        "rtactors.journal.recall",
+        "rtactors.journal.records",
         "rtactors.ledger",
         "rtactors.mail",
         "rtactors.ring",

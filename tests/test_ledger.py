@@ -125,7 +125,7 @@ def test_what_a_new_server_does_not_hold_yet_stays_before_what_that_one_adds() -
     ledger = ledger_of("a", "b")
     ledger["b"].retold = True
     ITEM.fire(ledger["b"].life, chart.Lost())
-    hold(ledger.add(Item(id="user"), "a"))
+    hold(ledger.learn(Item(id="user"), "a"))
     assert order(ledger) == ["a", "b", "user"]
     ledger.place(ledger["user"], "a")
     assert order(ledger) == ["a", "b", "user"]
@@ -138,3 +138,13 @@ def test_an_item_that_is_said_to_stand_behind_itself_is_at_the_end() -> None:
     assert order(ledger) == ["a", "b", "c"]
     ledger.place(ledger["b"], "b")
     assert order(ledger) == ["a", "b", "c"]
+
+
+def test_what_an_app_puts_somewhere_stands_there_whatever_a_new_server_holds() -> None:
+    ledger = ledger_of("a", "b")
+    for entry in ledger:
+        entry.retold = True
+        ITEM.fire(entry.life, chart.Lost())
+    ledger.add(Item(id="first"), "")
+    ledger.add(Item(id="second"), "a")
+    assert order(ledger) == ["first", "a", "second", "b"]

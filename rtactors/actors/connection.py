@@ -68,7 +68,8 @@ class Connection:
 
     async def run(self, pause: float, patience: float) -> None:
         """Wait for `pause` seconds, then connect (within `patience` seconds) and receive until it is over."""
-        await anyio.sleep(pause)
+        if pause:
+            await anyio.sleep(pause)
         try:
             with anyio.move_on_after(patience) as self._setup:
                 endpoint = self._provider.endpoint()

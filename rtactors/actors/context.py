@@ -11,11 +11,12 @@ from msgspec.structs import replace
 
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
+from rtactors.actors.scribe import Scribe
 from rtactors.errors import LimitReached, SessionClosed
 from rtactors.events import Item
 from rtactors.history import HistoryItem
 from rtactors.ledger import Entry, Ledger, item_of
-from rtactors.operations import operation_id
+from rtactors.operations import operation_id, own_id
 from rtactors.reminders import Reminder
 from rtactors.reply import ReplyRecord
 from rtactors.ring import Ring, Surroundings
@@ -52,12 +53,12 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
     def __init__(self, ring: Ring, surroundings: Surroundings) -> None:
         super().__init__(ring.context, surroundings.publish, surroundings.reminders)
         self.ledger = Ledger()
+        self._scribe = Scribe(ring.journal, surroundings.publish)
         self._ring = ring
         self._capabilities = surroundings.capabilities
         self._deadlines = surroundings.deadlines
         self._operations: dict[str, _Operation] = {}
         self._operation = 0
-        self._calls: dict[str, str] = {}  # call id -> id of the call's item, until it is answered
         self._replies: dict[str, ReplyRecord] = {}  # by response id, those that are not over
         self._asked: dict[str, str] = {}  # item id -> id of the reply that is to answer it, until it is acknowledged
         self._quiet: list[anyio.Event] = []
@@ -65,6 +66,12 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         self._bounds = surroundings.bounds
         self._connected = False
         self._turns: dict[str, bytes] = {}  # while a server is told the history: those that nobody could write down
+
+    def resume(self, ledger: Ledger, last_id: int) -> None:
+        """Begin with what a journal holds; the ids of new items have numbers above `last_id`."""
+        self.ledger = ledger
+        self._scribe.remember(ledger)
+        self._items = last_id
 
     def handle(self, message: mail.ContextMail) -> None:
         match message:
@@ -92,6 +99,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._know(message.item).response_id = message.response_id
             case mail.Generated():
                 self._on_generated(message)
+            case mail.HeardSoFar():
+                self._scribe.heard(message)
             case mail.CallCompleted():
                 self._on_call(message.item)
             case mail.CallCancelled():
@@ -120,7 +129,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                         message.reply.said.append(entry.project)
             case mail.ReplyOver():
                 self._replies.pop(message.reply.response_id or "", None)
-                message.reply.resolve(message.status, interrupted=message.interrupted, failure=message.failure)
+                self._scribe.acknowledge(message)
             case mail.ConnectionLost():
                 self._on_connection_lost()
             case mail.ConnectionReady():
@@ -132,6 +141,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                     self._end(operation)
             case mail.WhenAcknowledged():
                 self._quiet.append(message.quiet)
+            case mail.WhenDurable():
+                self._scribe.acknowledge(message.durable)
             case mail.OperationDeadline():
                 self._on_deadline(message.operation_id)
             case _:
@@ -139,8 +150,9 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         self._check_bounds()
         if self._quiet and not self._operations:
             for quiet in self._quiet:
-                quiet.set()
+                self._scribe.acknowledge(quiet)
             self._quiet.clear()
+        self._scribe.hand_over()
 
     def _check_bounds(self) -> None:
         """Nothing is ever left out of the record: if there is no end to it, the session has one."""
@@ -155,7 +167,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
 
     def _on_added(self, event: events.ItemAdded) -> None:
         entry = self._know(event.item, event.previous_item_id)
-        self.ledger.place(entry, event.previous_item_id)
+        if self.ledger.place(entry, event.previous_item_id):
+            self._scribe.moved(entry)
         self._asked.pop(entry.item.id, None)
         self._fire(entry, chart.Added())
         self._reconcile(entry)
@@ -181,23 +194,26 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         entry = self._know(Item(id=event.item_id, role="user"))
         if event.final:
             entry.item = replace(entry.item, text=event.text)
-            self.publish(UserSaid(event.item_id, event.text, anyio.current_time()))
+            self._scribe.acknowledge(UserSaid(event.item_id, event.text, anyio.current_time()))
 
     def _on_refused(self, error: events.ProviderError) -> None:
         operation = self._operations.get(error.operation_id or "")
         if operation is None:
             return  # about something that has ended otherwise
         entry, attempt = operation.entry, operation.attempt
+        is_create = entry.life.state in _UNANNOUNCED
         if entry.life.state == "creating" and not entry.retold:
-            entry.keep_ms = 0  # it was never said
+            self._scribe.touch(entry).keep_ms = 0  # it was never said
         kind = error.kind if error.kind in ("absent", "too_short") else "other"
         self._fire(entry, chart.Refused(kind, error.message, attempt, error.limit_ms), attempt=attempt + 1)
         self._end(operation)
-        if asked := self._asked.pop(entry.item.id, None):
+        if is_create and (asked := self._asked.pop(entry.item.id, None)):
             self._ring.response.send(mail.StopReply(asked, f"its question was refused: {error.message}"))
 
     def _on_deadline(self, operation_id: str) -> None:
-        operation = self._operations[operation_id]
+        operation = self._operations.get(operation_id)
+        if operation is None:
+            return  # it has ended while this was on its way
         expired = chart.Expired(operation.attempt, operation.audio_end_ms)
         self._fire(operation.entry, expired, attempt=operation.attempt + 1)
         self._end(operation)
@@ -205,18 +221,18 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
     # -- what was heard
 
     def _on_generated(self, generated: mail.Generated) -> None:
-        entry = self.ledger[generated.message_id]
+        entry = self._scribe.touch(self.ledger[generated.message_id])
         entry.generated_ms = max(entry.generated_ms, generated.ms)
         entry.item = replace(entry.item, text=generated.text or entry.item.text, status=generated.status)
         if entry.spoken and entry.spoken.heard_ms < entry.generated_ms:
             self._keep(entry, entry.spoken.heard_ms)
 
     def _on_said(self, spoken: ChatMessage) -> None:
-        entry = self.ledger[spoken.message_id]
+        entry = self._scribe.touch(self.ledger[spoken.message_id])
         entry.spoken = spoken
         if reply := self._replies.get(entry.response_id or ""):
             reply.said.append(entry.project)
-        self.publish(AgentSaid(entry.project()))
+        self._scribe.acknowledge(AgentSaid(entry.project()))
         if entry.retold and self._connected:  # the server that made it is gone
             self._tell(entry, self.ledger.anchor(entry))
 
@@ -226,7 +242,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         if item.id in self.ledger:
             self._on_taken(item.id, then)
             return
-        entry = self.ledger.add(item, after)
+        entry = self._scribe.touch(self.ledger.add(item, after))
         entry.handed_over = True
         if self._connected:
             self._fire(entry, chart.Create(self.ledger.anchor(entry) if entry.next else None))
@@ -245,8 +261,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         entry = self._know(item)
         entry.item = item
         entry.handed_over = True
-        self._calls[item.call_id] = item.id
-        self.publish(FunctionCalled(item.call_id, item.name, item.arguments))
+        self.ledger.unanswered[item.call_id] = item.id
+        self._scribe.acknowledge(FunctionCalled(item.call_id, item.name, item.arguments))
 
     def _on_call_cancelled(self, item: Item) -> None:
         entry = self._know(item)
@@ -255,7 +271,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         self._reconcile(entry)
 
     def _on_answer(self, answer: mail.AnswerCall) -> None:
-        call_item = self._calls.pop(answer.call_id, None)
+        call_item = self.ledger.unanswered.pop(answer.call_id, None)
         if call_item is None:
             what = f"function call {answer.call_id} is unknown or was answered before; this output was not sent"
             self.publish(Problem(kind="other", message=what, operation=answer.call_id))
@@ -305,7 +321,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             if entry.item.kind == "function_call" and not entry.handed_over:
                 nobodys.add(entry.item.call_id)
             if entry.item.call_id in nobodys:  # the call, and behind it the answer that it was cancelled
-                entry.keep_ms = 0
+                self._scribe.touch(entry).keep_ms = 0
             self._fire(entry, chart.Lost())
         self._ring.transport.urgent(mail.LossKnown())
 
@@ -333,9 +349,10 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
 
     def _know(self, item: Item, after: str | None = None) -> Entry:
         """The entry of an item, which begins here if it is new."""
-        return self.ledger.get(item.id) or self.ledger.add(item, after)
+        return self._scribe.touch(self.ledger.get(item.id) or self.ledger.learn(item, after))
 
     def _keep(self, entry: Entry, heard_ms: int) -> None:
+        self._scribe.touch(entry)
         entry.keep_ms = heard_ms if entry.keep_ms is None else min(entry.keep_ms, heard_ms)
         self._reconcile(entry)
 
@@ -390,6 +407,6 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
     def _new_id(self) -> str:
         """One that no item has, also none of a history that began in another session."""
         self._items += 1
-        while f"rt_context_{self._items}" in self.ledger:
+        while (new_id := own_id("context", self._items)) in self.ledger:
             self._items += 1
-        return f"rt_context_{self._items}"
+        return new_id

@@ -196,6 +196,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self,
         message: mail.SegmentBegun
         | mail.SegmentStarted
+        | mail.SegmentProgress
         | mail.SegmentPaused
         | mail.SegmentResumed
         | mail.SegmentStarved
@@ -214,6 +215,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 self._ring.response.send(mail.MessagePlaying(self.id, message.at))
                 if self._paused:
                     self._on_set_paused(paused=True)
+            case mail.SegmentProgress():
+                self._on_progress(message.frames)
             case mail.SegmentPaused():
                 self._fire(chart.PlaybackPaused())
             case mail.SegmentResumed():
@@ -227,6 +230,13 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 if not self._text_over:
                     self.remind(self._deadlines.text, mail.TextDeadline())
                 self._conclude()
+
+    def _on_progress(self, frames: int) -> None:
+        if self._final:
+            return
+        heard_ms, generated_ms = self._ms(frames), self._ms(self._generated // BYTES_PER_FRAME)
+        text = heard_text(self._text, heard_ms, generated_ms, complete=self._text_matches_audio)
+        self._ring.context.send(mail.HeardSoFar(self.id, heard_ms, generated_ms, text, self._started_at))
 
     # -- what follows
 

@@ -522,6 +522,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             what = f"the server did not end response {response.response_id}, though it was cancelled"
             self.publish(Problem(kind="other", message=what, operation=response.response_id))
             self._end_generation(response, "cancelled")
+        self._tell_if_silent(response)
 
     def _watch(self, response: _Response, attempt: int = 1) -> None:
         """No state in which the server has to do something lasts for ever."""

@@ -19,6 +19,9 @@ from rtactors.sinks import base as sinks
 from statecharts import playback
 from statecharts.playback import PLAYBACK, PlaybackEvent
 
+_JOURNAL_MS = 250
+"""How often the journal is told what was heard, if there is one: so much of a message may be lost with the process."""
+
 
 class _Segment:
     """What one message has at the sink. Positions are frames of that message."""
@@ -28,7 +31,10 @@ class _Segment:
         self.owner = owner
         self.written = 0
         self.confirmed = 0
+        self.told = 0
+        """The position that the journal was told."""
         self.finishing = False
+        self.expected_from = 0  # where it was when it was given the time to play out
         self.deadline: Reminder | None = None
         self._sink = sink
 
@@ -51,6 +57,7 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
         super().__init__(ring.sink, surroundings.publish, surroundings.reminders)
         self._deadlines = surroundings.deadlines
         self._sink = sink
+        self._journal_step = sink.rate * _JOURNAL_MS // 1000 if ring.journal else 0  # frames; 0: it is not told
         self._fail = fail
         self._segment: _Segment | None = None
         self._lost = False
@@ -99,14 +106,17 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
         match message:
             case sinks.Progress():
                 segment.confirm(message.frames)
+                self._tell_journal(segment)
             case sinks.Starved():
                 if segment.confirm(message.frames) == segment.written:  # else more was written since
                     segment.owner.urgent(mail.SegmentStarved())
+                self._tell_journal(segment)
             case sinks.Started():
                 self._fire(segment, playback.Started(message.at))
             case sinks.Paused():
                 segment.confirm(message.frames)
                 segment.owner.urgent(mail.SegmentPaused())
+                self._tell_journal(segment, paused=True)
             case sinks.Resumed():
                 segment.owner.urgent(mail.SegmentResumed())
             case sinks.Finished():
@@ -122,10 +132,21 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
             case mail.ResumeSegment():
                 self._fire(segment, playback.Resume())
             case mail.SinkDeadline():
-                self._fire(segment, playback.Expired(segment.confirmed, anyio.current_time()))
+                if segment.life.state == "playing" and segment.confirmed > segment.expected_from:
+                    self._expect_the_end(segment)  # it is slow, but it plays
+                else:
+                    self._fire(segment, playback.Expired(segment.confirmed, anyio.current_time()))
+
+    def _tell_journal(self, segment: _Segment, *, paused: bool = False) -> None:
+        """By way of the message, which knows the words; now and then, and where it is `paused`."""
+        step = self._journal_step
+        if step and segment.confirmed > segment.told and (paused or segment.confirmed // step > segment.told // step):
+            segment.told = segment.confirmed
+            segment.owner.send(mail.SegmentProgress(segment.confirmed))
 
     def _expect_the_end(self, segment: _Segment) -> None:
         """A segment that is to play out has the time its audio takes, and some to spare."""
+        segment.expected_from = segment.confirmed
         seconds = (segment.written - segment.confirmed) / self._sink.rate
         self._expect(segment, seconds * 1.1 + self._deadlines.sink)
 

@@ -5,7 +5,7 @@ their message, everything else to the response and the context actor. It sends c
 connection is lost or near its limit it makes the next; what was sent to a server that is gone never reaches another.
 """
 
-import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -60,6 +60,10 @@ class TransportActor(Actor[mail.TransportMail]):
         self._fail = fail
         self._deadlines = surroundings.deadlines
         self._bounds = surroundings.bounds
+        self._new_inbox = surroundings.inbox
+        self._wall_clock = surroundings.wall_clock
+        self._new_event = surroundings.event
+        self._as_task = surroundings.task
         self._reminders = surroundings.reminders
         self._tasks: TaskGroup
         self._life = LINK.start("link")
@@ -72,6 +76,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._next: Connection | None = None
         self._loss_known = True  # else what is sent may still be for the server that is gone
         self._told = False  # the server in use knows the history
+        self._again: deque[events.Command] = deque()  # the user's voice once more, and what has to stay behind it
         self._sending: anyio.CancelScope | None = None
         self._audio = UserAudio(surroundings.bounds.user_audio, surroundings.capabilities.input_rate)
         self._messages: dict[str, Inbox[mail.MessageMail] | None] = {}  # None: it has ended, what comes is dropped
@@ -120,30 +125,37 @@ class TransportActor(Actor[mail.TransportMail]):
 
     async def _write(self) -> None:
         while not self.ended:
-            message = await self.inbox.receive()
-            match message:
-                case events.AppendAudio() | events.CommitAudio() | events.ClearAudio():
-                    self._audio.sent(message)
-                    if self._told:
-                        await self._send(message)
-                case mail.CloseConnection():
-                    self._fire(link.CloseAsked())
-                case mail.LossKnown():
-                    self._loss_known = True
-                    self._come_up()
-                case mail.HistoryTold():
-                    self._told = True
-                    for command in self._audio.reconnected():
-                        await self._send(command)
-                case mail.LimitNear():
-                    if self._in_use and self._in_use.number == message.connection:
-                        self._fire(link.LimitNear())
-                case _ if self._loss_known:
-                    await self._send(message)
-                case _:
-                    pass  # it was for the server that is gone
-            if self._in_use and self._in_use.life.state == "draining" and self.inbox.empty:
+            if self._again and not self.inbox.pressing:
+                await self._send(self._again.popleft())
+            else:
+                await self._handle(await self.inbox.receive())
+            sent = self.inbox.empty and not self._again
+            if self._in_use and self._in_use.life.state == "draining" and sent:
                 await self._in_use.finish()
+
+    async def _handle(self, message: mail.TransportMail) -> None:
+        match message:
+            case events.AppendAudio() | events.CommitAudio() | events.ClearAudio():
+                self._audio.sent(message)
+                if self._told:
+                    await self._send(message)
+            case mail.CloseConnection():
+                self._fire(link.CloseAsked())
+            case mail.LossKnown():
+                self._loss_known = True
+                self._come_up()
+            case mail.HistoryTold():
+                self._told = True
+                self._again.extend(self._audio.reconnected())
+            case mail.LimitNear():
+                if self._in_use and self._in_use.number == message.connection:
+                    self._fire(link.LimitNear())
+            case events.CreateItem() | events.CreateResponse() if self._again and self._loss_known:
+                self._again.append(message)  # it came after what the user had said
+            case _ if self._loss_known:
+                await self._send(message)
+            case _:
+                pass  # it was for the server that is gone
 
     def _interrupt_sending(self) -> None:
         """What is being sent is for a server that is gone, and may never get there."""
@@ -189,7 +201,7 @@ class TransportActor(Actor[mail.TransportMail]):
             raise LimitReached(
                 f"the server has made {self._bounds.items} messages (Bounds.items): begin another session"
             )
-        inbox: Inbox[mail.MessageMail] = Inbox(f"message {event.item.id}", self._bounds.inbox)
+        inbox: Inbox[mail.MessageMail] = self._new_inbox(f"message {event.item.id}", self._bounds.inbox)
         self._messages[event.item.id] = self._live[event.item.id] = inbox
         self._ring.response.send(mail.MessageOpened(event, inbox))
         return inbox
@@ -262,7 +274,7 @@ class TransportActor(Actor[mail.TransportMail]):
             fire=self._fire_connection,
         )
         run = partial(self._next.run, pause, self._deadlines.connect)
-        self._tasks.start_soon(run, name=f"connection {self._count}")
+        self._tasks.start_soon(self._as_task(run), name=f"connection {self._count}")
 
     def _fire_connection(self, which: Connection, event: ConnectionEvent) -> None:
         for effect in self.fire(CONNECTION, which.life, event):
@@ -309,7 +321,7 @@ class TransportActor(Actor[mail.TransportMail]):
                 case link.Adopt():
                     self._adopt()
                 case link.AwaitMoment():
-                    self._tasks.start_soon(self._await_moment, self._count)
+                    self._tasks.start_soon(self._as_task(partial(self._await_moment, self._count)))
                 case link.Report():
                     what = f"the connection can't be renewed before the provider's time limit: {effect.reason}"
                     self.publish(Problem(kind="other", message=what))
@@ -334,9 +346,10 @@ class TransportActor(Actor[mail.TransportMail]):
         if self._in_use:
             self._in_use.ignore()
             if not self._in_use.over:
-                self._tasks.start_soon(self._in_use.retire)
+                self._tasks.start_soon(self._as_task(self._in_use.retire))
         self._in_use = None
         self._told = self._loss_known = False
+        self._again.clear()
         self._messages.clear()
         self._live.clear()
         self._audio_of.clear()
@@ -345,7 +358,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._interrupt_sending()
 
     def _expect_limit(self, used: Connection) -> None:
-        left = used.expires_at - time.time() if used.expires_at else 0
+        left = used.expires_at - self._wall_clock() if used.expires_at else 0
         if self._reconnect and left >= _SHORTEST_LIMIT_S:
             self._limit_at = anyio.current_time() + left
             renew = min(self._deadlines.renew, left / 4)
@@ -353,7 +366,7 @@ class TransportActor(Actor[mail.TransportMail]):
 
     async def _await_moment(self, prepared: int) -> None:
         """A moment of silence in which everything is answered, or the last moment."""
-        quiet = anyio.Event()
+        quiet = self._new_event()
         left = self._limit_at - self._deadlines.change - anyio.current_time()
         with anyio.move_on_after(max(left, 0)):
             self._ring.context.send(mail.WhenSilent(quiet, user_too=True))

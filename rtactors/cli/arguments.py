@@ -14,6 +14,7 @@ from rtactors import ConfigurationError, __version__
 from rtactors.cli.ends import USAGE
 
 if TYPE_CHECKING:
+    from rtactors.recording import Recorder
     from statecharts.drawing import Format
 
 PORT, LAST_PORT = 8765, 65535
@@ -57,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     _add_talk(commands.add_parser)
     _add_serve(commands.add_parser)
     _add_draw(commands.add_parser)
+    _add_replay(commands.add_parser)
     return whole
 
 
@@ -88,6 +90,7 @@ def _add_demo(add_parser: AddParser) -> None:
     command.add_argument(
         "--json", action="store_true", help="print each event as a line of JSON, the report as the last"
     )
+    _add_record(command)
     command.set_defaults(run=_demo)
 
 
@@ -122,7 +125,15 @@ def _add_talk(add_parser: AddParser) -> None:
     command.add_argument(
         "--json", action="store_true", help="print each event as a line of JSON, the history as the last"
     )
+    _add_record(command)
     command.set_defaults(run=_talk)
+
+
+def _add_record(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--record", type=_path, metavar="FILE", help="keep all that happens there, but for secrets; see rtactors replay"
+    )
+    command.add_argument("--no-recorded-audio", action="store_true", help="with --record: leave audio out, too")
 
 
 def _add_serve(add_parser: AddParser) -> None:
@@ -179,10 +190,63 @@ def _add_draw(add_parser: AddParser) -> None:
     command.set_defaults(run=_draw)
 
 
+def _add_replay(add_parser: AddParser) -> None:
+    command = _add(
+        add_parser,
+        "replay",
+        "let a recorded conversation happen again, and compare",
+        "The real actors run on what was recorded of all that is outside of them. Prints a line for each event; exits "
+        "with 1 if they do something else than they did. Of the options that choose events all that are given have to "
+        "be true; each takes several, with commas.",
+        "  rtactors talk --record call.jsonl\n  rtactors replay call.jsonl --check\n"
+        "  rtactors replay call.jsonl --kind published --from 2.5\n"
+        "  rtactors replay call.jsonl --step --actor response,context\n"
+        "  rtactors replay call.jsonl --export tests/test_call.py",
+    )
+    command.add_argument("file", type=_path, metavar="FILE", help="what --record, or a Recorder, wrote")
+    does = command.add_mutually_exclusive_group()
+    does.add_argument("--check", action="store_true", help="only say whether it is the same")
+    does.add_argument("--step", action="store_true", help="stop at each event, with all states and the history")
+    does.add_argument(
+        "--export", type=_path, metavar="TEST", help="write a pytest file that replays it, and a copy beside it"
+    )
+    chosen = command.add_argument_group("which events")
+    chosen.add_argument(
+        "--actor", type=_list, metavar="NAMES", help="who did it, or to whom: transport, message, app, ..."
+    )
+    chosen.add_argument("--kind", type=_kinds, metavar="KINDS", help="sent, taken, published, socket, device, ...")
+    chosen.add_argument("--type", type=_list, metavar="TYPES", help="of mail or event: InterruptAll, Keep, ...")
+    chosen.add_argument("--id", type=_list, metavar="IDS", help="of an item, a response, an operation, ...")
+    chosen.add_argument("--from", type=float, dest="since", metavar="S", help="seconds since the recording began")
+    chosen.add_argument("--until", type=float, metavar="S", help="the same")
+    command.set_defaults(run=_replay)
+
+
+def _list(text: str) -> frozenset[str]:
+    return frozenset(each.strip() for each in _text(text).split(","))
+
+
+def _kinds(text: str) -> frozenset[str]:
+    from rtactors.recording.telling import KINDS
+
+    kinds = _list(text)
+    if unknown := kinds.difference(KINDS):
+        raise argparse.ArgumentTypeError(f"{min(unknown)!r} is no kind of event: there are {', '.join(KINDS)}")
+    return kinds
+
+
 def _demo(arguments: argparse.Namespace) -> int:
     from rtactors.cli.demo import demo
 
-    return demo(arguments.output, as_json=arguments.json)
+    return demo(arguments.output, as_json=arguments.json, recorder=_recorder(arguments))
+
+
+def _recorder(arguments: argparse.Namespace) -> "Recorder | None":
+    from rtactors.recording import Recorder
+
+    if arguments.no_recorded_audio and not arguments.record:
+        raise ConfigurationError("--no-recorded-audio goes with --record")
+    return Recorder(arguments.record, audio=not arguments.no_recorded_audio) if arguments.record else None
 
 
 def _talk(arguments: argparse.Namespace) -> int:
@@ -198,7 +262,7 @@ def _talk(arguments: argparse.Namespace) -> int:
         with_audio=not arguments.no_audio,
         as_json=arguments.json,
     )
-    return talk(settings)
+    return talk(settings, _recorder(arguments))
 
 
 def _serve(arguments: argparse.Namespace) -> int:
@@ -219,3 +283,20 @@ def _draw(arguments: argparse.Namespace) -> int:
         suffixes = " ".join(SUFFIXES).strip()
         raise ConfigurationError(f"the suffix of {arguments.output} is none of {suffixes}: give it a --format")
     return draw_chart(arguments.chart, format, arguments.output)
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from rtactors.cli.export import export
+    from rtactors.cli.replay import Filter, check, show, step
+
+    chosen = {name: getattr(arguments, name) for name in ("since", "until") if getattr(arguments, name) is not None}
+    for name, field in (("actor", "actors"), ("kind", "kinds"), ("type", "types"), ("id", "ids")):
+        if found := getattr(arguments, name):
+            chosen[field] = found
+    if chosen and (arguments.check or arguments.export):
+        raise ConfigurationError("--check and --export are about all events: leave out what chooses some of them")
+    if arguments.export:
+        return export(arguments.file, arguments.export)
+    if arguments.check:
+        return check(arguments.file)
+    return (step if arguments.step else show)(arguments.file, Filter(**chosen))

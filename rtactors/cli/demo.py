@@ -30,6 +30,7 @@ from rtactors.loopback.faults import Faults
 from rtactors.loopback.server import Server
 from rtactors.loopback.voice import EspeakVoice, ToneVoice, Voice
 from rtactors.providers import OpenAIRealtime
+from rtactors.recording import Recorder
 from rtactors.sinks import WavSink
 
 QUESTION = "Tell me a story."
@@ -44,10 +45,10 @@ PLAN = ("full", "partial", "skipped", "full")
 """What becomes of the messages, if all goes as it should."""
 
 
-def demo(output: Path, *, as_json: bool, faults: Faults | None = None) -> int:
+def demo(output: Path, *, as_json: bool, faults: Faults | None = None, recorder: Recorder | None = None) -> int:
     """Run it; the files are in `output`. Returns the exit code: 0 if the record equals what was heard.
 
-    `faults` are what the server does wrong, to see that it is found.
+    `faults` are what the server does wrong, to see that it is found. `recorder` is the session's.
     """
     files = [output / name for name in ("heard.wav", "report.json", "timeline.svg")]
     terminal = Terminal(sys.stdout)
@@ -55,7 +56,7 @@ def demo(output: Path, *, as_json: bool, faults: Faults | None = None) -> int:
         with draft(files) as (recording, data, picture):
             if not embedded.has_speech():
                 print(f"rtactors: {embedded.MISSING}", file=sys.stderr)
-            report = anyio.run(_run, recording, None if as_json else terminal, faults or Faults())
+            report = anyio.run(_run, recording, None if as_json else terminal, faults or Faults(), recorder)
             data.write_bytes(json.format(json.encode(report)) + b"\n")
             picture.write_text(draw_timeline(report), encoding="utf-8")
     except BaseException as error:
@@ -69,14 +70,15 @@ def demo(output: Path, *, as_json: bool, faults: Faults | None = None) -> int:
     return 1 if report.differences else 0
 
 
-async def _run(recording: Path, terminal: Terminal | None, faults: Faults) -> Report:
+async def _run(recording: Path, terminal: Terminal | None, faults: Faults, recorder: Recorder | None) -> Report:
     key = secrets.token_urlsafe()
     ears = embedded.recognizer(QUESTION, INTERRUPTION)
     voice = embedded.voice_named(None)
     async with Server(voice=voice, recognizer=ears, faults=faults, api_key=key) as server:
         provider = OpenAIRealtime(api_key=key, websocket_base_url=server.url)
         seen = Seen()
-        session = Session(provider, sink=Witness(WavSink(recording, provider.capabilities.output_rate), seen))
+        sink = Witness(WavSink(recording, provider.capabilities.output_rate), seen)
+        session = Session(provider, sink=sink, recorder=recorder)
         person = Person(session)
         show = JsonLines(sys.stdout).event
         connected_at = anyio.current_time()

@@ -22,6 +22,7 @@ from rtactors.cli.seen import Seen, Witness, watch
 from rtactors.loopback.server import Server
 from rtactors.microphone import Microphone
 from rtactors.providers import OpenAIRealtime
+from rtactors.recording import Recorder
 from rtactors.session_events import Problem, SessionEvent
 from rtactors.sinks import PacedSink
 
@@ -57,19 +58,20 @@ class View(Protocol):
     def history(self, history: list[HistoryItem]) -> None: ...
 
 
-def talk(settings: Settings) -> int:
+def talk(settings: Settings, recorder: Recorder | None = None) -> int:
     """Until stdin ends, `/quit` or Ctrl-C."""
-    anyio.run(_talk, settings)
+    anyio.run(_talk, settings, recorder)
     return 0
 
 
-async def _talk(settings: Settings) -> None:
+async def _talk(settings: Settings, recorder: Recorder | None) -> None:
     async with _provider(settings) as (provider, who):
         rates = provider.capabilities
         devices = find_devices(rates) if settings.with_audio else Devices(None, None, [])
         seen = Seen()
         view = JsonLines(sys.stdout) if settings.as_json else Captions(sys.stdout, seen, rates.output_rate)
-        session = Session(provider, sink=Witness(devices.speaker or PacedSink(rates.output_rate), seen, view.position))
+        sink = Witness(devices.speaker or PacedSink(rates.output_rate), seen, view.position)
+        session = Session(provider, sink=sink, recorder=recorder)
         connected = False
         try:
             async with anyio.create_task_group() as watching:

@@ -53,7 +53,14 @@ class Cut(Struct, frozen=True):
     at_byte: int
 
 
-Act: TypeAlias = Drop | Late | Alter | Close | Cut
+class Refuse(Struct, frozen=True):
+    """The client's event is answered by an error that names it, and has no effect."""
+
+    code: str
+    message: str
+
+
+Act: TypeAlias = Drop | Late | Alter | Close | Cut | Refuse
 
 
 class Rule(Struct, frozen=True, kw_only=True, eq=False):
@@ -77,6 +84,19 @@ def drop(on: str, *, nth: int = 1, times: int = 1, where: Where = _anything) -> 
 def ignore(on: str, *, nth: int = 1, times: int = 1, where: Where = _anything) -> Rule:
     """The *client's* event gets lost on its way to the server."""
     return Rule(on=on, act=Drop(), nth=nth, times=times, where=where, incoming=True)
+
+
+def refuse(  # noqa: PLR0913 - as the others, and what is told; all but the type go by name
+    on: str,
+    *,
+    code: str = "server_error",
+    message: str = "The server had an error while processing your request.",
+    nth: int = 1,
+    times: int = 1,
+    where: Where = _anything,
+) -> Rule:
+    """The *client's* event is refused, whatever it asks for."""
+    return Rule(on=on, act=Refuse(code, message), nth=nth, times=times, where=where, incoming=True)
 
 
 def delay(on: str, *, ms: float, nth: int = 1, times: int = 1, where: Where = _anything) -> Rule:
@@ -123,6 +143,8 @@ class Faults:
     """The rules of one server, and how far each has counted."""
 
     def __init__(self, *rules: Rule) -> None:
+        self.applied = [0] * len(rules)
+        """How often each rule decided what became of an event."""
         self._rules = rules
         self._seen = [0] * len(rules)
         self._types = {(rule.on, rule.incoming) for rule in rules}
@@ -140,4 +162,5 @@ class Faults:
             self._seen[index] += 1
             if found is None and rule.nth <= self._seen[index] < rule.nth + rule.times:
                 found = rule
+                self.applied[index] += 1
         return found

@@ -12,7 +12,7 @@ import anyio
 from anyio.abc import TaskGroup
 from msgspec import to_builtins
 
-from rtactors.loopback.faults import Alter, Close, Cut, Drop, Faults, Json, Late, Rule
+from rtactors.loopback.faults import Alter, Close, Cut, Drop, Faults, Json, Late, Refuse, Rule
 from rtactors.loopback.log import Log
 from rtactors.providers.openai import wire
 from rtactors.transports.base import Socket, SocketClosed
@@ -90,7 +90,7 @@ class Outbox:
             await self._send(event)
             return
         match rule.act:
-            case Drop():
+            case Drop() | Refuse():  # a refusal is for what comes in
                 pass
             case Alter(change):
                 self._ready.extend(change(json))

@@ -18,7 +18,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 from msgspec import UNSET, Struct
 
 from rtactors.loopback.conversation import RATE, Conversation, Entry, Part, Rejected, Snapshot
-from rtactors.loopback.faults import Faults, Json
+from rtactors.loopback.faults import Drop, Faults, Json, Refuse
 from rtactors.loopback.frames import event_id, read
 from rtactors.loopback.generation import Context, Generation, Request
 from rtactors.loopback.input import InputBuffer
@@ -172,10 +172,14 @@ class Session:
             return
         event_type = str(event.__struct_config__.tag)
         faults = self._setup.faults
-        if faults.concern(event_type, incoming=True) and faults.find(msgspec.to_builtins(event), incoming=True):
+        concerned = faults.concern(event_type, incoming=True)
+        rule = faults.find(msgspec.to_builtins(event), incoming=True) if concerned else None
+        if rule and isinstance(rule.act, Drop):
             return
         self.log.add(event, event_type, sent=False)
         try:
+            if rule and isinstance(rule.act, Refuse):
+                raise Rejected(rule.act.code, rule.act.message)
             self._handle(event)
         except Rejected as error:
             self._refuse(error, event.event_id or None)

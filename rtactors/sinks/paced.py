@@ -38,6 +38,7 @@ class PacedSink(SegmentSink):
     ) -> None:
         super().__init__(rate, progress_ms)
         self._latency = latency_ms / 1000
+        self._pace = rate  # frames in a second of the loop's clock
         self._listener = listener
         self._queued = bytearray()
         # While it plays, frame `_origin` of the segment leaves at `_since`.
@@ -63,7 +64,7 @@ class PacedSink(SegmentSink):
         return segment.heard
 
     def _look(self) -> None:
-        if self._segment and anyio.current_time() + _HAIR / self.rate >= self._due():
+        if self._segment and anyio.current_time() + _HAIR / self._pace >= self._due():
             self._catch_up(self._segment)
 
     def _due(self) -> float:
@@ -74,12 +75,12 @@ class PacedSink(SegmentSink):
     def _leaves_at(self, position: int) -> float:
         """When the first `position` frames of the segment have left."""
         assert self._since is not None
-        return self._since + (position - self._origin) / self.rate
+        return self._since + (position - self._origin) / self._pace
 
     def _catch_up(self, segment: Segment) -> None:
         if self._since is None:
             return
-        elapsed = (anyio.current_time() - self._since) * self.rate
+        elapsed = (anyio.current_time() - self._since) * self._pace
         heard = min(segment.written, self._origin + math.floor(elapsed + _HAIR))
         if heard <= segment.heard:
             return

@@ -26,10 +26,12 @@ asyncio keeps its usual order (first come, first served) and trio draws its own,
 """
 
 import asyncio
+import heapq
 import math
 import random
 import selectors
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextvars import Context
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal, NoReturn, TypeAlias, TypeVar, TypeVarTuple
@@ -173,6 +175,50 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             waiting = ((task.get_name(), task.get_coro()) for task in asyncio.all_tasks(self))
             raise Deadlock(_explain(waiting))
         self._now = max(self._now, self._scheduled[0].when())
+
+
+class SteppedLoop(VirtualLoop):
+    """A loop whose time stands still: `at` moves it, and no timer rings, however late, until `ring` lets one.
+
+    For a replay, which knows when each thing happened. `run_stepped` runs on it.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._count = 0
+        super().__init__()
+        self._clock_resolution = 1e-6  # of clocks that a recording may come from
+
+    def at(self, now: float) -> None:
+        """It is `now`."""
+        self._now = now
+
+    def ring(self) -> bool:
+        """Let the one that is due for longest ring; False if none is."""
+        while self._held and self._held[0][0] <= self._now + self._clock_resolution:
+            _, _, handle = heapq.heappop(self._held)
+            if not handle.cancelled():
+                self._ready.append(handle)
+                return True
+        return False
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,  # noqa: ANN401 - whatever the callback takes
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        self._count += 1
+        heapq.heappush(self._held, (when, self._count, handle))
+        return handle
+
+
+def run_stepped(async_fn: Callable[[SteppedLoop], Awaitable[Result]]) -> Result:
+    """Run it with the loop that it runs on. Raises Deadlock if it waits for anything but `settled()`."""
+    loop = SteppedLoop()
+    return anyio.run(async_fn, loop, backend_options={"loop_factory": lambda: loop})
 
 
 # ------------------------------------------------------------------------------------------------------------ trio

@@ -7,23 +7,26 @@
         await talk.session.quiet()
         assert talk.held("assistant") == [...]
 
-In memory it runs in virtual time (`rtactors.testing.clock`); with `sockets=True` the same goes over real websockets. At
-its end the session is closed and `check_invariants` is called, so that a test of anything is a test of all that must
-always hold.
+In memory it runs in virtual time (`rtactors.testing.clock`); with `sockets=True` the same goes over real websockets,
+and with a plan as `chaos` through a network that fails (`rtactors.testing.chaos`). At its end the session is closed and
+`check_invariants` is called, so that a test of anything is a test of all that must always hold.
 """
 
 import math
 from array import array
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar, Unpack
+from urllib.parse import urlsplit
 
 import anyio
 from anyio.lowlevel import checkpoint
 
 from rtactors.errors import RtactorsError, SessionClosed
 from rtactors.history import HistoryItem
+from rtactors.journal.base import Journal
+from rtactors.journal.recall import ledger_of, recall
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.loopback.conversation import BYTES_PER_MS, Snapshot
 from rtactors.loopback.conversation import RATE as SERVER_RATE
@@ -34,12 +37,14 @@ from rtactors.loopback.session import Session as ServerSession
 from rtactors.loopback.voice import ToneVoice
 from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint
+from rtactors.recording import Recorder
 from rtactors.reply import Reply
 from rtactors.session import Session
 from rtactors.session_events import ConnectionChanged, SessionEvent, Transition
 from rtactors.sinks.base import Report, Sink
+from rtactors.testing.chaos import ChaosProxy, Plan
 from rtactors.testing.ears import Ears
-from rtactors.testing.evidence import Connection, Evidence
+from rtactors.testing.evidence import HAIR_S, Connection, Evidence
 from rtactors.testing.invariants import check_invariants
 from rtactors.testing.stepped_sink import SteppedSink
 from rtactors.transports.base import Connect, Socket
@@ -70,6 +75,10 @@ class Conversation:
         """Ids of items that the test took out of the history."""
         self.failure: RtactorsError | None = None
         """Why the session ended on its own."""
+        self.proxy: ChaosProxy
+        """What it goes through, if there is `chaos`."""
+        self.cut_off = False
+        """True if the network let nothing through when the session ended: the server could not be told how."""
         self.events: list[SessionEvent] = []
         """The session's, as far as `until` has read them; all of them, once it is over."""
         self.virtual = isinstance(server, MemoryServer)
@@ -200,7 +209,7 @@ class Conversation:
             Connection(
                 items=wire.items,
                 log=tuple(wire.log.records),
-                open=wire in last and there and not isinstance(self.failure, SessionClosed),
+                open=wire in last and there and not self.cut_off and not isinstance(self.failure, SessionClosed),
             )
             for wire in self.server.sessions
         )
@@ -211,6 +220,7 @@ class Conversation:
             "events": tuple(self.events),
             "replies": tuple(self.replies),
             "removed": frozenset(self.removed),
+            "device_lost_at": self.ears.lost_at,
             "rate": self.ears.rate,
         }
         return Evidence(**fields | more)
@@ -221,6 +231,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     script: Script = story,
     *,
     sockets: bool = False,
+    chaos: Plan | None = None,
     network: Callable[[Socket], Socket] = lambda socket: socket,
     round_trip: float | None = None,
     sink: Sink | None = None,
@@ -232,15 +243,18 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     reconnect: Backoff | None = AT_ONCE,
     deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
     bounds: Bounds = Bounds(events=ALL_EVENTS),  # noqa: B008 - immutable
+    journal: Journal | None = None,
+    recorder: Recorder | None = None,
     **options: Unpack[Options],
 ) -> AsyncGenerator[Conversation]:
     """Begin one with a server that follows `script`, at once if no `timing` is given; `options` are the server's.
 
     `provider` are arguments of `OpenAIRealtime`; `network` may stand between the two, such as a slow one, whose
-    `round_trip` is then so many seconds. `sink` plays (a `SteppedSink` if none is given, so that nothing is heard until
-    the test says so), `loses` are its reports that get lost, `slack_ms` is how coarsely it counts. `ms_per_character`
-    is None where a fault makes the sound longer or shorter than the words. A session that ends on its own has to do so
-    with what it `raises`; the block is then left there, and `failure` tells it.
+    `round_trip` is then so many seconds; so may a plan of `chaos`, with real sockets. `sink` plays (a `SteppedSink` if
+    none is given, so that nothing is heard until the test says so), `loses` are its reports that get lost, `slack_ms`
+    is how coarsely it counts. `ms_per_character` is None where a fault makes the sound longer or shorter than the
+    words. A `journal` must hold the history in the end. A session that ends on its own has to do so with what it
+    `raises`; the block is then left there, and `failure` tells it. `recorder` is the session's.
 
     Raises InvariantBroken at its end.
     """
@@ -249,39 +263,66 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     device = sink or SteppedSink()
     ears = Ears(device, loses=loses)
     async with AsyncExitStack() as stack:
+        sockets = sockets or chaos is not None
         stack.enter_context(anyio.fail_after(PATIENCE_S if sockets else None))
         server = await stack.enter_async_context((Server if sockets else MemoryServer)(script, **options))
         url = server.url if isinstance(server, Server) else "ws://memory/v1"
+        proxy = None
+        if chaos:
+            port = urlsplit(url).port or 0
+            proxy = await stack.enter_async_context(ChaosProxy(port, chaos))
+            url = url.replace(str(port), str(proxy.port))
         settings: dict[str, Any] = {"api_key": "", "websocket_base_url": url, **(provider or {})}
+        websocket = partial(connect, keepalive=deadlines.keepalive)
         session = Session(
             OpenAIRealtime(**settings),
             sink=ears,
-            connect=_through(network, server.connect if isinstance(server, MemoryServer) else connect),
+            connect=_through(network, server.connect if isinstance(server, MemoryServer) else websocket),
             reconnect=reconnect,
             deadlines=deadlines,
             bounds=bounds,
+            journal=journal,
+            recorder=recorder,
         )
         talk = Conversation(session, server, ears, device)
+        if proxy:
+            talk.proxy = proxy
         try:
             async with session:
                 yield talk
         except raises as failure:
             talk.failure = failure
+        for connection in [*proxy.connections] if proxy else ():
+            if connection.stalled:  # the server would not learn that nobody is there any more
+                talk.cut_off = True
+                connection.cut("reset")
         for wire in server.sessions:
             await wire.closed.wait()
         await talk.over()
     check_invariants(
         talk.evidence(
             acknowledge=deadlines.acknowledge,
+            sink=deadlines.sink,
+            start=deadlines.start,
+            silence=deadlines.silence,
+            close=deadlines.close,
+            moment=0.05 if sockets else HAIR_S,
             delay=2.0 if sockets else 0.0,
             round_trip=round_trip or (2.0 if sockets else 0.05),
             slack_ms=slack_ms,
             ms_per_character=ms_per_character,
             left_over=await _left_over(before),
+            journalled=await _journalled(journal, session.id) if journal else None,
         )
     )
     if raises and talk.failure is None:
         raise AssertionError(f"the session did not end on its own, with {raises}")
+
+
+async def _journalled(journal: Journal, session_id: str) -> tuple[HistoryItem, ...]:
+    """What a session that is resumed now begins with, in the times of the one that ended."""
+    records = (await recall(journal, session_id)).records
+    return tuple(ledger_of(records, epoch=records[-1].epoch).history())
 
 
 def _through(network: Callable[[Socket], Socket], connect: Connect) -> Connect:

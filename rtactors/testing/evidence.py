@@ -1,5 +1,8 @@
 """What the invariants judge by: gathered outside of the session, and looked at message by message."""
 
+import math
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from rtactors.events import BYTES_PER_FRAME
@@ -8,9 +11,13 @@ from rtactors.loopback.conversation import Snapshot
 from rtactors.loopback.log import Record
 from rtactors.reply import Reply
 from rtactors.session_events import Problem, SessionEvent, Transition
+from rtactors.sinks.base import Finished
 from rtactors.testing.ears import Segment
 from rtactors.testing.wire_story import WireMessage, WireStory
 from statecharts import message
+
+HAIR_S = 1e-6
+"""Seconds by which the same moment may differ, as floats."""
 
 
 class Connection(Struct, frozen=True, kw_only=True):
@@ -20,8 +27,20 @@ class Connection(Struct, frozen=True, kw_only=True):
     """What it holds at the end."""
     log: tuple[Record, ...]
     """Every event, both ways."""
+    heard_until: float = math.inf
+    """From this moment on nothing that the server sent has arrived."""
     open: bool = True
     """False if it ended before the session could tell the server all it had to tell."""
+
+
+class Placed(Struct, frozen=True):
+    """The app put an item somewhere."""
+
+    item_id: str
+    before: frozenset[str]
+    """Items that stood before this place then."""
+    behind: frozenset[str]
+    """Items that stood behind it."""
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
@@ -36,8 +55,28 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """All of the session's events."""
     replies: tuple[Reply, ...] = ()
     """All that were asked for."""
+    journalled: tuple[HistoryItem, ...] | None = None
+    """What the journal holds at the end, if one was kept."""
     removed: frozenset[str] = frozenset()
     """Items that the app itself took out of the conversation."""
+    undecided: frozenset[str] = frozenset()
+    """Items that came to be just when the app changed the history: whether it took them out, too, nobody can say."""
+    stopped: Mapping[str, float] = {}
+    """Ids of replies that the app gave up, and when."""
+    placed: tuple["Placed", ...] = ()
+    """Where the app put items."""
+    interruptions: tuple[float, ...] = ()
+    """When the app stopped everything, in seconds of `anyio.current_time()`."""
+    answers: Mapping[str, str] = {}
+    """What the app gave as outputs of function calls, by call id; the first of each."""
+    settled: bool = False
+    """True if the session was quiet before it was left: then nothing is under way any more."""
+    faultless: bool = False
+    """True if nothing was made to go wrong: then the server refuses nothing, and there are no problems."""
+    left_at: float | None = None
+    """When the app left, by whatever way; None: not known."""
+    ended_at: float | None = None
+    """When the session had ended then; None: not known."""
     left_over: tuple[str, ...] = ()
     """Names of what still ran when everything was over."""
     rate: int = 24_000
@@ -48,6 +87,20 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """For a voice that takes the same time for each character; None: where the text should end is not known."""
     acknowledge: float = 5.0
     """Seconds after which an operation that was not answered may be sent again (`Deadlines.acknowledge`)."""
+    sink: float = 1.0
+    """Seconds that a sink has to tell the end of a segment (`Deadlines.sink`)."""
+    start: float = 15.0
+    """Seconds that a server has to begin a reply (`Deadlines.start`)."""
+    silence: float = 60.0
+    """Seconds for which a response may say nothing (`Deadlines.silence`)."""
+    close: float = 3.0
+    """Seconds that each step of leaving may take (`Deadlines.close`)."""
+    device_lost_at: float | None = None
+    """When the session was told that its device is gone."""
+    held_up: float | None = None
+    """Seconds for which the network held up sending, at the longest for one frame; None: not measured."""
+    moment: float = HAIR_S
+    """Seconds within which two things happened at the same time: a hair in virtual time."""
     delay: float = 0.0
     """Seconds that an event may take from the server to the session."""
     round_trip: float = 0.1
@@ -74,20 +127,60 @@ class Facts:
         self.held = {item.id: item for item in self.connection.items}
         self.problems = {event.operation for event in evidence.events if isinstance(event, Problem)}
         """What the app was told of a problem with."""
-        self.interrupted = {
-            event.id
-            for event in evidence.events
-            if isinstance(event, Transition) and isinstance(event.event, message.Interrupted)
+        transitions = [event for event in evidence.events if isinstance(event, Transition)]
+        self.interrupted = {event.id for event in transitions if isinstance(event.event, message.Interrupted)}
+        ends = [
+            event
+            for event in transitions
+            if event.chart == message.MESSAGE.name and event.after in message.MESSAGE.final
+        ]
+        self.ended_at = {event.id: event.at for event in ends}
+        """When the session took a message for ended: what its device says later it can't know."""
+        self._unconfirmed = {
+            event.id: event.event.heard_frames
+            for event in ends
+            if isinstance(event.event, message.PlaybackFinished) and not event.event.confirmed
         }
+        """What the session took to be heard of those whose end it gave up waiting for."""
 
     def was_lost(self, message_id: str) -> bool:
         """Whether its server was lost: what that sent last may not have arrived, and nobody can cut what it holds."""
         return not self.connection.open or message_id not in self.story.messages
 
     def heard_frames(self, message_id: str) -> int:
-        """What the session can know to have been heard: less than what was, if the sink did not tell."""
+        """What the session can know to have been heard: less than what was, if the sink did not tell in time."""
         segment = self.segments.get(message_id)
-        return segment.told_frames if segment else 0
+        if segment is None:
+            return 0
+        until = self._waits_until(segment)
+        claimed = self._unconfirmed.get(message_id)
+        # What was told in the very moment of giving up was known just before, or just not.
+        if until < self.ended_at.get(message_id, 0) and claimed in segment.told_at(self.ended_at[message_id]):
+            return claimed or 0
+        return segment.told_frames(until)
+
+    def told_end(self, segment: Segment) -> Finished | None:
+        """The sink's last word, if it came while the session waited for it."""
+        return segment.told_end(self._waits_until(segment))
+
+    def asked_at(self, segment: Segment) -> float | None:
+        """When the device was asked to end it: to stop now, if the session did not only do so when it gave up."""
+        ended_at = self.ended_at.get(segment.message_id, math.inf)
+        cleared = segment.cleared_at is not None and segment.cleared_at < ended_at - self.evidence.moment
+        return segment.cleared_at if cleared else segment.finish_at
+
+    def _waits_until(self, segment: Segment) -> float:
+        ended_at = self.ended_at.get(segment.message_id, math.inf)
+        asked_at = self.asked_at(segment)
+        if segment.message_id in self._unconfirmed and asked_at is not None:
+            had_its_time = ended_at - asked_at >= self.evidence.sink - HAIR_S
+            return math.nextafter(ended_at, 0) if had_its_time else ended_at  # the answer to giving up comes too late
+        return ended_at
+
+    def certain(self, segment: Segment) -> bool:
+        """Whether the sink told where it ended, in time, and was sure of it."""
+        end = self.told_end(segment)
+        return end is not None and end.confirmed
 
     def heard_ms(self, message_id: str) -> int:
         return self.heard_frames(message_id) * 1000 // self.evidence.rate
@@ -98,6 +191,10 @@ class Facts:
 
     def differ(self, one_ms: float, other_ms: float) -> bool:
         return abs(one_ms - other_ms) > self.evidence.slack_ms
+
+    def may_be_gone(self, item_id: str) -> bool:
+        """Whether the app took it out, or may have."""
+        return item_id in self.evidence.removed or item_id in self.evidence.undecided
 
     def gave_up(self, item_id: str) -> bool:
         """Whether the server would not let itself be told, and the app knows."""

@@ -23,7 +23,7 @@ One ms is the unit by which servers cut, so a difference below it is none. Where
 server could not be told anything more: then only our own record is judged.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -39,15 +39,14 @@ from rtactors.session_events import (
     FunctionCalled,
     Transition,
 )
+from rtactors.testing import conduct
+from rtactors.testing.conduct import MOST
 from rtactors.testing.ears import Segment
-from rtactors.testing.evidence import Evidence, Facts
+from rtactors.testing.evidence import HAIR_S, Evidence, Facts
 from rtactors.testing.wire_story import Operation, WireMessage
 from statecharts.catalog import CHARTS
 from statecharts.chart import IllegalEvent, Life
 from statecharts.message import MESSAGE, ChatMessage
-
-MOST = 2
-"""How often an operation is sent: once more if it is not answered, or if the server says how to do it right."""
 
 
 class Violation(Struct, frozen=True):
@@ -75,7 +74,12 @@ def check_invariants(evidence: Evidence) -> None:
     if any(isinstance(event, Dropped) for event in evidence.events):
         raise ValueError("the session's events are not complete: read them faster, or give `Bounds.events` more room")
     facts = Facts(evidence)
-    violations = [Violation(name, sentence) for name, check in INVARIANTS.items() for sentence in check(facts)]
+    violations = [
+        Violation(name, sentence)
+        for name, checks in INVARIANTS.items()
+        for check in checks
+        for sentence in check(facts)
+    ]
     if violations:
         raise InvariantBroken(violations)
 
@@ -88,10 +92,10 @@ def server_keeps_what_was_heard(facts: Facts) -> Iterator[str]:
         return
     for message in facts.story.messages.values():
         held, heard_ms = facts.held.get(message.id), facts.heard_ms(message.id)
-        if facts.gave_up(message.id) or message.only_shown:
+        if facts.gave_up(message.id) or message.id in facts.evidence.undecided or message.only_shown:
             continue  # text has no position; I2 knows whether it stands there
         if held is None:
-            if facts.differ(heard_ms, 0) and message.id not in facts.evidence.removed:
+            if facts.differ(heard_ms, 0) and not facts.may_be_gone(message.id):
                 yield f"{heard_ms} ms of {message.id} were heard, but the server does not hold it"
         elif not heard_ms:
             yield f"nothing of {message.id} was heard, but the server holds {held.audio_ms} ms of it"
@@ -101,7 +105,8 @@ def server_keeps_what_was_heard(facts: Facts) -> Iterator[str]:
 
 def _was_shorter(message: WireMessage, held: Snapshot, heard_ms: int) -> bool:
     """The server never held as much as it sent: it said so when it was to be cut, or there was nothing to cut."""
-    return held.audio_ms < heard_ms and (not message.truncates or held.audio_ms in message.limits_ms)
+    unanswered = any(cut.answered_at is None for cut in message.truncates)  # it could not say so any more
+    return held.audio_ms < heard_ms and (not message.truncates or held.audio_ms in message.limits_ms or unanswered)
 
 
 def all_tell_of_the_same(facts: Facts) -> Iterator[str]:
@@ -116,6 +121,18 @@ def all_tell_of_the_same(facts: Facts) -> Iterator[str]:
             yield f"nothing of {item.id} was heard, but it stands in the history"
     if facts.connection.open:
         yield from _server_and_history(facts)
+    if facts.evidence.journalled is not None:
+        yield from _journal_and_history(facts.evidence.journalled, facts.evidence.history)
+
+
+def _journal_and_history(journalled: tuple[HistoryItem, ...], everything: tuple[HistoryItem, ...]) -> Iterator[str]:
+    """A function call that broke off stands on the server, and so in the history; who resumes has no use for it."""
+    history = [item for item in everything if item.kind != "function_call" or item.status == "completed"]
+    for index in range(max(len(journalled), len(history))):
+        there = journalled[index] if index < len(journalled) else "nothing"
+        here = history[index] if index < len(history) else "nothing"
+        if there != here:
+            yield f"item {index + 1} in the journal is {there}, in the history {here}"
 
 
 def _one_tells_of_the_same(facts: Facts, segment: Segment, message: WireMessage) -> Iterator[str]:
@@ -127,18 +144,19 @@ def _one_tells_of_the_same(facts: Facts, segment: Segment, message: WireMessage)
         yield f"what was heard of {message.id} is not what the server sent, from {facts.ms(same)} ms on"
     item, heard_ms = facts.history.get(message.id), facts.heard_ms(message.id)
     if item is None:
-        if facts.differ(heard_ms, 0) and message.id not in facts.evidence.removed:
+        if facts.differ(heard_ms, 0) and not facts.may_be_gone(message.id):
             yield f"{heard_ms} ms of {message.id} were heard, but the history has nothing of it"
         return
     if facts.differ(item.heard_ms, heard_ms):
         yield f"the history has {item.heard_ms} ms of {message.id}, but {heard_ms} ms were heard"
-    if item.confirmed != segment.told:
-        confirmed, told = ("" if yes else "not " for yes in (item.confirmed, segment.told))
+    if item.confirmed != facts.certain(segment):
+        confirmed, told = ("" if yes else "not " for yes in (item.confirmed, facts.certain(segment)))
         yield f"the history calls the position of {message.id} {confirmed}confirmed; the sink had {told}confirmed it"
 
 
 def _server_and_history(facts: Facts) -> Iterator[str]:
     excused = {item_id for item_id in {*facts.held, *facts.history} if facts.gave_up(item_id)}
+    excused |= facts.evidence.undecided
     theirs = [item_id for item_id in facts.held if item_id not in excused]
     ours = [item_id for item_id in facts.history if item_id not in excused]
     for item_id in theirs:
@@ -162,8 +180,9 @@ def each_message_ends_once(facts: Facts) -> Iterator[str]:
             chats.setdefault(event.id, []).extend(e for e in event.effects if isinstance(e, ChatMessage))
     for message in facts.messages.values():
         ended = ends.get(message.id, [])
-        if not ended and facts.was_lost(message.id) and message.id not in facts.segments:
-            continue  # it was lost with the network
+        lost = facts.was_lost(message.id) or message.id in facts.evidence.undecided
+        if not ended and lost and message.id not in facts.segments:
+            continue  # with its server, or it was not told any more
         if len(ended) == 1:
             yield from _its_end(facts, message, ended[0], len(chats.get(message.id, [])))
         else:
@@ -179,7 +198,7 @@ def _its_end(facts: Facts, message: WireMessage, end: str, chats: int) -> Iterat
     if chats != expected:
         yield f"{message.id} is {end} and gave {chats} chat messages, not {expected}"
     item = facts.said.get(message.id)
-    if (item is None) != (end == "skipped") and message.id not in facts.evidence.removed:
+    if (item is None) != (end == "skipped") and not facts.may_be_gone(message.id):
         yield f"{message.id} is {end}, and {'not in' if item is None else 'in'} the history"
     if item and item.interrupted != (end == "partial"):
         yield f"{message.id} is {end}, but the history says interrupted={item.interrupted}"
@@ -200,8 +219,8 @@ def _was_stopped(facts: Facts, message: WireMessage) -> bool:
     """The device was told to stop, or never told its end; or it was interrupted before the device had any of it."""
     segment = facts.segments.get(message.id)
     if segment is None:
-        return message.id in facts.interrupted
-    return segment.cleared_at is not None or not segment.told or message.id in facts.problems
+        return message.id in facts.interrupted or facts.evidence.device_lost_at is not None
+    return segment.cleared_at is not None or not facts.certain(segment) or message.id in facts.problems
 
 
 def one_message_at_a_time(facts: Facts) -> Iterator[str]:
@@ -209,7 +228,11 @@ def one_message_at_a_time(facts: Facts) -> Iterator[str]:
         if segment.overlapped:
             yield f"{segment.message_id} began at the sink while another message was there"
     for before, after in pairwise(segment for segment in facts.evidence.segments if segment.started_at is not None):
-        if before.stopped_at is not None and after.started_at is not None and after.started_at < before.stopped_at:
+        if (
+            before.stopped_at is not None
+            and after.started_at is not None
+            and after.started_at < before.stopped_at - HAIR_S
+        ):
             yield f"{after.message_id} started at {after.started_at:.3f} s, before {before.message_id} had stopped"
     started = [event.response_id for event in facts.evidence.events if isinstance(event, AgentStartedSpeaking)]
     stopped = [event.response_id for event in facts.evidence.events if isinstance(event, AgentStoppedSpeaking)]
@@ -220,13 +243,17 @@ def one_message_at_a_time(facts: Facts) -> Iterator[str]:
             yield f"response {response_id} started speaking {begun} times and stopped {ended} times, not once"
     for item in facts.said.values():
         segment = facts.segments.get(item.id)
-        if segment and segment.told and (item.started_at, item.stopped_at) != (segment.started_at, segment.stopped_at):
+        if (
+            segment
+            and facts.certain(segment)
+            and (item.started_at, item.stopped_at) != (segment.started_at, segment.stopped_at)
+        ):
             ours, theirs = f"{item.started_at} to {item.stopped_at}", f"{segment.started_at} to {segment.stopped_at}"
             yield f"the history says that {item.id} was heard from {ours} s, the sink says from {theirs} s"
 
 
 def _was_heard(facts: Facts, segment: Segment) -> bool:
-    return segment.message_id in facts.messages and segment.told and segment.started_at is not None
+    return segment.message_id in facts.messages and facts.certain(segment) and segment.started_at is not None
 
 
 # --------------------------------------------------------------------------------------------- what the server was told
@@ -246,7 +273,7 @@ def cuts_are_sound(facts: Facts) -> Iterator[str]:
     for message in facts.story.messages.values():
         heard_ms, sent_ms = facts.heard_ms(message.id), facts.ms(len(message.audio))
         whole = not facts.differ(heard_ms, 0) or not facts.differ(heard_ms, sent_ms) or message.added_at is None
-        if not whole and not message.truncates and message.id not in facts.evidence.removed:
+        if not whole and not message.truncates and not facts.may_be_gone(message.id):
             yield f"{message.id} was not cut, though {heard_ms} of {sent_ms} ms were heard"
 
 
@@ -266,6 +293,10 @@ def _cuts_of(facts: Facts, message: WireMessage) -> Iterator[str]:
     for before, after in pairwise(message.truncates):
         if before.limit_ms != after.audio_end_ms:
             yield from _not_twice(facts, before, after, "cut")
+    if message.truncates and facts.evidence.settled and message.id not in facts.story.deletes:
+        last = message.truncates[-1]
+        if len(message.truncates) < MOST and last.limit_ms:
+            yield f"the cut of {message.id} was refused, since it has {last.limit_ms} ms only, and not sent again"
     if len(message.truncates) > MOST:
         yield f"{message.id} was cut {len(message.truncates)} times"
 
@@ -273,6 +304,8 @@ def _cuts_of(facts: Facts, message: WireMessage) -> Iterator[str]:
 def _not_twice(facts: Facts, before: Operation, after: Operation, what: str) -> Iterator[str]:
     """Only what was never answered may be sent again, and only after its deadline."""
     waited = after.at - before.at
+    if before.refused and not before.code.endswith("_invalid_item_id"):
+        return  # it was not done, and another reason for it came up
     if before.answered_at is not None and before.answered_at < after.at - facts.evidence.round_trip:
         yield f"{before.item_id} was {what} again after the server had answered"
     elif waited < facts.evidence.acknowledge - facts.evidence.round_trip:
@@ -282,7 +315,9 @@ def _not_twice(facts: Facts, before: Operation, after: Operation, what: str) -> 
 def deletes_are_sound(facts: Facts) -> Iterator[str]:
     for story in facts.stories:
         for item_id, deletes in story.deletes.items():
-            for delete in deletes:
+            for delete in deletes[
+                :1
+            ]:  # by the second one, what became of the first may have been told, and not arrived
                 if not delete.known:
                     yield f"{item_id} was deleted before the server had announced it"
             for before, after in pairwise(deletes):
@@ -298,7 +333,7 @@ def no_reply_is_lost(facts: Facts) -> Iterator[str]:
     for story in facts.stories:
         for response in story.responses.values():
             for at in response.asked_meanwhile:
-                if at - response.created_at > facts.evidence.round_trip:
+                if at - response.created_at > facts.evidence.round_trip and response.id not in facts.problems:
                     yield f"another response was asked for at {at:.3f} s, while {response.id} was active"
     known = {response_id for story in facts.stories for response_id in story.responses}
     for reply in facts.evidence.replies:
@@ -319,7 +354,8 @@ def calls_run_once(facts: Facts) -> Iterator[str]:
             yield f"function call {call_id} was run {calls.count(call_id)} times"
         if not any(story.begun_calls.get(call_id) for story in facts.stories):
             yield f"function call {call_id} was run, but it was never completed"
-    held = {item.call_id for item in facts.connection.items}
+    kept = (item for item in facts.connection.items if not (facts.may_be_gone(item.id) or facts.gave_up(item.id)))
+    held = {item.call_id for item in kept}
     for call_id, whole in complete.items():
         # Of a request that was given up nothing is wanted: its calls are deleted.
         if whole and call_id not in calls and call_id in held and facts.connection.open:
@@ -371,7 +407,7 @@ def text_ends_with_the_audio(facts: Facts) -> Iterator[str]:
         heard = " ".join(item.heard_text.split())
         if not text.startswith(heard):
             yield f"the heard text of {item.id} is not the beginning of its text: {item.heard_text!r}"
-        elif facts.evidence.ms_per_character and message.audio and item.confirmed:
+        elif facts.evidence.ms_per_character and message.audio and item.confirmed and not facts.was_lost(item.id):
             yield from _text_of(facts, message, item)
 
 
@@ -432,18 +468,25 @@ def replay_gives_the_same(facts: Facts) -> Iterator[str]:
 
 Check: TypeAlias = Callable[[Facts], Iterable[str]]
 
-INVARIANTS: dict[str, Check] = {
-    "I1": server_keeps_what_was_heard,
-    "I2": all_tell_of_the_same,
-    "I3": each_message_ends_once,
-    "I4": one_message_at_a_time,
-    "I5": cuts_are_sound,
-    "I6": deletes_are_sound,
-    "I7": no_reply_is_lost,
-    "I8": calls_run_once,
-    "I9": the_next_server_knows_what_was_heard,
-    "I10": every_wait_ends,
-    "I11": text_ends_with_the_audio,
-    "I12": replay_gives_the_same,
+INVARIANTS: Mapping[str, Sequence[Check]] = {
+    "I1": (server_keeps_what_was_heard,),
+    "I2": (all_tell_of_the_same, conduct.removed_is_gone, conduct.texts_agree, conduct.placed_as_asked),
+    "I3": (each_message_ends_once, conduct.told_as_recorded, conduct.heard_in_order, conduct.stops_have_a_reason),
+    "I4": (one_message_at_a_time, conduct.speaking_has_its_times, conduct.interruptions_stop_what_plays),
+    "I5": (cuts_are_sound,),
+    "I6": (deletes_are_sound, conduct.nothing_is_refused, conduct.problems_are_true),
+    "I7": (no_reply_is_lost, conduct.cancels_have_a_reason, conduct.failures_have_a_cause),
+    "I8": (calls_run_once, conduct.calls_carry_what_was_given),
+    "I9": (the_next_server_knows_what_was_heard,),
+    "I10": (
+        every_wait_ends,
+        conduct.a_lost_connection_is_noticed,
+        conduct.nothing_is_under_way,
+        conduct.leaving_takes_no_longer,
+        conduct.sinks_are_given_their_time,
+        conduct.control_overtakes_audio,
+    ),
+    "I11": (text_ends_with_the_audio, conduct.the_whole_text_was_heard, conduct.the_user_is_quoted),
+    "I12": (replay_gives_the_same, conduct.times_never_go_back),
 }
-"""Each of them, by its name: given the facts, a sentence for everything that does not hold."""
+"""What is checked for each of them: given the facts, a sentence for everything that does not hold."""

@@ -13,6 +13,10 @@ from rtactors.events import BYTES_PER_FRAME
 from rtactors.loopback.faults import Json
 from rtactors.loopback.log import Record
 
+BUSY = "conversation_already_has_active_response"
+LONG_BUSY = 8
+"""So many refusals in a row, ever further apart, are longer than a request waits for a busy server."""
+
 
 class Operation(Struct, kw_only=True):
     """Something that the client asked for about an item, as it arrived."""
@@ -22,6 +26,8 @@ class Operation(Struct, kw_only=True):
     at: float
     audio_end_ms: int = 0
     call_id: str = ""
+    output: str = ""
+    """What the function of `call_id` gave, if the item is that."""
     generated: int = 0
     """Bytes of the item's audio that had been sent by then."""
     known: bool = False
@@ -31,6 +37,8 @@ class Operation(Struct, kw_only=True):
     limit_ms: int | None = None
     """Where the audio ends, if the cut was refused for that."""
     refused: bool = False
+    code: str = ""
+    """Why it was refused."""
 
 
 class WireMessage(Struct, kw_only=True):
@@ -38,6 +46,8 @@ class WireMessage(Struct, kw_only=True):
 
     id: str
     response_id: str
+    index: int | None = None
+    """Which item of its response it is, if it was announced."""
     audio: bytearray = field(default_factory=bytearray)
     """PCM16, all deltas."""
     pieces: list[tuple[float, str]] = field(default_factory=list[tuple[float, str]])
@@ -85,13 +95,24 @@ class WireResponse(Struct, kw_only=True):
 
     id: str
     created_at: float
+    announced: bool = True
+    """False if its end is the first that was told of it."""
     done_at: float | None = None
     status: str = "in_progress"
+    reason: str = ""
+    """Why it is not completed."""
     out_of_band: bool = False
     metadata: set[str] = field(default_factory=set[str])
     """The values of its metadata: one of them names the request that it answers."""
     asked_meanwhile: list[float] = field(default_factory=list[float])
     """When another one was asked for although this one was active."""
+
+
+class Cancel(Struct, frozen=True):
+    """The client asked for the end of a response."""
+
+    at: float
+    response_id: str | None
 
 
 class WireStory:
@@ -104,6 +125,18 @@ class WireStory:
         """Function calls that were announced: whether they were completed, in a response that was too."""
         self.begun_calls: dict[str, bool] = {}
         """The same, but also in responses that were not."""
+        self.arguments: dict[str, tuple[str, str]] = {}
+        """Name and arguments of each function call, as last told."""
+        self.speech_started: list[float] = []
+        """When the client was told that the user speaks."""
+        self.speech_stopped: list[float] = []
+        self.transcripts: list[tuple[str, str]] = []
+        """Item ids and texts of the user's turns, each time one was told as final."""
+        self.cancels: list[Cancel] = []
+        self.refusals: list[tuple[float, str]] = []
+        """When requests for default responses were answered by errors, and their codes."""
+        self.errors: list[Json] = []
+        """What was wrong, as told."""
         self.requests: set[str] = set()
         """Event ids of the default responses that were asked for."""
         self.refused: set[str] = set()
@@ -133,6 +166,10 @@ class WireStory:
             "conversation.item.truncate": self._on_truncate,
             "conversation.item.delete": self._on_delete,
             "response.create": self._on_request,
+            "response.cancel": self._on_cancel,
+            "input_audio_buffer.speech_started": lambda record: self.speech_started.append(record.at),
+            "input_audio_buffer.speech_stopped": lambda record: self.speech_stopped.append(record.at),
+            "conversation.item.input_audio_transcription.completed": self._on_transcript,
             "error": self._on_error,
         }
         for record in log:
@@ -147,9 +184,13 @@ class WireStory:
             in_full = response is not None and response.status == "completed" and not response.out_of_band
             self.calls[call_id] = self.begun_calls[call_id] and in_full
 
+    def operations_on(self, item_id: str) -> list[Operation]:
+        """All that the client asked for about an item, in order."""
+        return [operation for operation in self._operations.values() if operation.item_id == item_id]
+
     def was_not_told(self, item_id: str) -> bool:
         """Whether the last thing that was asked for about an item did not come to be, or it was never told of it."""
-        about = [operation for operation in self._operations.values() if operation.item_id == item_id]
+        about = self.operations_on(item_id)
         if not about:
             return item_id not in self._ever_held
         return about[-1].refused or about[-1].answered_at is None
@@ -160,13 +201,16 @@ class WireStory:
         given: Json = record.json["response"]
         response = self.responses.get(given["id"])
         if response is None:
-            response = self.responses[given["id"]] = WireResponse(id=given["id"], created_at=record.at)
+            announced = record.type == "response.created"
+            response = WireResponse(id=given["id"], created_at=record.at, announced=announced)
+            self.responses[given["id"]] = response
         response.out_of_band = given.get("conversation_id", "") is None
         metadata: dict[str, str] = given.get("metadata") or {}
         response.metadata.update(metadata.values())
         if record.type == "response.done" and response.done_at is None:
             response.done_at = record.at
             response.status = given.get("status") or "completed"
+            response.reason = (given.get("status_details") or {}).get("reason") or ""
             output: list[Json] = given.get("output") or []
             for item in output:
                 self._note_call(item, given["id"], done=True)
@@ -175,12 +219,17 @@ class WireStory:
         event = record.json
         item, done = event["item"], record.type == "response.output_item.done"
         self._note_call(item, event["response_id"], done=done)
-        if item["type"] == "message" and (message := self._message(event["response_id"], item["id"])) and done:
+        if item["type"] != "message" or not (message := self._message(event["response_id"], item["id"])):
+            return
+        if done:
             message.status, message.done_at = item.get("status") or "completed", record.at
+        elif message.index is None and not message.audio:
+            message.index = event["output_index"]
 
     def _note_call(self, item: Json, response_id: str, *, done: bool) -> None:
         if item["type"] == "function_call":
             self._of_calls[item["call_id"]] = response_id
+            self.arguments[item["call_id"]] = (item.get("name") or "", item.get("arguments") or "")
             completed = done and item.get("status") == "completed"
             self.begun_calls[item["call_id"]] = self.begun_calls.get(item["call_id"], False) or completed
 
@@ -231,6 +280,9 @@ class WireStory:
         self._held.discard(item_id)
         self._answer(self.deletes.get(item_id, []), record)
 
+    def _on_transcript(self, record: Record) -> None:
+        self.transcripts.append((record.json["item_id"], record.json.get("transcript") or ""))
+
     def _answer(self, operations: list[Operation], record: Record) -> None:
         item_id = record.json["item_id"]
         for operation in operations:
@@ -240,10 +292,14 @@ class WireStory:
 
     def _on_error(self, record: Record) -> None:
         error = record.json["error"]
+        self.errors.append(error)
         event_id = error.get("event_id") or ""
         self.refused.add(event_id)
+        if event_id in self.requests:
+            self.refusals.append((record.at, error.get("code") or ""))
         if operation := self._operations.get(event_id):
             operation.answered_at, operation.refused = record.at, True
+            operation.code = error.get("code") or ""
             words = str(error.get("message", "")).split()
             named = [int(word.removesuffix("ms")) for word in words if word[:-2].isdigit() and word.endswith("ms")]
             if "shorter" in words and named:
@@ -257,6 +313,7 @@ class WireStory:
         deletes = self.deletes.get(item.get("id", ""), [])
         operation = self._operation(event, item.get("id", ""), record.at)
         operation.call_id = item.get("call_id") or "" if item["type"] == "function_call_output" else ""
+        operation.output = item.get("output") or ""
         operation.while_deleting = any(delete.answered_at is None for delete in deletes)
         self.creates.append(operation)
 
@@ -273,6 +330,9 @@ class WireStory:
         event = record.json
         operation = self._operation(event, event["item_id"], record.at)
         self.deletes.setdefault(operation.item_id, []).append(operation)
+
+    def _on_cancel(self, record: Record) -> None:
+        self.cancels.append(Cancel(record.at, record.json.get("response_id")))
 
     def _operation(self, event: Json, item_id: str, at: float) -> Operation:
         event_id: Any = event.get("event_id") or f"unnamed {len(self._operations)}"

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from anyio import CancelScope, aclose_forcefully, get_cancelled_exc_class
+from anyio import CancelScope, aclose_forcefully, get_cancelled_exc_class, move_on_after
 from websockets.exceptions import ConnectionClosed
 
 from rtactors.errors import ConfigurationError
@@ -23,6 +23,8 @@ MAX_MESSAGE_BYTES = 16 * 2**20
 """A longer message ends the connection with code 1009."""
 OPEN_TIMEOUT_S = 10
 """How long proxy, TCP, TLS and HTTP together may take."""
+KEEPALIVE_S = 20
+"""How often the server is pinged, and how long its answer may take."""
 CLOSE_TIMEOUT_S = 1
 """How long the closing handshake may take before the connection is cut."""
 READ_BYTES = 2**16
@@ -32,14 +34,19 @@ MAX_REASON_BYTES = 123
 
 _logger = logging.getLogger(__name__)
 _logger.setLevel(logging.INFO)  # on DEBUG, websockets logs the request's headers, and with them the key
+_logger.addFilter(lambda record: record.msg != "keepalive ping failed")  # with a traceback; a SocketClosed tells it
 
 
 @asynccontextmanager
-async def connect(endpoint: Endpoint, *, open_timeout: float = OPEN_TIMEOUT_S) -> AsyncGenerator[Socket]:
+async def connect(
+    endpoint: Endpoint, *, open_timeout: float = OPEN_TIMEOUT_S, keepalive: float = KEEPALIVE_S
+) -> AsyncGenerator[Socket]:
     """Open a websocket. Leaving the block closes it; leaving it by cancellation cuts it, without a handshake.
 
     Proxies are taken from the environment (`HTTPS_PROXY`, `SOCKS_PROXY`, `NO_PROXY`), but never for addresses of this
-    machine. A ping is sent every 20 s; if its pong takes longer than that, the connection ends with code 1011.
+    machine. A ping is sent every `keepalive` seconds; if its pong takes longer than that, the connection ends with code
+    1011. Nothing else finds out that a network has gone without a word: it takes up to twice as long. A network that
+    does not take a frame within that time has gone, too: `websockets` itself would wait for it to take the ping.
 
     A cancelled `receive` loses nothing. A cancelled `send` has sent its frame or, on trio, cut the connection: half of
     the frame may be on its way, and the other side would take whatever follows for the other half.
@@ -56,20 +63,20 @@ async def connect(endpoint: Endpoint, *, open_timeout: float = OPEN_TIMEOUT_S) -
     open_socket = _open_asyncio if get_cancelled_exc_class() is asyncio.CancelledError else _open_trio
     async with AsyncExitStack() as stack:
         try:
-            opened = await stack.enter_async_context(open_socket(endpoint, open_timeout))
+            opened = await stack.enter_async_context(open_socket(endpoint, open_timeout, keepalive))
         except Exception as error:  # noqa: BLE001 - nothing is lost: each becomes a ConnectionFailed that tells it
             raise connection_failed(endpoint, error, open_timeout) from None  # what is told there may hold the key
         yield opened
 
 
 @asynccontextmanager
-async def _open_asyncio(endpoint: Endpoint, open_timeout: float) -> AsyncGenerator[Socket]:
+async def _open_asyncio(endpoint: Endpoint, open_timeout: float, keepalive: float) -> AsyncGenerator[Socket]:
     from websockets.asyncio.client import connect  # noqa: PLC0415 - one backend runs, the other isn't imported
 
-    connection = await connect(**_options(endpoint, open_timeout))
+    connection = await connect(**_options(endpoint, open_timeout, keepalive))
     if hasattr(connection.transport, "max_size"):  # TLS and uvloop have other ways to read
         connection.transport.max_size = READ_BYTES  # pyright: ignore[reportAttributeAccessIssue] asked above
-    opened = _Socket(connection, connection.close, endpoint)
+    opened = _Socket(connection, connection.close, keepalive, endpoint)
     try:
         yield opened
     except get_cancelled_exc_class():
@@ -81,11 +88,11 @@ async def _open_asyncio(endpoint: Endpoint, open_timeout: float) -> AsyncGenerat
 
 
 @asynccontextmanager
-async def _open_trio(endpoint: Endpoint, open_timeout: float) -> AsyncGenerator[Socket]:
+async def _open_trio(endpoint: Endpoint, open_timeout: float, keepalive: float) -> AsyncGenerator[Socket]:
     from websockets.trio.client import connect  # noqa: PLC0415 - trio is optional
 
-    async with connect(**_options(endpoint, open_timeout)) as connection:
-        opened = _TrioSocket(connection, connection.aclose, endpoint)
+    async with connect(**_options(endpoint, open_timeout, keepalive)) as connection:
+        opened = _TrioSocket(connection, connection.aclose, keepalive, endpoint)
         try:
             yield opened
         finally:
@@ -104,7 +111,7 @@ def _check_encrypted(endpoint: Endpoint) -> None:
     )
 
 
-def _options(endpoint: Endpoint, open_timeout: float) -> dict[str, Any]:
+def _options(endpoint: Endpoint, open_timeout: float, keepalive: float) -> dict[str, Any]:
     """The arguments for the `connect` of either backend."""
     for name, value in endpoint.headers.items():
         if not value.isprintable():
@@ -118,6 +125,8 @@ def _options(endpoint: Endpoint, open_timeout: float) -> dict[str, Any]:
         "max_size": MAX_MESSAGE_BYTES,
         "open_timeout": open_timeout,
         "close_timeout": CLOSE_TIMEOUT_S,
+        "ping_interval": keepalive,
+        "ping_timeout": keepalive,
         "logger": _logger,
     }
 
@@ -134,16 +143,21 @@ def _on_this_machine(url: str) -> bool:
 
 
 class _Socket:
-    def __init__(self, connection: Any, close: Any, endpoint: Endpoint) -> None:  # noqa: ANN401 - of either backend, alike in these methods
+    def __init__(self, connection: Any, close: Any, patience: float, endpoint: Endpoint) -> None:  # noqa: ANN401 - of either backend, alike in these methods
         self._connection = connection
         self._close = close
+        self._patience = patience
         self._endpoint = endpoint
 
     async def send(self, frame: Frame) -> None:
         try:
-            await self._connection.send(frame)
+            with move_on_after(self._patience) as patience:
+                await self._connection.send(frame)
         except ConnectionClosed as error:
             raise self._closed(error) from None  # what is told there may hold the key
+        if patience.cancelled_caught:
+            await self._cut()
+            raise SocketClosed(None, f"the network took nothing for {self._patience:g} s")
 
     async def receive(self) -> Frame:
         try:
@@ -153,6 +167,9 @@ class _Socket:
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         await self._close(code, reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))
+
+    async def _cut(self) -> None:
+        self._connection.transport.abort()
 
     def _closed(self, error: ConnectionClosed) -> SocketClosed:
         """Whoever closed first has said why; if nobody did, the network broke."""
@@ -167,5 +184,8 @@ class _TrioSocket(_Socket):
         try:
             await super().send(frame)
         except get_cancelled_exc_class():
-            await aclose_forcefully(self._connection.stream)
+            await self._cut()
             raise
+
+    async def _cut(self) -> None:
+        await aclose_forcefully(self._connection.stream)

@@ -34,7 +34,7 @@ def demos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Demo]:
     """At the same time, since each takes as long as its conversation."""
     folder = tmp_path_factory.mktemp("demos")
     commands = {
-        "plain": [*COMMAND, "demo", "--output", "out"],
+        "plain": [*COMMAND, "demo", "--output", "out", "--record", "call.jsonl"],
         "terminal": [sys.executable, IN_TERMINAL, *COMMAND, "demo", "--output", "out"],
         "json": [*COMMAND, "demo", "--json", "--output", "out"],
         "deaf": [sys.executable, "-c", DEAF],

@@ -11,7 +11,7 @@ import pytest
 from rtactors import __version__
 from tests.cli.command import rtactors, without
 
-COMMANDS = ("demo", "talk", "serve", "draw")
+COMMANDS = ("demo", "talk", "serve", "draw", "replay")
 
 
 def test_version() -> None:
@@ -74,6 +74,15 @@ def test_help_of_a_command_shows_examples(command: str) -> None:
         (["talk", "--voice", ""], r"argument --voice: it is empty; see rtactors talk --help"),
         (["talk", "--url", "example.com"], r"--url: websocket_base_url must begin with .*"),
         (["talk", "--url", "ws://"], r"--url: websocket_base_url names no host: .*"),
+        (["talk", "--no-recorded-audio"], r"--no-recorded-audio goes with --record"),
+        (["talk", "--no-audio", "--record", "/"], r"cannot record into / \(Is a directory\): choose another file"),
+        (["replay"], r"the following arguments are required: FILE; see rtactors replay --help"),
+        (["replay", "no such file"], r"cannot read no such file \(No such file or directory\)"),
+        (["replay", __file__], r".*test_main\.py is no recording of rtactors: .*"),
+        (["replay", "x", "--step", "--check"], r"argument --check: not allowed with argument --step; see .*"),
+        (["replay", "x", "--check", "--id", "y"], r"--check and --export are about all events: .*"),
+        (["replay", "x", "--kind", "mail"], r"argument --kind: 'mail' is no kind of event: there are sent, taken, .*"),
+        (["replay", "x", "--from", "noon"], r"argument --from: invalid float value: 'noon'; see .*"),
     ],
 )
 def test_a_wrong_call_is_answered_in_one_line(arguments: list[str], said: str) -> None:

@@ -55,7 +55,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
                 "interrupt",
                 "stop",
                 "pause",
-                "resume",
+                "unpause",
                 "add",
                 "set",
                 "audio",
@@ -167,7 +167,7 @@ class Madness:
                         if self._ending == "cancel":
                             scope.cancel()
                         elif self._ending != "close":
-                            await self.session.resume()  # what is held by the app is waited for
+                            await self.session.unpause()  # what is held by the app is waited for
                             await self._do("network", self._ending)
                             await anyio.sleep(300)
             except RtactorsError:
@@ -218,7 +218,7 @@ class Madness:
             "interrupt": session.interrupt,
             "stop": lambda: session.interrupt(self.replies[-1] if self.replies else None),
             "pause": session.pause,
-            "resume": session.resume,
+            "unpause": session.unpause,
             "add": lambda: session.add("By the way.", role="system", after="item_000001"),
             "set": lambda: session.set_history(others),
             "audio": lambda: session.send_audio(b"\x00\x40" * 4800),
@@ -243,7 +243,8 @@ class Madness:
             left_over=tuple(str(task.name) for task in anyio.get_running_tasks() if task.id not in before),
         )
         facts = Facts(evidence)
-        wrong = [f"{name}: {sentence}" for name in sorted(HOLD) for sentence in INVARIANTS[name](facts)]
+        checks = [(name, check) for name in sorted(HOLD) for check in INVARIANTS[name]]
+        wrong = [f"{name}: {sentence}" for name, check in checks for sentence in check(facts)]
         assert not wrong, "\n".join(wrong)
         assert not [segment for segment in self.ears.segments if segment.overlapped]  # I4
         said = [event.message.id for event in events if isinstance(event, AgentSaid)]

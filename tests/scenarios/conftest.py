@@ -16,14 +16,3 @@ Begin: TypeAlias = Callable[..., AbstractAsyncContextManager[Conversation]]
 def begin(request: pytest.FixtureRequest) -> Begin:
     """`conversation`, in memory or over sockets."""
     return partial(conversation, sockets=request.param == "sockets")
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--cases", default="0:150", help="which cases of chance to run, first:last (not included)")
-
-
-@pytest.fixture
-def cases(request: pytest.FixtureRequest) -> range:
-    """Numbers of cases for `test_sweep`."""
-    first, last = str(request.config.getoption("--cases")).split(":")
-    return range(int(first), int(last))

@@ -100,7 +100,7 @@ async def test_server_hangs_up_in_a_pause(begin: Begin) -> None:
         await talk.reaches("connection", "closed")
         await talk.time_passes(100)
         talk.sink.play_all()
-        await talk.session.resume()
+        await talk.session.unpause()
         await anyio.sleep_forever()
     assert talk.heard() == received(talk)
 

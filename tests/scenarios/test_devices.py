@@ -1,11 +1,16 @@
 """Devices that go mute, slow, or missing: what is not confirmed was not heard."""
 
+import time
+
 import anyio
 import pytest
 
 from rtactors import SinkLost
 from rtactors.limits import Deadlines
+from rtactors.loopback.script import replies
+from rtactors.sinks import PacedSink
 from rtactors.sinks.base import Finished, Report, Started
+from rtactors.testing.stepped_sink import SteppedSink
 from tests.scenarios.conftest import Begin
 from tests.scenarios.test_interruption import FIRST, SECOND, THREE, length
 
@@ -107,7 +112,7 @@ async def test_d20_pause_of_any_length_while_it_plays_out(begin: Begin, pause_s:
         await talk.session.pause()
         await talk.reaches("message", "paused")
         await talk.time_passes(pause_s)
-        await talk.session.resume()
+        await talk.session.unpause()
         await talk.sink.play(length(FIRST) - 500)
         await talk.time_passes(2)
         talk.sink.play_all()
@@ -136,8 +141,79 @@ async def test_d20_pause_before_anything_is_heard(begin: Begin) -> None:
         await talk.log.wait("response.done")
         await talk.reaches("playback", "open")
         await talk.session.pause()
-        await talk.session.resume()
+        await talk.session.unpause()
         talk.sink.play_all()
         await reply.done()
         await talk.session.quiet()
         assert talk.held() == talk.heard()
+
+
+# ------------------------------------------------------------------------------------------------- slow and stalled
+
+
+class SlowSink(PacedSink):
+    """Plays at a fraction of its speed, as a device does that has no time for us or was opened at a wrong rate."""
+
+    def __init__(self, speed: float) -> None:
+        super().__init__(progress_ms=10)
+        self._pace = self.rate * speed
+
+
+@pytest.mark.parametrize("speed", [0.5, 0.25])
+async def test_a_slow_device_is_heard_to_the_end(begin: Begin, speed: float) -> None:
+    """It takes longer than its audio and the deadline, but it says that it plays: nothing is cut off."""
+    async with begin(replies(["One.", "Two."]), sink=SlowSink(speed), deadlines=Deadlines(sink=0.05)) as talk:
+        reply = await talk.ask()
+        messages = await reply.done()
+        await talk.session.quiet()
+        assert [(each.heard_text, each.interrupted, each.confirmed) for each in messages] == [
+            ("One.", False, True),
+            ("Two.", False, True),
+        ]
+        assert talk.held() == talk.heard()
+
+
+async def test_a_slow_device_stops_as_soon_as_another(begin: Begin) -> None:
+    """The user speaks: what comes from the server is not behind what waits for the device."""
+    async with begin(THREE, sink=SlowSink(0.1)) as talk:
+        await talk.ask()
+        await talk.reaches("response", "finishing")
+        await talk.reaches("message", "playing")
+        await talk.time_passes(0.5)
+        await talk.speak()
+        await talk.session.quiet()
+        (message,) = talk.said()
+        assert message.heard_ms < length(FIRST) / 2
+        assert talk.held() == talk.heard()
+        if talk.virtual:
+            assert message.heard_ms == 50
+
+
+async def test_a_stalled_device_holds_up_nothing(begin: Begin) -> None:
+    """Minutes of audio wait for it; the server gets rid of all of them at once, and control comes through."""
+    async with begin(replies("Well, " * 500)) as talk:
+        await talk.ask()
+        await talk.sink.play(100)
+        await talk.reaches("response", "finishing")
+        await talk.speak()
+        await talk.session.quiet()
+        (message,) = talk.said()
+        assert talk.held() == talk.heard() == [(message.id, 100)]
+
+
+class BlockingSink(SteppedSink):
+    """Keeps the whole event loop waiting with every piece that it is given, as no sink may."""
+
+    def write(self, message_id: str, pcm: bytes) -> None:
+        time.sleep(0.002)
+        super().write(message_id, pcm)
+
+
+async def test_a_device_that_blocks_costs_time_and_not_the_record(begin: Begin) -> None:
+    async with begin(THREE, sink=BlockingSink()) as talk:
+        await talk.ask()
+        await talk.sink.play(700)
+        await talk.speak()
+        await talk.session.quiet()
+        (message,) = talk.said()
+        assert talk.held() == talk.heard() == [(message.id, 700)]

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, nullcontext
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
 from rtactors import ConnectionFailed, Deadlines, Reply, ReplyFailed, Session, SessionClosed, SinkLost, mail
 from rtactors.loopback.faults import Faults, delay
@@ -43,6 +44,33 @@ async def test_cancelled_while_connecting() -> None:
         async with session_with(never):
             pytest.fail("there is nothing to talk to")
     assert anyio.current_time() == 1
+
+
+@pytest.mark.parametrize("passes", range(-1, 12))
+@pytest.mark.parametrize("backend", [name for name, _ in real_backends()])
+def test_cancelled_at_any_turn_of_entering(backend: BackendName, passes: int) -> None:
+    """Also before it has begun, with actors that have not had their first turn: nobody waits for ever."""
+
+    async def run() -> None:
+        async with MemoryServer(replies(FIRST)) as server:
+            session = session_with(server.connect)
+            with anyio.CancelScope() as scope:
+
+                async def soon() -> None:
+                    for _ in range(passes):
+                        await checkpoint()
+                    scope.cancel()
+
+                if passes < 0:
+                    scope.cancel()
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(soon)
+                    async with session:
+                        await anyio.sleep_forever()
+            await session.quiet()
+
+    for seed in range(8):
+        run_virtual(run, backend=backend, seed=seed)
 
 
 @pytest.mark.parametrize("seconds", [2, 25])
@@ -184,6 +212,25 @@ async def test_an_app_that_uses_a_lost_session_gets_one_error() -> None:
                 await anyio.sleep_forever()
             finally:
                 await session.ask("Anybody?")
+
+    with pytest.raises(SessionClosed, match="1001"):
+        await app()
+
+
+@pytest.mark.parametrize("tidies_up", [False, True])
+async def test_an_app_that_waits_for_a_reply_of_a_lost_session_gets_one_error(*, tidies_up: bool) -> None:
+    """The same one, whether the reply tells it first or, while the app tidies up, the session has done so, too."""
+    server = ServerByHand()
+
+    async def app() -> None:
+        async with session_with(server.connect) as session:
+            reply = await session.generate_reply()
+            await server.socket.close(1001, "going away")
+            try:
+                await reply.done()
+            finally:
+                if tidies_up:
+                    await anyio.sleep(1)
 
     with pytest.raises(SessionClosed, match="1001"):
         await app()

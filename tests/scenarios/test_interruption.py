@@ -178,7 +178,7 @@ async def test_d20_pause_of_seconds_does_not_count(begin: Begin) -> None:
         await talk.session.pause()
         await talk.reaches("message", "paused")
         await talk.time_passes(5)
-        await talk.session.resume()
+        await talk.session.unpause()
         await talk.sink.play(300)
         await talk.speak()
         await talk.session.quiet()

@@ -6,10 +6,12 @@ from typing import Any
 import anyio
 import pytest
 
+from rtactors import mail
 from rtactors.history import HistoryItem
 from rtactors.limits import Deadlines
 from rtactors.loopback.faults import ALWAYS, Faults, Rule, delay, drop, duplicate, edit, hold, inject
 from rtactors.loopback.script import Failed, Gate, Incomplete, Reply, Say, Timing, Write, replies
+from rtactors.operations import operation_id
 from rtactors.session_events import MessageAnnounced, Problem, Unhandled
 from tests.scenarios.conftest import Begin
 from tests.scenarios.test_interruption import FIRST, SECOND, THIRD, THREE, length
@@ -165,6 +167,17 @@ async def test_e6_a_lost_acknowledgement_is_no_wait(begin: Begin, ack: str, time
         await talk.session.quiet()
         (message,) = talk.said()
         assert talk.held() == talk.heard() == [(message.id, 500)]
+
+
+async def test_e6_an_acknowledgement_at_the_very_moment_of_its_deadline(begin: Begin) -> None:
+    """Both are on their way: what has ended is not given up as well."""
+    async with begin(THREE) as talk:
+        await talk.session.add("Be brief.")
+        await talk.session.quiet()
+        inbox = talk.session._context.inbox  # pyright: ignore[reportPrivateUsage] - no clock is exact enough
+        inbox.send(mail.OperationDeadline(operation_id("context", 1)))
+        await talk.session.quiet()
+        assert [item.text for item in talk.items()] == ["Be brief."]
 
 
 @pytest.mark.parametrize("where", ["assistant", "user"])

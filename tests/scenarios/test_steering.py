@@ -92,7 +92,7 @@ async def test_pause_before_the_first_audio_holds(before_ms: int) -> None:
         await talk.session.pause()
         await anyio.sleep(20)
         assert talk.heard() == []
-        await talk.session.resume()
+        await talk.session.unpause()
         (message,) = await reply.done()
         assert (message.heard_text, message.interrupted) == (FIRST, False)
 
@@ -105,7 +105,7 @@ async def test_pause_between_two_messages_holds() -> None:
         await talk.session.pause()
         await anyio.sleep(20)
         assert [heard_ms for _, heard_ms in talk.heard()] == [length(FIRST)]
-        await talk.session.resume()
+        await talk.session.unpause()
         assert [message.heard_text for message in await reply.done()] == [FIRST, SECOND]
 
 
@@ -139,7 +139,7 @@ async def test_pause_after_an_interruption_that_the_sink_never_confirms() -> Non
             await talk.session.quiet()
 
 
-@pytest.mark.parametrize("steer", [Session.resume, Session.interrupt])
+@pytest.mark.parametrize("steer", [Session.unpause, Session.interrupt])
 async def test_paused_when_the_connection_is_lost(steer: Callable[[Session], Awaitable[None]]) -> None:
     """The session plays what it has, so it can be steered; then it ends."""
     steered = anyio.Event()
@@ -158,7 +158,7 @@ async def test_paused_when_the_connection_is_lost(steer: Callable[[Session], Awa
     assert "1001" in str(talk.failure)
     (reply,) = talk.replies
     assert reply.over
-    assert reply.heard_text == (FIRST if steer is Session.resume else "")
+    assert reply.heard_text == (FIRST if steer is Session.unpause else "")
 
 
 # ------------------------------------------------------------------------------------------------- the user's voice

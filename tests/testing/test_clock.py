@@ -9,7 +9,16 @@ import anyio.to_thread
 import pytest
 from anyio.lowlevel import checkpoint
 
-from rtactors.testing.clock import BackendName, Deadlock, loop_passes, real_backends, run_virtual, settled
+from rtactors.testing.clock import (
+    BackendName,
+    Deadlock,
+    SteppedLoop,
+    loop_passes,
+    real_backends,
+    run_stepped,
+    run_virtual,
+    settled,
+)
 
 backends = pytest.mark.parametrize("backend", [name for name, _ in real_backends()])
 DAY = timedelta(days=1).total_seconds()
@@ -196,3 +205,55 @@ def test_the_world_is_not_waited_for_in_virtual_time() -> None:
     with pytest.raises(Deadlock):
         run_virtual(anyio.to_thread.run_sync, release.wait)
     release.set()
+
+
+# ------------------------------------------------------------------------------------------------------- by hand
+
+
+def test_a_stepped_loop_moves_and_rings_only_when_told() -> None:
+    rung: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        await anyio.sleep(seconds)
+        rung.append(seconds)
+
+    async def program(loop: SteppedLoop) -> list[tuple[bool, list[float]]]:
+        seen: list[tuple[bool, list[float]]] = []
+
+        async def look() -> None:
+            seen.append((loop.ring(), []))
+            await settled()
+            seen[-1][1].extend(rung)
+
+        async with anyio.create_task_group() as tasks:
+            for seconds in (3, 1, 2):
+                tasks.start_soon(wait, seconds)
+            with anyio.move_on_after(1.5) as cancelled:
+                await settled()
+            assert not cancelled.cancel_called
+            await look()
+            loop.at(2.5)
+            assert anyio.current_time() == 2.5
+            await settled()
+            for _ in range(4):
+                await look()
+            loop.at(1e6)
+            await look()
+        return seen
+
+    assert run_stepped(program) == [
+        (False, []),
+        (True, [1]),
+        (True, [1, 2]),
+        (False, [1, 2]),
+        (False, [1, 2]),
+        (True, [1, 2, 3]),
+    ]
+
+
+def test_a_stepped_loop_finds_a_deadlock() -> None:
+    async def program(_loop: SteppedLoop) -> None:
+        await anyio.sleep(1)
+
+    with pytest.raises(Deadlock):
+        run_stepped(program)

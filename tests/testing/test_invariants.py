@@ -232,7 +232,7 @@ FALSE: dict[str, tuple[str, Callable[[Evidence], Evidence], str]] = {
     ),
     "another order": ("I2", lambda e: on_server(e, lambda items: items.reverse()), "the server has the order"),
     "uncertain for no reason": ("I2", lambda e: in_history(e, FIRST, confirmed=False), "not confirmed"),
-    "certain for no reason": ("I2", lambda e: at_sink(e, 0, told=False), "the sink had not confirmed it"),
+    "certain for no reason": ("I2", lambda e: at_sink(e, 0, told=[]), "the sink had not confirmed it"),
     "unheard in the history": (
         "I2",
         lambda e: replace(e, history=(*e.history, HistoryItem(id=THIRD, role="assistant"))),

@@ -1,0 +1,137 @@
+"""What listens in on a session: a session asks it for its inboxes, and lets it wrap what it was given.
+
+Actors know nothing of it. `Recorder` is one; a replay is another, which lets happen what was recorded.
+"""
+
+import time
+from abc import ABC
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from typing import Any, cast
+
+import anyio
+from msgspec.structs import asdict, replace
+
+from rtactors.actor import Publish
+from rtactors.channels import Inbox
+from rtactors.limits import Backoff, Bounds, Deadlines
+from rtactors.providers.base import Provider
+from rtactors.recording import lines
+from rtactors.recording.notes import Notes, who
+from rtactors.recording.tapped import (
+    TappedEvent,
+    TappedInbox,
+    TappedProvider,
+    TappedReminders,
+    TappedSink,
+    tapped_connect,
+)
+from rtactors.reminders import Reminders
+from rtactors.ring import Run, Surroundings
+from rtactors.session_events import SessionEvent
+from rtactors.sinks.base import Sink
+from rtactors.transports.base import Connect
+
+
+class Tap(Notes, ABC):
+    """Listens to one session, from `open` to `end`."""
+
+    _tasks = 0
+
+    def open(self, provider: Provider, deadlines: Deadlines, bounds: Bounds, reconnect: Backoff | None) -> None:
+        """The session begins. Raises ConfigurationError if nobody can listen."""
+        self.begin(
+            lines.Header(
+                rtactors=version("rtactors"),
+                provider=provider.name,
+                capabilities=provider.capabilities,
+                deadlines=deadlines,
+                bounds=bounds,
+                reconnect=reconnect and {name: value for name, value in asdict(reconnect).items() if name != "luck"},
+                started=time.time(),
+                at=anyio.current_time(),
+                left_out=("secrets",) if self.leave_out.audio else ("secrets", "audio"),
+            )
+        )
+
+    def inbox(self, name: str, capacity: int) -> Inbox[Any]:
+        return TappedInbox(self, name, capacity)
+
+    def reminders(self) -> Reminders:
+        return TappedReminders(self)
+
+    def surroundings(self, surroundings: Surroundings) -> Surroundings:
+        return replace(
+            surroundings,
+            publish=self.publish(surroundings.publish),
+            reminders=self.reminders(),
+            inbox=self.inbox,
+            wall_clock=self._seen("wall_clock", surroundings.wall_clock),
+            event=self.event,
+            task=self.task,
+        )
+
+    def reconnect(self, reconnect: Backoff) -> Backoff:
+        return replace(reconnect, luck=self._seen("luck", reconnect.luck))
+
+    def event(self) -> anyio.Event:
+        return TappedEvent(self)
+
+    def task(self, run: Run) -> Run:
+        self._tasks += 1
+        number = self._tasks
+
+        async def tapped() -> None:
+            await self.may_begin(number)
+            self.tell(lines.Begun, task=number)
+            await run()
+
+        return tapped
+
+    async def may_begin(self, task: int) -> None:
+        """Nothing holds it up, unless it is a replay."""
+
+    def _seen(self, what: str, look: Callable[[], float]) -> Callable[[], float]:
+        def tapped() -> float:
+            value = look()
+            self.tell(lines.Seen, what=what, value=value)
+            return value
+
+        return tapped
+
+    def publish(self, publish: Publish) -> Publish:
+        def tapped(event: SessionEvent) -> None:
+            self.tell(lines.Published, event=self.plain(event))
+            publish(event)
+
+        return tapped
+
+    def provider(self, provider: Provider) -> Provider:
+        return TappedProvider(self, provider)
+
+    def connect(self, connect: Connect) -> Connect:
+        return tapped_connect(self, connect)
+
+    def sink(self, sink: Sink) -> Sink:
+        return TappedSink(self, sink)
+
+    def running(self, name: str, run: Run) -> Run:
+        """`run` of an actor: what happens in it is the actor's doing."""
+
+        async def tapped() -> None:
+            who.set(name)
+            try:
+                await run()
+            except Exception as error:
+                self.tell(lines.Crashed, errors=tuple(map(self.failure, _leaves(error))))
+                raise
+
+        return tapped
+
+
+def _leaves(error: Exception) -> Iterator[Exception]:
+    if isinstance(error, ExceptionGroup):
+        for member in cast("ExceptionGroup[Exception]", error).exceptions:
+            yield from _leaves(member)
+    else:
+        yield error

@@ -1,0 +1,161 @@
+"""A session that nobody calls but a recording."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import anyio
+from msgspec import Struct, ValidationError, convert
+
+from rtactors.channels import InboxFull
+from rtactors.errors import ConfigurationError
+from rtactors.history import HistoryItem
+from rtactors.limits import Backoff
+from rtactors.providers.base import Provider
+from rtactors.recording import Recording, lines, read_recording
+from rtactors.recording.notes import DEVICE, REMINDERS
+from rtactors.recording.plain import message_from
+from rtactors.recording.reading import Recorded
+from rtactors.recording.telling import sentence
+from rtactors.session import Session
+from rtactors.testing.clock import SteppedLoop, run_stepped
+from rtactors.testing.replay.difference import Differs
+from rtactors.testing.replay.gates import Gates
+from rtactors.testing.replay.outside import StandInDevice, StandInNetwork, StandInProvider
+from rtactors.testing.replay.turns import is_from_outside, turn_of
+from statecharts.message import MESSAGE
+
+
+class Moment(Struct, frozen=True):
+    """How things stand once an event has happened."""
+
+    recorded: Recorded
+    lives: dict[tuple[str, str], str]
+    """The state of everything that has moved, and of every message, by chart and id."""
+    history: Callable[[], list[HistoryItem]]
+    """The chat history, as it is when the turn is over that the event belongs to."""
+
+
+def replay(
+    recording: Recording | str | Path | BinaryIO,
+    *,
+    provider: Provider | None = None,
+    after: Callable[[Moment], None] = lambda _moment: None,
+) -> list[HistoryItem]:
+    """Let it happen again; gives the history at its end. `after` is called with each event, once it has happened.
+
+    `provider` translates; it is needed if it is none that comes with rtactors. A replay has an event loop of its own,
+    so that it can't be called within another. Raises Differs, or ConfigurationError for what can't be replayed.
+    """
+    if not isinstance(recording, Recording):
+        recording = read_recording(recording)
+    tape = Gates(recording)
+    session = _Replayed(tape, provider or _provider_of(recording))
+    return run_stepped(lambda loop: session.follow(loop, after))
+
+
+def _provider_of(recording: Recording) -> Provider:
+    if recording.header.provider != "openai":
+        raise ConfigurationError(
+            f"{recording.name} was recorded with the provider {recording.header.provider!r}, which does not come with "
+            "rtactors: replay it by rtactors.testing.replay.replay(file, provider=...)"
+        )
+    from rtactors.providers.openai import OpenAIRealtime  # noqa: PLC0415 - only what is needed
+
+    return OpenAIRealtime(api_key="")
+
+
+class _Replayed(Session):
+    """A session that nobody calls but the recording."""
+
+    def __init__(self, tape: Gates, provider: Provider) -> None:
+        self._tape = tape
+        self._device = StandInDevice(tape)
+        super().__init__(
+            StandInProvider(tape, provider),
+            sink=self._device,
+            connect=StandInNetwork(tape).connect,
+            reconnect=None if tape.header.reconnect is None else convert(tape.header.reconnect, Backoff),
+            deadlines=tape.header.deadlines,
+            bounds=tape.header.bounds,
+            recorder=tape,
+        )
+
+    async def follow(self, loop: SteppedLoop, after: Callable[[Moment], None]) -> list[HistoryItem]:
+        tape, lives = self._tape, dict[tuple[str, str], str]()
+        stopped: BaseException | None = None
+        loop.at(tape.header.at)
+        tape.begin(tape.header)
+        async with anyio.create_task_group() as self._tasks:
+            self._start_all()
+            await loop.settled()
+            seen = 0
+            while tape.next and not tape.difference:
+                try:
+                    await self._turn(loop, tape.next)
+                    for recorded in tape.events[seen : tape.happened]:
+                        _move(lives, recorded.event)
+                        after(Moment(recorded, lives, lambda: self.history))
+                except BaseException as error:  # noqa: BLE001 - it leaves as it is, without a group around it
+                    stopped = error
+                    break
+                seen = tape.happened
+            tape.let_all_cancel()
+            self._stop()
+        if stopped:
+            raise stopped
+        if tape.difference:
+            raise Differs(tape.difference)
+        return self.history
+
+    async def _turn(self, loop: SteppedLoop, event: lines.Event) -> None:
+        """Let happen what comes next, and all that follows from it."""
+        self._tape.begin_turn(event.at)
+        loop.at(event.at)
+        if is_from_outside(event):
+            with suppress(Differs, InboxFull):  # the first is kept, the second is on record
+                self._let(event)
+        await loop.settled()
+        while not self._tape.has_happened(event) and loop.ring():  # a timer of an actor's own
+            await loop.settled()
+        if not self._tape.has_happened(event) and not self._tape.difference:
+            with suppress(Differs):
+                self._tape.differ(event)
+
+    def _let(self, event: lines.Event) -> None:
+        match event:
+            case lines.Cancelled():
+                self._tape.let_cancel(turn_of(event))
+            case lines.Sent() if event.who == REMINDERS:
+                self._tape.pending.ring(event)
+            case lines.Sent():
+                self._say(event)
+            case lines.Over():
+                self._stop()
+            case _:
+                self._tape.let(turn_of(event))
+
+    def _say(self, event: lines.Sent) -> None:
+        try:
+            message = message_from(event.mail, event.to.partition(" ")[0], self._tape.names)
+            inbox = self._tape.inboxes[event.to]
+        except (KeyError, TypeError, ValidationError) as error:
+            what = f"event {event.n} can't be replayed: {sentence(event)}: {error}"
+            raise ConfigurationError(what) from None
+        if event.who == DEVICE:
+            self._device.report(message)
+        elif event.urgent:
+            inbox.urgent(message)
+        else:
+            inbox.send(message)
+
+
+def _move(lives: dict[tuple[str, str], str], event: lines.Event) -> None:
+    match event:
+        case lines.Published(event={"type": "Transition", "chart": str(chart), "id": str(id), "after": str(after)}):
+            lives[chart, id] = after
+        case lines.Published(event={"type": "MessageAnnounced", "message_id": str(id)}):
+            lives[MESSAGE.name, id] = MESSAGE.initial
+        case _:
+            pass

@@ -1,0 +1,180 @@
+"""Many seeds over several processes, with figures: what was run, what went wrong in it, and what did not hold."""
+
+import multiprocessing
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
+from pathlib import Path
+
+from msgspec import Struct, field
+
+from rtactors.session_events import ConnectionChanged, Transition
+from rtactors.testing.invariants import Violation
+from rtactors.testing.simulation.chance import plan_of
+from rtactors.testing.simulation.plan import Plan
+from rtactors.testing.simulation.run import Outcome, simulate
+from rtactors.testing.simulation.shrink import shrink
+from statecharts.message import MESSAGE
+
+_BATCH = 50
+"""Seeds that a process takes at a time."""
+
+
+class Failure(Struct, frozen=True):
+    """A seed whose conversation was not sound: as it came, and made as small as it still fails."""
+
+    seed: int
+    plan: Plan
+    violations: tuple[Violation, ...]
+    lines: tuple[str, ...]
+    """What happened in the small one."""
+
+    def __str__(self) -> str:
+        wrong = "\n".join(f"  {violation}" for violation in self.violations)
+        return f"seed {self.seed}:\n{wrong}\n" + "\n".join(self.lines)
+
+
+class Figures(Struct, kw_only=True):
+    """What a campaign counted."""
+
+    conversations: int = 0
+    virtual_s: float = 0.0
+    counts: Counter[str] = field(default_factory=Counter[str])
+    """By what it is: messages by outcome, interruptions, function calls, ..."""
+    faults: Counter[str] = field(default_factory=Counter[str])
+    """By kind: of the provider's how often each happened, of network and device in how many conversations."""
+    failures: list[Failure] = field(default_factory=list[Failure])
+
+    def add(self, other: "Figures") -> None:
+        self.conversations += other.conversations
+        self.virtual_s += other.virtual_s
+        self.counts += other.counts
+        self.faults += other.faults
+        self.failures += other.failures
+
+    def lines(self) -> Iterator[str]:
+        """A table."""
+        yield f"{'conversations':<28}{self.conversations:>12,}"
+        yield f"{'virtual hours':<28}{self.virtual_s / 3600:>12,.1f}"
+        for name, count in sorted(self.counts.items()):
+            yield f"{name:<28}{count:>12,}"
+        yield "faults"
+        for name, count in sorted(self.faults.items()):
+            yield f"  {name:<26}{count:>12,}"
+        yield f"{'failures':<28}{len(self.failures):>12,}"
+
+
+def count(outcome: Outcome) -> Figures:
+    """The figures of one conversation."""
+    counts: Counter[str] = Counter()
+    events = outcome.story.events
+    for event in events:
+        if isinstance(event, Transition) and event.chart == MESSAGE.name and event.after in MESSAGE.final:
+            if event.before not in MESSAGE.final:
+                counts[f"messages {event.after}"] += 1
+        elif isinstance(event, ConnectionChanged) and event.state == "ready":
+            counts["connections"] += 1
+        elif not isinstance(event, Transition):
+            name = _COUNTED.get(type(event).__name__)
+            counts.update([name] if name else [])
+    if outcome.evidence:
+        counts["interruptions by the app"] = len(outcome.evidence.interruptions)
+        counts["replies asked for"] = len(outcome.evidence.replies)
+        counts["replies failed"] = sum(reply.failure is not None for reply in outcome.evidence.replies)
+    return Figures(
+        conversations=1, virtual_s=outcome.seconds, counts=counts, faults=Counter(_faults(outcome)), failures=[]
+    )
+
+
+_COUNTED = {
+    "UserStartedSpeaking": "turns of the user",
+    "FunctionCalled": "function calls",
+    "Problem": "problems told to the app",
+}
+
+
+def _faults(outcome: Outcome) -> Iterator[str]:
+    plan = outcome.plan
+    for fault, times in zip(plan.faults, outcome.faults, strict=True):
+        yield from [f"provider: {fault.what}"] * times
+    begun = sum(len(connection.log.find("response.created")) for connection in outcome.story.connections)
+    for reply in plan.replies[:begun]:
+        if reply.ending != "completed":
+            yield f"provider: {reply.ending}"
+        yield from ("provider: halts" for line in reply.lines if line.halt_ms)
+        yield from ("provider: holds less than it sent" for line in reply.lines if line.missing_ms)
+    for end in plan.network.breaks[: len(outcome.breaks)]:
+        yield f"network: {end.how}"
+    network = plan.network
+    if network.up_ms or network.down_ms or network.jitter_ms:
+        yield "network: slow"
+    if network.up_kb_s or network.down_kb_s:
+        yield "network: narrow"
+    device = plan.device
+    for name, there in {
+        "coarse": device.block_ms,
+        "late reports": device.lag_ms,
+        "late start": device.latency_ms,
+        "lost reports": device.mute,
+        "plays on after clear": device.tail_ms,
+        "stalls": device.stalls,
+        "unplugged": 0 < device.lost_ms / 1000 < outcome.seconds,
+    }.items():
+        if there:
+            yield f"device: {name}"
+
+
+def run_seeds(seeds: Iterable[int], *, disconnects: bool = True) -> Figures:
+    """In this process. What fails is told, not raised; it is made smaller."""
+    figures = Figures()
+    for seed in seeds:
+        outcome = simulate(plan_of(seed, disconnects=disconnects))
+        figures.add(count(outcome))
+        if outcome.failed:
+            figures.failures.append(explain(seed, outcome))
+    return figures
+
+
+def explain(seed: int, outcome: Outcome) -> Failure:
+    small = shrink(outcome)
+    return Failure(seed, small.plan, small.violations, tuple(small.story.lines()))
+
+
+def campaign(
+    seeds: range,
+    *,
+    processes: int | None = None,
+    disconnects: bool = True,
+    progress: Callable[[Figures, float], None] = lambda _figures, _seconds: None,
+    most_failures: int = 3,
+) -> Figures:
+    """All seeds, on all cores if `processes` is None; ends early when so many have failed.
+
+    `progress` is told the figures so far, and for how many seconds it has been running.
+    """
+    processes = processes or os.cpu_count() or 1
+    begun = time.monotonic()
+    figures = Figures()
+    batches = [seeds[start : start + _BATCH] for start in range(0, len(seeds), _BATCH)]
+    run = partial(run_seeds, disconnects=disconnects)
+    # Fresh processes: a fork would carry over threads and open files of whoever runs this.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(processes, len(batches) or 1), mp_context=context) as pool:
+        for done in as_completed([pool.submit(run, batch) for batch in batches]):
+            figures.add(done.result())
+            progress(figures, time.monotonic() - begun)
+            if len(figures.failures) >= most_failures:
+                pool.shutdown(cancel_futures=True)
+                break
+    figures.failures.sort(key=lambda failure: failure.seed)
+    return figures
+
+
+def write_plan(failure: Failure, folder: Path) -> Path:
+    """The small plan as a file: `python -m rtactors.testing.simulation --plan FILE` runs it again."""
+    path = folder / f"simulation-{failure.seed}.json"
+    path.write_text(failure.plan.to_json() + "\n", encoding="utf-8")
+    return path

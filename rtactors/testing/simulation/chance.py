@@ -1,0 +1,288 @@
+"""What plans are made of, and how likely each thing is: written once, for seeds and for Hypothesis.
+
+A `Chance` chooses. `SeededChance` does so by a seed; the one in `rtactors.testing.simulation.strategies` lets
+Hypothesis choose, which can then make a plan smaller by making other choices. So each choice names the plainest first.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from rtactors.testing.clock import BackendName
+from rtactors.testing.simulation.plan import (
+    Break,
+    Calls,
+    Deed,
+    Device,
+    Fault,
+    Line,
+    Model,
+    Network,
+    Plan,
+    Reply,
+    Stall,
+    Step,
+)
+
+T = TypeVar("T")
+
+
+class Chance(Protocol):
+    def pick(self, options: Sequence[T]) -> T:
+        """One of them; what is likelier stands there more often, what is plainest first."""
+        ...
+
+    def number(self, most: int) -> int:
+        """From 0 to `most`, both included."""
+        ...
+
+    def many(self, make: "Callable[[Chance], T]", most: int, least: int = 0) -> tuple[T, ...]:
+        """So many that were made independently of one another."""
+        ...
+
+
+class SeededChance:
+    """The same choices for the same seed, on every machine."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
+
+    def pick(self, options: Sequence[T]) -> T:
+        return options[self._random.randrange(len(options))]
+
+    def number(self, most: int) -> int:
+        return self._random.randrange(most + 1)
+
+    def many(self, make: Callable[[Chance], T], most: int, least: int = 0) -> tuple[T, ...]:
+        return tuple(make(self) for _ in range(least + self._random.randrange(most - least + 1)))
+
+
+def plan_of(seed: int, *, disconnects: bool = True) -> Plan:
+    """The plan of a seed. Even seeds run on asyncio, odd ones on trio."""
+    return make_plan(SeededChance(seed), backend="trio" if seed % 2 else "asyncio", disconnects=disconnects)
+
+
+def make_plan(chance: Chance, *, backend: BackendName = "asyncio", disconnects: bool = True) -> Plan:
+    """One conversation. Without `disconnects` its connection lasts."""
+    trouble = chance.pick(TROUBLES)
+    limit_s = chance.pick((64, 90)) if disconnects and "limit" in trouble else 0
+    model = _model(chance, limit_s)
+    moves_items = chance.pick((False, True))
+    steps = (
+        _first_step(chance, limit_s),
+        *chance.many(_step_of((*_DEEDS, *_EDITS) if moves_items else _DEEDS), chance.pick((5, 14, 14)), 1),
+    )
+    replies = chance.many(_reply_of(_KINDS if moves_items else _KINDS[:-1]), 4, 1)
+    faults = chance.many(_fault_on(_REORDERABLE if moves_items else _LATE), 4, 1) if "provider" in trouble else ()
+    return Plan(
+        steps=steps,
+        ending=chance.pick(("quiet", "quiet", "quiet", "leave", "leave", "crash", "cancel")),
+        replies=replies,
+        model=model,
+        network=_network(chance, breaks=disconnects and "breaks" in trouble) if "network" in trouble else Network(),
+        device=_device(chance) if "device" in trouble else Device(),
+        faults=faults,
+        calls=Calls(answer_ms=chance.pick((0, 0, 400)), times=chance.pick((1, 1, 1, 0, 2))),
+        backend=backend,
+        turns=chance.number(1 << 16),
+    )
+
+
+TROUBLES: Sequence[frozenset[str]] = tuple(
+    frozenset(name.split())
+    for name in (
+        "",
+        "",
+        "provider",
+        "provider",
+        "network",
+        "device",
+        "provider device",
+        "network device",
+        "provider network",
+        "provider network device",
+        "network breaks",
+        "network breaks",
+        "limit",
+        "limit device",
+        "limit provider network",
+        "provider network breaks device",
+        "provider",
+    )
+)
+"""Where things may go wrong: with nothing wrong the judge is at its strictest, so that is likely, too."""
+
+
+def _model(chance: Chance, limit_s: int) -> Model:
+    return Model(
+        command_ms=chance.pick((10, 10, 0, 80)),
+        created_ms=chance.pick((20, 20, 0, 300)),
+        thinking_ms=chance.pick((80, 80, 0, 1000)),
+        between_ms=chance.pick((10, 10, 0, 900)),
+        audio_ms=chance.pick((10, 10, 0, 200)),
+        delta_ms=chance.pick((100, 100, 40, 250)),
+        percent=chance.pick((800, 800, 0, 150, 150, 70)),
+        transcription_ms=chance.pick((150, 150, 0, 3000)),
+        detects_speech=chance.pick((True, True, True, True, False)),
+        interrupts=chance.pick((True, True, True, False)),
+        replies=chance.pick((True, True, True, False)),
+        limit_s=limit_s,
+    )
+
+
+_EDITS: Sequence[Deed] = (*("add",) * 2, *("set_history",) * 5, *("remove",) * 2)
+_DEEDS: Sequence[Deed] = (
+    *("ask",) * 6,
+    *("speak",) * 5,
+    *("hush",) * 6,
+    *("interrupt",) * 3,
+    *("generate_reply",) * 2,
+    *("stop_reply",) * 4,
+    *("pause",) * 3,
+    *("resume",) * 4,
+    "remove",
+    "clear_audio",
+    "wait_until_quiet",
+)
+
+
+def _first_step(chance: Chance, limit_s: int) -> Step:
+    """It begins at once, or shortly before the provider's limit comes near."""
+    wait_ms = 0 if not limit_s else limit_s * 750 - 10_000
+    do = chance.pick(("ask", "ask", "ask", "speak", "generate_reply"))
+    return Step(do=do, wait_ms=wait_ms + chance.number(20_000 if limit_s else 50))
+
+
+def _step_of(deeds: Sequence[Deed]) -> Callable[[Chance], Step]:
+    def step(chance: Chance) -> Step:
+        wait_ms = chance.number(chance.pick((0, 20, 120, 600, 600, 2000, 4000)))
+        return Step(do=chance.pick(deeds), wait_ms=wait_ms, which=chance.number(99))
+
+    return step
+
+
+_KINDS = (*("say",) * 8, "write", "call")
+
+
+def _reply_of(kinds: Sequence[str]) -> Callable[[Chance], Reply]:
+    def reply(chance: Chance) -> Reply:
+        ending = chance.pick(("completed",) * 7 + ("failed", "rate_limited", "incomplete"))
+        return Reply(
+            lines=chance.many(_line_of(kinds), chance.pick((1, 3, 5)), chance.pick((1, 1, 1, 1, 0))),
+            ending=ending,
+            ends_after_ms=0 if ending == "completed" else chance.pick((0, 100, 700, 3000)),
+            batch_done=chance.pick((False, False, False, True)),
+        )
+
+    return reply
+
+
+def _line_of(kinds: Sequence[str]) -> Callable[[Chance], Line]:
+    def line(chance: Chance) -> Line:
+        kind = chance.pick(kinds)
+        halt_ms = chance.pick((0,) * 6 + (700, 3000))
+        if kind == "write":
+            return Line(kind=kind, words=chance.number(4))
+        if kind == "call":
+            return Line(kind=kind, words=chance.number(4), halt_ms=chance.pick((0, 700, 3000)))
+        return Line(
+            words=1 + chance.number(chance.pick((2, 5, 9))),
+            transcript=chance.pick(("ahead", "ahead", "aligned", "late", "none")),
+            silent=chance.pick((False,) * 12 + (True,)),
+            halt_ms=halt_ms,
+            missing_ms=chance.pick((0,) * 8 + (85, 1500)),
+        )
+
+    return line
+
+
+_LATE = (
+    *("conversation.item.truncated",) * 3,
+    *("conversation.item.deleted",) * 3,
+    "conversation.item.done",
+    "response.output_item.done",
+    "response.output_audio.done",
+    "response.output_audio_transcript.done",
+    "response.content_part.done",
+    "response.done",
+    "conversation.item.input_audio_transcription.completed",
+    "error",
+    *("conversation.item.added",) * 8,
+)
+_REORDERABLE = _LATE[:-8]
+"""Late news of where an item stands is wrong by then, if something was put behind its predecessor meanwhile."""
+_LOST = (
+    *("conversation.item.truncated",) * 4,
+    *("conversation.item.deleted",) * 4,
+    "conversation.item.done",
+    "response.created",
+    "response.output_item.added",
+    "response.output_item.done",
+    "response.output_audio.done",
+    "response.output_audio_transcript.done",
+    "response.content_part.done",
+    "response.done",
+)
+_TWICE = (*_REORDERABLE, "response.created", "response.output_item.added")
+_REFUSED = ("response.create", "conversation.item.truncate", "conversation.item.delete", "conversation.item.create")
+_SWALLOWED = ("response.cancel", "response.create")
+
+
+def _fault_on(late: Sequence[str]) -> Callable[[Chance], Fault]:
+    def fault(chance: Chance) -> Fault:
+        what = chance.pick(
+            ("late", "late", "late", "lost", "lost", "twice", "refused", "refused", "swallowed", "swallowed", "strange")
+        )
+        nth = 1 + chance.number(chance.pick((0, 0, 3)))
+        match what:
+            case "late":
+                on, times, ms = chance.pick(late), chance.pick((1, 3, 1000)), chance.pick((1, 40, 600, 6000))
+                if on == "conversation.item.added":  # one that overtakes another tells a wrong place
+                    nth, times = 1, 1000
+                return Fault(what=what, on=on, nth=nth, times=times, ms=ms)
+            case "lost":
+                return Fault(what=what, on=chance.pick(_LOST), nth=nth, times=chance.pick((1, 1, 2)))
+            case "twice":
+                return Fault(what=what, on=chance.pick(_TWICE), nth=nth)
+            case "refused":
+                on = chance.pick(_REFUSED)
+                busy = on == "response.create" and chance.pick((True, True, False))
+                return Fault(what=what, on=on, nth=nth, times=chance.pick((1, 1, 3, 1000)), busy=busy)
+            case "swallowed":
+                return Fault(what=what, on=chance.pick(_SWALLOWED), nth=nth)
+            case "strange":
+                return Fault(what=what, on=chance.pick(_LATE), nth=nth)
+
+    return fault
+
+
+def _network(chance: Chance, *, breaks: bool) -> Network:
+    return Network(
+        up_ms=chance.pick((0, 2, 30, 150)),
+        down_ms=chance.pick((0, 2, 30, 150)),
+        jitter_ms=chance.pick((0, 0, 30, 200)),
+        up_kb_s=chance.pick((0, 0, 0, 200, 30)),
+        down_kb_s=chance.pick((0, 0, 0, 400, 80)),
+        breaks=chance.many(_break, 2, 1) if breaks else (),
+    )
+
+
+def _break(chance: Chance) -> Break:
+    how = chance.pick(("closed", "cut", "half_open", "expired", "no_quota"))
+    return Break(at_ms=chance.number(chance.pick((500, 3000, 12_000))), how=how)
+
+
+def _device(chance: Chance) -> Device:
+    return Device(
+        latency_ms=chance.pick((0, 0, 20, 150)),
+        tail_ms=chance.pick((0, 0, 10, 150)),
+        block_ms=chance.pick((0, 0, 10, 40)),
+        lag_ms=chance.pick((0, 0, 5, 300, 900, 900)),
+        mute=chance.pick(("",) * 8 + ("progress", "ends", "all")),
+        stalls=chance.many(_stall, 2),
+        lost_ms=chance.pick((0,) * 9 + (1500,)) and 1 + chance.number(4000),
+    )
+
+
+def _stall(chance: Chance) -> Stall:
+    return Stall(at_ms=chance.number(3000), ms=chance.pick((50, 400, 2500)))

@@ -1,0 +1,191 @@
+"""A plan: all that is left to chance in one simulated conversation, as data.
+
+Two runs of the same plan are the same to the last event. It is made from a seed (`rtactors.testing.simulation.chance`)
+or drawn by Hypothesis (`.strategies`), written and read as JSON, and made smaller while it still fails (`.shrink`):
+what is not given is the plainest there is, so that a short plan is a simple conversation.
+
+Times are in ms, of the virtual clock.
+"""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from rtactors.testing.clock import BackendName
+
+
+class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One item of a response: a spoken message, one that is only shown, or a function call."""
+
+    kind: Literal["say", "write", "call"] = "say"
+    words: int = 3
+    """How long it is; a word sounds for about a third of a second."""
+    transcript: Literal["ahead", "aligned", "late", "none"] = "ahead"
+    """When its text comes, as `rtactors.loopback.script.Say` has it."""
+    silent: bool = False
+    """It is a message without any audio."""
+    halt_ms: int = 0
+    """The model halts in the middle of it for so long: in a message after 300 ms of its audio."""
+    missing_ms: int = 0
+    """The server holds so much less of its audio than it sent."""
+
+
+class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One response of the model."""
+
+    lines: tuple[Line, ...] = (Line(),)
+    ending: Literal["completed", "failed", "rate_limited", "incomplete"] = "completed"
+    ends_after_ms: int = 0
+    """How much audio there is before an ending that is none; 0 is all of it."""
+    batch_done: bool = False
+    """The `.done` events of all its items come together, at its end."""
+
+
+class Model(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the provider is set up and how long it takes; see `rtactors.loopback.script.Timing`."""
+
+    command_ms: int = 10
+    created_ms: int = 20
+    thinking_ms: int = 80
+    between_ms: int = 10
+    audio_ms: int = 10
+    delta_ms: int = 100
+    percent: int = 800
+    """How fast audio is generated, in percent of real time; 0 is at once."""
+    transcription_ms: int = 150
+    detects_speech: bool = True
+    """The server finds the user's turns; else the app commits them."""
+    interrupts: bool = True
+    """It cancels what it generates when it hears the user."""
+    replies: bool = True
+    """It answers the user's turns by itself."""
+    limit_s: int = 0
+    """Its sessions end after so many seconds (a client renews them if it is a minute or more); 0: never."""
+
+
+class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that goes wrong at the provider, with the `nth` event of a type and those behind it."""
+
+    what: Literal["lost", "late", "twice", "refused", "swallowed", "strange"]
+    """`refused` and `swallowed` happen to what the client sent, `lost`, `late` and `twice` to what the server sends;
+    `strange` is an event of a type that nobody knows, before it."""
+    on: str
+    """The event's type."""
+    nth: int = 1
+    times: int = 1
+    ms: int = 0
+    """How late."""
+    busy: bool = False
+    """It is refused because the server is busy with somebody else's response."""
+
+
+class Break(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The connection ends."""
+
+    at_ms: int = 0
+    """From when it was made."""
+    how: Literal["closed", "cut", "half_open", "expired", "no_quota"] = "closed"
+    """By a close frame; without one; nothing arrives any more and nothing fails, until a websocket's keepalive finds
+    out; at the provider's session limit; because nobody pays."""
+
+
+class Network(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What lies between the client and the provider. Nothing is lost or overtaken there, as on any TCP connection."""
+
+    up_ms: int = 0
+    down_ms: int = 0
+    jitter_ms: int = 0
+    """A frame takes up to so much longer, at random."""
+    up_kb_s: int = 0
+    """1000 bytes a second; 0 is no limit. The user's audio takes 64 of them at real-time pace."""
+    down_kb_s: int = 0
+    breaks: tuple[Break, ...] = ()
+    """The nth connection ends so."""
+
+
+class Stall(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The device stands still for a while."""
+
+    at_ms: int = 0
+    ms: int = 0
+
+
+class Device(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How audio is heard, and what the device tells of it."""
+
+    latency_ms: int = 0
+    """From a frame's being handed over to its being heard."""
+    tail_ms: int = 0
+    """So much it has taken already when it is told to stop, and plays all the same."""
+    block_ms: int = 0
+    """It counts in blocks of this length only; 0: exactly."""
+    lag_ms: int = 0
+    """Its reports come so late."""
+    mute: Literal["", "progress", "ends", "all"] = ""
+    """Reports that never come: of how far it is, of ends, or all that follow a start."""
+    stalls: tuple[Stall, ...] = ()
+    lost_ms: int = 0
+    """When it is unplugged; 0: never."""
+
+
+Deed: TypeAlias = Literal[
+    "ask",
+    "generate_reply",
+    "speak",
+    "hush",
+    "interrupt",
+    "stop_reply",
+    "pause",
+    "resume",
+    "add",
+    "remove",
+    "set_history",
+    "clear_audio",
+    "wait_until_quiet",
+]
+
+
+class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the app or the user does, `wait_ms` after the step before."""
+
+    do: Deed = "ask"
+    wait_ms: int = 0
+    which: int = 0
+    """Chooses what it is done to: counted round among all that it can be done to."""
+
+
+class Calls(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the app answers function calls: `times` each, and asks for a reply then."""
+
+    answer_ms: int = 0
+    times: int = 1
+
+
+class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One conversation."""
+
+    steps: tuple[Step, ...] = (Step(),)
+    ending: Literal["quiet", "leave", "crash", "cancel"] = "quiet"
+    """The app waits until all is done, or leaves at once, by an error of its own, or by being cancelled."""
+    replies: tuple[Reply, ...] = (Reply(),)
+    """The model's, in the order in which they begin; then a plain one each time."""
+    model: Model = Model()
+    network: Network = Network()
+    device: Device = Device()
+    faults: tuple[Fault, ...] = ()
+    calls: Calls = Calls()
+    reconnects: bool = True
+    """Whether the session may make another connection for one that is lost."""
+    backend: BackendName = "asyncio"
+    turns: int | None = None
+    """The seed of the order in which tasks take their turns; None is first come, first served."""
+
+    def to_json(self) -> str:
+        """For people to read; `read_plan` reads it."""
+        return msgspec.json.format(msgspec.json.encode(self)).decode()
+
+
+def read_plan(text: str | bytes) -> Plan:
+    """A plan from its JSON. Raises msgspec.ValidationError, or DecodeError, with what is wrong."""
+    return msgspec.json.decode(text, type=Plan)

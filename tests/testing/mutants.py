@@ -1,0 +1,734 @@
+"""Deliberate breaks of the real code: one rule or invariant of the design each, as a bug would break it.
+
+Each takes a `patch` (pytest's MonkeyPatch) and puts something wrong into the place of something right. The simulation
+must notice every one of them (`test_mutants.py`). A chart is broken together with the catalogue that the judge replays
+events by: that the code does not follow its chart would be too easy to see.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import pytest
+from msgspec.structs import replace
+
+from rtactors import events, mail
+from rtactors.actor import Actor
+from rtactors.actors import context, message, response, sink
+from rtactors.actors.context import ContextActor
+from rtactors.actors.message import MessageActor
+from rtactors.actors.response import ResponseActor
+from rtactors.actors.sink import SinkActor
+from rtactors.actors.transport import TransportActor
+from rtactors.channels import Inbox
+from rtactors.ledger import Ledger
+from rtactors.reminders import Reminder
+from rtactors.session import Session
+from rtactors.session_events import AgentStartedSpeaking, Transition, UserSaid
+from rtactors.sinks import base as sinks
+from statecharts import item as item_chart
+from statecharts import message as message_chart
+from statecharts import playback as playback_chart
+from statecharts import response as response_chart
+from statecharts.catalog import CHARTS
+from statecharts.chart import Chart, Edge, on
+
+Patch = pytest.MonkeyPatch
+
+
+class Mutant(NamedTuple):
+    breaks: str
+    """Which rule (R) or invariant (I) of the design."""
+    seed: int
+    """The first that catches it."""
+    apply: Callable[[Patch], None]
+
+
+MUTANTS: dict[str, Mutant] = {}
+"""By name."""
+
+
+def mutant(breaks: str, *, seed: int = 0) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
+    def register(apply: Callable[[Patch], None]) -> Callable[[Patch], None]:
+        MUTANTS[apply.__name__] = Mutant(breaks, seed, apply)
+        return apply
+
+    return register
+
+
+# -------------------------------------------------------------------------------------------------------------- charts
+
+_USERS = {
+    "message": [(message, "MESSAGE")],
+    "response": [(response, "RESPONSE")],
+    "item": [(context, "ITEM")],
+    "playback": [(sink, "PLAYBACK")],
+}
+
+
+def rewire(
+    patch: Patch,
+    name: str,
+    change: Callable[[Edge[Any, Any]], Edge[Any, Any] | None] = lambda edge: edge,
+    *,
+    add: tuple[Edge[Any, Any], ...] = (),
+    ignored: dict[str, tuple[type, ...]] | None = None,
+) -> None:
+    """Change the edges of a chart, before all others `add` some, and name what a state ignores instead."""
+    chart = CHARTS[name]
+    kept = [changed for edge in chart.edges if (changed := change(edge)) is not None]
+    final = {state: chart.states[state] for state in chart.final}
+    wrong: Chart[Any, Any] = Chart(
+        chart.name,
+        states={state: meaning for state, meaning in chart.states.items() if state not in final},
+        final=final,
+        edges=(*add, *kept),
+        ignored={**chart.ignored, **(ignored or {})},
+    )
+    patch.setitem(CHARTS, name, wrong)
+    for module, constant in _USERS[name]:
+        patch.setattr(module, constant, wrong)
+
+
+def without_effect(name: str) -> Callable[[Edge[Any, Any]], Edge[Any, Any]]:
+    return lambda edge: edge._replace(effects=tuple(effect for effect in edge.effects if effect.__name__ != name))
+
+
+def with_effect(name: str, wrong: Callable[..., Any]) -> Callable[[Edge[Any, Any]], Edge[Any, Any]]:
+    wrong.__name__ = name
+
+    def change(edge: Edge[Any, Any]) -> Edge[Any, Any]:
+        return edge._replace(effects=tuple(wrong if effect.__name__ == name else effect for effect in edge.effects))
+
+    return change
+
+
+def with_guard(name: str, wrong: Callable[[Any], bool]) -> Callable[[Edge[Any, Any]], Edge[Any, Any]]:
+    wrong.__name__ = name
+    return lambda edge: edge._replace(guard=wrong) if edge.guard and edge.guard.__name__ == name else edge
+
+
+def after(patch: Patch, owner: type, name: str, more: Callable[..., None]) -> None:
+    """Let a method do something more."""
+    before = getattr(owner, name)
+
+    def both(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = before(self, *args, **kwargs)
+        more(self, *args, **kwargs)
+        return result
+
+    patch.setattr(owner, name, both)
+
+
+def only_if(patch: Patch, owner: type, name: str, wanted: Callable[..., bool]) -> None:
+    """Let a method do nothing at times."""
+    before = getattr(owner, name)
+
+    def sometimes(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return before(self, *args, **kwargs) if wanted(self, *args, **kwargs) else None
+
+    patch.setattr(owner, name, sometimes)
+
+
+# ---------------------------------------------------------------------------- rule 1: only the sink knows the position
+
+
+@mutant("R1 I1", seed=3)
+def heard_is_what_was_written(patch: Patch) -> None:
+    def confirm(self: Any, _frames: int) -> int:
+        self.confirmed = self.written
+        return self.confirmed
+
+    patch.setattr(sink._Segment, "confirm", confirm)
+
+
+@mutant("R1 I2")
+def unconfirmed_counts_as_all(patch: Patch) -> None:
+    def wrong(_id: str, event: Any) -> Any:
+        return playback_chart.TellFinished(1 << 40, event.at, confirmed=True)
+
+    rewire(patch, "playback", with_effect("tell_unconfirmed", wrong))
+
+
+@mutant("R1 I1", seed=3)
+def positions_add_up_over_messages(patch: Patch) -> None:
+    total: dict[int, int] = {}
+
+    def confirm(self: Any, frames: int) -> int:
+        before = total.setdefault(id(self._sink), 0)
+        self.confirmed = min(max(frames + before, self.confirmed), self.written)
+        if frames == self.written:
+            total[id(self._sink)] += frames
+        return self.confirmed
+
+    patch.setattr(sink._Segment, "confirm", confirm)
+
+
+@mutant("R1 I1", seed=25)
+def a_pause_starts_the_count_anew(patch: Patch) -> None:
+    confirm, base = sink._Segment.confirm, dict[str, int]()
+
+    def on_segment(self: Any, segment: Any, report: Any) -> None:
+        if isinstance(report, sinks.Resumed):
+            base[segment.life.id] = segment.confirmed
+        before(self, segment, report)
+
+    def short(self: Any, frames: int) -> int:
+        return confirm(self, frames - base.get(self.life.id, 0))
+
+    before = SinkActor._on_segment
+    patch.setattr(SinkActor, "_on_segment", on_segment)
+    patch.setattr(sink._Segment, "confirm", short)
+
+
+@mutant("R1 I10")
+def a_mute_sink_is_waited_for(patch: Patch) -> None:
+    patch.setattr(SinkActor, "_expect", lambda *_: None)
+
+
+@mutant("R1 I4")
+def the_start_is_when_the_sink_was_asked(patch: Patch) -> None:
+    def wrong(_id: str, event: Any) -> Any:
+        return playback_chart.TellStarted(event.at - 0.01)
+
+    rewire(patch, "playback", with_effect("tell_started", wrong))
+
+
+# ------------------------------------------------------------------------------------- rule 2: control overtakes audio
+
+
+@mutant("R2", seed=134)
+def nothing_is_urgent(patch: Patch) -> None:
+    patch.setattr(Inbox, "urgent", Inbox.send)
+
+
+# ----------------------------------------------------------------------------- rule 3: a message exists once announced
+
+
+@mutant("R3 I2", seed=1)
+def an_interruption_misses_what_has_no_floor(patch: Patch) -> None:
+    only_if(patch, MessageActor, "_on_interrupt", lambda self: self._has_floor)
+
+
+@mutant("R3 R8 I4", seed=1)
+def what_is_announced_after_an_interruption_plays(patch: Patch) -> None:
+    patch.setattr(response, "_PLAYS", response_chart.RESPONSE.group("active", "finishing", "interrupted"))
+    patch.setattr(response._Response, "interrupted", property(lambda _: False, lambda *_: None))
+
+
+@mutant("R3 I1")
+def an_unheard_message_is_left_on_the_server(patch: Patch) -> None:
+    rewire(patch, "message", without_effect("delete"))
+
+
+@mutant("R3 I2", seed=6)
+def only_what_is_heard_is_interrupted(patch: Patch) -> None:
+    def fire(self: Any, given: Any, event: Any) -> None:
+        if isinstance(event, response_chart.Interrupted):
+            kept = {id: one for id, one in given.open.items() if one is self._speaking}
+            given.open, rest = kept, {id: one for id, one in given.open.items() if id not in kept}
+            before(self, given, event)
+            given.open.update(rest)
+        else:
+            before(self, given, event)
+
+    before = ResponseActor._fire
+    patch.setattr(ResponseActor, "_fire", fire)
+
+
+# ---------------------------------------------------------------------------------- rules 4 and 5: effects, one writer
+
+
+@mutant("R5 I3", seed=3)
+def the_ledger_is_written_twice(patch: Patch) -> None:
+    after(patch, ContextActor, "_on_said", ContextActor._on_said)
+
+
+@mutant("R4 I12")
+def a_transition_is_not_told(patch: Patch) -> None:
+    def fire(self: Any, chart: Any, life: Any, event: Any) -> Any:
+        publish, self.publish = self.publish, lambda told: publish(told) if _has_effects(told) else None
+        try:
+            return before(self, chart, life, event)
+        finally:
+            self.publish = publish
+
+    def _has_effects(told: Any) -> bool:
+        return not isinstance(told, Transition) or bool(told.effects)
+
+    before = Actor.fire
+    patch.setattr(Actor, "fire", fire)
+
+
+@mutant("R4 I2", seed=16)
+def an_effect_is_not_carried_out(patch: Patch) -> None:
+    only_if(patch, ContextActor, "_on_said", lambda _self, spoken: not spoken.interrupted)
+
+
+# ---------------------------------------------------------------------------------------- rule 6: every operation ends
+
+
+@mutant("R6 I10", seed=117)
+def a_lost_acknowledgement_is_waited_for(patch: Patch) -> None:
+    patch.setattr(ContextActor, "_on_deadline", lambda *_: None)
+
+
+@mutant("R6 I7", seed=141)
+def a_request_that_is_not_answered_is_waited_for(patch: Patch) -> None:
+    only_if(patch, ResponseActor, "_watch", lambda _self, given, *_: given.life.state != "requested")
+
+
+@mutant("R6 I10", seed=15)
+def a_response_that_never_ends_is_waited_for(patch: Patch) -> None:
+    only_if(patch, ResponseActor, "_watch", lambda _self, given, *_: given.life.state == "requested")
+
+
+@mutant("R6 R11", seed=129)
+def an_error_without_owner_ends_the_session(patch: Patch) -> None:
+    def on_error(self: Any, error: Any) -> None:
+        if error.kind != "fatal" and not error.operation_id:
+            error = events.ProviderError(kind="fatal", message=error.message)
+        before(self, error)
+
+    before = TransportActor._on_error
+    patch.setattr(TransportActor, "_on_error", on_error)
+
+
+@mutant("R6")
+def an_absent_item_can_not_be_deleted(patch: Patch) -> None:
+    rewire(patch, "item", lambda edge: None if edge.source == "deleting" and edge.guard is item_chart.absent else edge)
+
+
+@mutant("R6 R7", seed=32)
+def a_cut_that_was_too_long_is_not_sent_again(patch: Patch) -> None:
+    rewire(patch, "item", lambda edge: None if edge.guard is item_chart.shorter else edge)
+
+
+@mutant("R6")
+def what_was_not_acknowledged_is_given_up_at_once(patch: Patch) -> None:
+    never = with_guard("first_cut", lambda _: False), with_guard("first_time", lambda _: False)
+    rewire(patch, "item", lambda edge: never[1](never[0](edge)))
+
+
+@mutant("R6 I10")
+def reminders_ring_though_they_were_cancelled(patch: Patch) -> None:
+    patch.setattr(Reminder, "cancel", lambda _: None)
+
+
+@mutant("R6 I10")
+def reminders_do_not_ring(patch: Patch) -> None:
+    patch.setattr(Reminder, "ring", lambda _: None)
+
+
+@mutant("R6", seed=35)
+def a_refusal_goes_to_another_operation(patch: Patch) -> None:
+    def on_refused(self: Any, error: Any) -> None:
+        others = [id for id in self._operations if id != error.operation_id]
+        before(self, events.ProviderError(kind=error.kind, message=error.message, operation_id=(others or [""])[-1]))
+
+    before = ContextActor._on_refused
+    patch.setattr(ContextActor, "_on_refused", on_refused)
+
+
+# ------------------------------------------------------------------------------------------------- rule 7: reconciling
+
+
+@mutant("R7 I6", seed=1)
+def a_delete_is_sent_twice(patch: Patch) -> None:
+    chart = CHARTS["item"]
+    kept = tuple(event for event in chart.ignored["deleting"] if event is not item_chart.Drop)
+    again = on("deleting", item_chart.Drop, "deleting", item_chart.send_delete)
+    rewire(patch, "item", add=(again,), ignored={"deleting": kept})
+    after(patch, ContextActor, "_on_generated", lambda self, told: self._reconcile(self.ledger[told.message_id]))
+
+
+@mutant("R7 I6", seed=1)
+def what_was_not_announced_is_deleted(patch: Patch) -> None:
+    at_once = on("unknown", item_chart.Drop, "deleting", item_chart.send_delete)
+    rewire(
+        patch,
+        "item",
+        lambda edge: None if (edge.source, edge.event) == ("unknown", item_chart.Drop) else edge,
+        add=(at_once,),
+    )
+
+
+@mutant("R7 I1", seed=1)
+def what_is_condemned_is_forgotten(patch: Patch) -> None:
+    def forget(edge: Edge[Any, Any]) -> Edge[Any, Any]:
+        condemned = (edge.source, edge.event) == ("condemned", item_chart.Added)
+        return edge._replace(target="present", effects=()) if condemned else edge
+
+    def fire(self: Any, entry: Any, event: Any, **more: Any) -> None:
+        if entry.life.state == "condemned" and isinstance(event, item_chart.Added):
+            entry.keep_ms = None
+        before(self, entry, event, **more)
+
+    before = ContextActor._fire
+    rewire(patch, "item", forget)
+    patch.setattr(ContextActor, "_fire", fire)
+
+
+@mutant("R7 I2", seed=81)
+def a_cut_message_is_made_anew(patch: Patch) -> None:
+    def unchanged(self: Any, item: Any) -> bool:
+        return before(self, item) and item.heard_text == item.generated_text
+
+    before = ContextActor._unchanged
+    patch.setattr(ContextActor, "_unchanged", unchanged)
+
+
+@mutant("R7 I2", seed=46)
+def items_always_go_to_the_end(patch: Patch) -> None:
+    patch.setattr(Ledger, "anchor", lambda *_: None)
+
+
+@mutant("R7 I2", seed=1)
+def the_server_order_is_not_looked_at(patch: Patch) -> None:
+    patch.setattr(Ledger, "place", lambda *_: None)
+
+
+@mutant("R7 I2")
+def what_is_removed_stays_on_the_server(patch: Patch) -> None:
+    def handle(self: Any, told: Any) -> None:
+        if isinstance(told, mail.RemoveItem):
+            self.ledger[told.item_id].keep_ms = 0
+        else:
+            before(self, told)
+
+    before = ContextActor.handle
+    patch.setattr(ContextActor, "handle", handle)
+
+
+@mutant("R7 I2", seed=6)
+def what_is_removed_stays_everywhere(patch: Patch) -> None:
+    only_if(patch, ContextActor, "handle", lambda _self, told: not isinstance(told, mail.RemoveItem))
+
+
+# ------------------------------------------------------------------------------------------------ rule 8: scoped by id
+
+
+@mutant("R8 I7")
+def a_cancel_names_no_response(patch: Patch) -> None:
+    rewire(patch, "response", with_effect("cancel", lambda _id, _event: response_chart.Cancel("")))
+
+
+@mutant("R8 I1", seed=93)
+def a_report_counts_for_whoever_plays(patch: Patch) -> None:
+    def handle(self: Any, told: Any) -> None:
+        segment = self._segment
+        mine = isinstance(told, sinks.Progress | sinks.Finished | sinks.Starved)
+        if mine and segment and segment.life.id != told.message_id:
+            self._on_segment(segment, told)
+        else:
+            before(self, told)
+
+    before = SinkActor.handle
+    patch.setattr(SinkActor, "handle", handle)
+
+
+@mutant("R8 I7", seed=4)
+def stopping_one_reply_stops_all(patch: Patch) -> None:
+    def handle(self: Any, told: Any) -> None:
+        before(self, mail.FallSilent() if isinstance(told, mail.StopReply) else told)
+
+    before = ResponseActor.handle
+    patch.setattr(ResponseActor, "handle", handle)
+
+
+# ---------------------------------------------------------------------------------- rules 10 and 11: adapters, crashes
+
+
+@mutant("R10", seed=21)
+def unknown_events_are_errors(patch: Patch) -> None:
+    def on_unknown(_self: Any, event: Any) -> None:
+        raise ValueError(event.name)
+
+    patch.setattr(TransportActor, "_on_unknown", on_unknown)
+
+
+@mutant("R11", seed=20)
+def a_session_survives_its_connection(patch: Patch) -> None:
+    patch.setattr(Session, "_fail", lambda *_: None)
+
+
+@mutant("R11 I10", seed=16)
+def a_dead_actor_is_not_noticed(patch: Patch) -> None:
+    async def shielded(self: Any, run: Callable[[], Any]) -> None:
+        async def quietly() -> None:
+            with suppress(Exception):
+                await run()
+
+        await before(self, quietly)
+
+    def on_said(self: Any, spoken: Any) -> None:
+        if spoken.interrupted:
+            raise RuntimeError("a defect")
+        said(self, spoken)
+
+    before, said = Session._shielded, ContextActor._on_said
+    patch.setattr(Session, "_shielded", shielded)
+    patch.setattr(ContextActor, "_on_said", on_said)
+
+
+# ---------------------------------------------------------------------------------------------- I1 to I3: what is kept
+
+
+@mutant("I1 I5", seed=16)
+def everything_generated_is_kept(patch: Patch) -> None:
+    def wrong(message_id: str, event: Any) -> Any:
+        return message_chart.Truncate(message_id, message_chart._ms(event.generated_frames, event))
+
+    rewire(patch, "message", with_effect("truncate", wrong))
+
+
+@mutant("I1 I5", seed=16)
+def a_message_without_text_is_not_cut(patch: Patch) -> None:
+    def wrong(message_id: str, event: Any) -> Any:
+        heard_ms = message_chart._heard_ms(event) if event.generated_text else message_chart._ms(1 << 30, event)
+        return message_chart.Truncate(message_id, heard_ms)
+
+    rewire(patch, "message", with_effect("truncate", wrong))
+
+
+@mutant("I1", seed=16)
+def dropped_audio_is_not_counted(patch: Patch) -> None:
+    only_if(patch, MessageActor, "_on_audio", lambda self, _audio: not (self._stopped or self._final))
+
+
+@mutant("I3")
+def an_unheard_message_is_told_as_said(patch: Patch) -> None:
+    rewire(patch, "message", with_guard("heard_something", lambda _: True))
+
+
+@mutant("I3 I2", seed=3)
+def what_was_cut_is_called_full(patch: Patch) -> None:
+    rewire(patch, "message", with_guard("heard_everything", lambda event: event.heard_frames > 0))
+
+
+@mutant("I3", seed=22)
+def the_order_is_that_of_arrival(patch: Patch) -> None:
+    def give_floor(self: Any) -> None:
+        if self._speaking is None and len(self._floor) > 1 and not self._paused:
+            self._floor.rotate(1)
+        before(self)
+
+    before = ResponseActor._give_floor
+    patch.setattr(ResponseActor, "_give_floor", give_floor)
+
+
+@mutant("I3", seed=3)
+def interrupted_is_not_told(patch: Patch) -> None:
+    def on_said(self: Any, spoken: Any) -> None:
+        before(self, replace(spoken, interrupted=False))
+
+    before = ContextActor._on_said
+    patch.setattr(ContextActor, "_on_said", on_said)
+
+
+# --------------------------------------------------------------------------------------------------- I4: one at a time
+
+
+@mutant("I4")
+def the_next_message_does_not_wait(patch: Patch) -> None:
+    def give_floor(self: Any) -> None:
+        self._speaking = None
+        before(self)
+
+    before = ResponseActor._give_floor
+    patch.setattr(ResponseActor, "_give_floor", give_floor)
+
+
+@mutant("I4")
+def speaking_starts_with_each_message(patch: Patch) -> None:
+    def on_playing(self: Any, told: Any) -> None:
+        if playing := self._messages.get(told.message_id):
+            playing.response.speech = "begun"
+            self.publish(AgentStartedSpeaking(playing.response.response_id, told.at))
+
+    patch.setattr(ResponseActor, "_on_playing", on_playing)
+
+
+@mutant("I4")
+def speaking_never_stops_when_interrupted(patch: Patch) -> None:
+    only_if(patch, ResponseActor, "_tell_if_silent", lambda _self, given: not given.interrupted)
+
+
+@mutant("I4", seed=17)
+def the_users_speech_stops_nothing(patch: Patch) -> None:
+    def on_speech(self: Any, event: Any) -> None:
+        responses, self._responses = self._responses, {}
+        before(self, event)
+        self._responses = responses
+
+    before = ResponseActor._on_speech_started
+    patch.setattr(ResponseActor, "_on_speech_started", on_speech)
+
+
+# -------------------------------------------------------------------------------------------- I5, I6: cuts and deletes
+
+
+@mutant("I5", seed=3)
+def what_was_heard_in_full_is_cut(patch: Patch) -> None:
+    def cut(edge: Edge[Any, Any]) -> Edge[Any, Any]:
+        full = edge.target == "full" and edge.event is message_chart.PlaybackFinished
+        return edge._replace(effects=(message_chart.truncate, *edge.effects)) if full else edge
+
+    rewire(patch, "message", cut)
+    rewire(patch, "item", with_guard("holds_more", lambda event: 0 < event.heard_ms <= event.generated_ms))
+
+
+@mutant("I5", seed=3)
+def a_cut_is_sent_twice(patch: Patch) -> None:
+    def send(self: Any, command: Any) -> None:
+        before(self, command)
+        if isinstance(command, events.TruncateItem):
+            before(self, command)
+
+    before = ContextActor._send
+    patch.setattr(ContextActor, "_send", send)
+
+
+@mutant("I5")
+def a_cut_is_rounded_up(patch: Patch) -> None:
+    patch.setattr(message_chart, "_ms", lambda frames, event: -(-frames * 1000 // event.rate) + 1)
+
+
+# -------------------------------------------------------------------------------------------------------- I7: requests
+
+
+@mutant("I7", seed=6)
+def a_busy_server_loses_the_request(patch: Patch) -> None:
+    rewire(patch, "response", lambda edge: None if edge.guard is response_chart.busy else edge)
+
+
+@mutant("I7", seed=4)
+def the_slot_is_not_waited_for(patch: Patch) -> None:
+    patch.setattr(response._Response, "generating", property(lambda _: False))
+
+
+@mutant("I7", seed=11)
+def the_users_speech_loses_what_waits(patch: Patch) -> None:
+    def on_speech(self: Any, event: Any) -> None:
+        self._requests.clear()
+        before(self, event)
+
+    before = ResponseActor._on_speech_started
+    patch.setattr(ResponseActor, "_on_speech_started", on_speech)
+
+
+@mutant("I7", seed=1)
+def nothing_is_cancelled(patch: Patch) -> None:
+    rewire(patch, "response", without_effect("cancel"))
+
+
+@mutant("I7", seed=1)
+def the_server_is_trusted_to_cancel(patch: Patch) -> None:
+    def interrupt(self: Any, given: Any, *, server_cancels: bool) -> None:
+        del server_cancels
+        before(self, given, server_cancels=True)
+
+    before = ResponseActor._interrupt
+    patch.setattr(ResponseActor, "_interrupt", interrupt)
+
+
+@mutant("I7", seed=1)
+def a_reply_that_failed_counts_as_done(patch: Patch) -> None:
+    def over(self: Any, given: Any, status: str, failure: str | None) -> None:
+        del failure
+        before(self, given, status, None)
+
+    before = ResponseActor._reply_over
+    patch.setattr(ResponseActor, "_reply_over", over)
+
+
+# -------------------------------------------------------------------------------------------------- I8: function calls
+
+
+@mutant("I8", seed=137)
+def half_a_call_is_run(patch: Patch) -> None:
+    def on_output_done(self: Any, given: Any, item: Any) -> None:
+        before(self, given, replace(item, status="completed"))
+
+    before = ResponseActor._on_output_done
+    patch.setattr(ResponseActor, "_on_output_done", on_output_done)
+
+
+@mutant("I8", seed=50)
+def a_call_is_run_twice(patch: Patch) -> None:
+    class Forgetful(set[str]):
+        def __contains__(self, _: object) -> bool:
+            return False
+
+    after(patch, ResponseActor, "__init__", lambda self, *_, **__: setattr(self, "_calls", Forgetful()))
+
+
+@mutant("I8", seed=91)
+def an_output_is_sent_twice(patch: Patch) -> None:
+    class Keeps(dict[str, str]):
+        def pop(self, key: str, default: Any = None) -> Any:
+            return self.get(key, default)
+
+    after(patch, ContextActor, "__init__", lambda self, *_, **__: setattr(self, "_calls", Keeps()))
+
+
+@mutant("I8", seed=50)
+def an_output_is_lost(patch: Patch) -> None:
+    patch.setattr(ContextActor, "_on_answer", lambda self, answer: self._calls.pop(answer.call_id, None))
+
+
+# -------------------------------------------------------------------------------------------------- I10: the end of it
+
+
+@mutant("I10", seed=1)
+def a_failed_reply_is_never_told(patch: Patch) -> None:
+    def handle(self: Any, told: Any) -> None:
+        if not (isinstance(told, mail.ReplyOver) and told.failure):
+            before(self, told)
+
+    before = ContextActor.handle
+    patch.setattr(ContextActor, "handle", handle)
+    patch.setattr(Session, "_let_go", lambda self: [stream.close() for stream in self._streams])
+
+
+@mutant("I10 I1")
+def leaving_does_not_settle_the_record(patch: Patch) -> None:
+    async def close(self: Any) -> None:
+        self._transport.inbox.send(mail.CloseConnection())
+        await self._transport.closed.wait()
+
+    patch.setattr(Session, "_close", close)
+
+
+@mutant("I10", seed=42)
+def leaving_waits_for_ever(patch: Patch) -> None:
+    async def close(self: Any) -> None:
+        self._context.inbox.send(mail.FallSilent())
+        await self.quiet()
+        await before(self)
+
+    before = Session._close
+    patch.setattr(Session, "_close", close)
+
+
+# ---------------------------------------------------------------------------------------------------------- I11: texts
+
+
+@mutant("I11", seed=17)
+def all_of_the_text_counts_as_heard(patch: Patch) -> None:
+    patch.setattr(message, "heard_text", lambda text, *_, **__: text)
+
+
+@mutant("I11", seed=25)
+def no_text_counts_as_heard(patch: Patch) -> None:
+    patch.setattr(message, "heard_text", lambda *_, **__: "")
+
+
+@mutant("I11", seed=1)
+def the_users_words_are_not_recorded(patch: Patch) -> None:
+    def on_transcript(self: Any, event: Any) -> None:
+        if event.final:
+            self._know(events.Item(id=event.item_id, role="user"))
+            self.publish(UserSaid(event.item_id, event.text, 0.0))
+
+    patch.setattr(ContextActor, "_on_transcript", on_transcript)
