@@ -89,7 +89,7 @@ class LeaveOut:
             case dict():
                 members = cast("dict[str, Any]", value)
                 # What comes piece by piece can't be read; it comes once more as a whole.
-                hidden = "delta" if str(members.get("type")).endswith("arguments.delta") else ""
+                hidden = "delta" if str(members.get("type")).endswith("arguments.delta") else None
                 return {
                     each: self.from_plain(member, name=each, secret=secret or each == hidden)
                     for each, member in members.items()
