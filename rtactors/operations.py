@@ -16,7 +16,7 @@ def operation_id(owner: Owner, number: int) -> str:
 
 
 def own_id(kind: str, number: int) -> str:
-    """Of an item or a request: servers and other sessions make none like it."""
+    """Of an item or a request. Servers make none like it; other sessions do, whose history may come to us."""
     return f"rt_{kind}_{number}"
 
 

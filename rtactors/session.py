@@ -29,7 +29,7 @@ from rtactors.history import HistoryItem
 from rtactors.journal.base import Journal
 from rtactors.journal.recall import ledger_of
 from rtactors.limits import Backoff, Bounds, Deadlines
-from rtactors.operations import operation_id, own_id
+from rtactors.operations import number_of, operation_id, own_id
 from rtactors.providers.base import Endpoint, Provider
 from rtactors.recording.tap import Tap
 from rtactors.reminders import Reminders
@@ -253,6 +253,7 @@ class Session(AsyncContextManagerMixin):
         keeps its id if that was never used.
         """
         wanted = tuple(arguments.history_item(item, self._bounds.text) for item in items)
+        self._count = max([self._count, *(number_of(item.id) for item in wanted)])
         await self._record(mail.SetHistory(wanted))
 
     def events(self) -> EventStream:
@@ -458,8 +459,11 @@ class Session(AsyncContextManagerMixin):
         return operation_id("input", self._count)
 
     def _new_id(self, kind: str) -> str:
+        """One that no item has, also none of a history that began in another session."""
         self._count += 1
-        return own_id(kind, self._count)
+        while (new_id := own_id(kind, self._count)) in self._context.ledger:
+            self._count += 1
+        return new_id
 
 
 def _websocket(endpoint: Endpoint, *, deadlines: Deadlines) -> AbstractAsyncContextManager[Socket]:

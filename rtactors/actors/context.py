@@ -255,8 +255,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         what = f"item {item_id} was not added: the server has given its id to another one"
         self.publish(Problem(kind="other", message=what, operation=item_id))
         if then:
-            self._ring.response.send(then)
-            self._ring.response.send(mail.StopReply(then.reply.id, what))
+            then.reply.resolve("failed", interrupted=False, failure=what)
 
     def _on_call(self, item: Item) -> None:
         entry = self._know(item)
@@ -406,5 +405,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         self._ring.transport.urgent(command)
 
     def _new_id(self) -> str:
+        """One that no item has, also none of a history that began in another session."""
         self._items += 1
-        return own_id("context", self._items)
+        while (new_id := own_id("context", self._items)) in self.ledger:
+            self._items += 1
+        return new_id

@@ -17,14 +17,13 @@ from zlib import crc32
 
 from msgspec import Raw, json
 
+from rtactors.discretion import SHORTEST, stars, without
 from rtactors.providers.base import Endpoint, Frame
 
 LEFT_OUT = "[left out]"
 AUDIO = "$audio"
 BYTES = "$base64"
 
-_SHORTEST = 8
-"""Characters. A shorter key is none but a word, and would be found in words."""
 _SECRET_NAME = re.compile(
     r"(^|_)(auth|authorization|bearer|token|secret|password|passwd|credentials?|cookie|headers?"
     r"|(api|access|private|secret|session|auth|ephemeral)_?key|apikey)$"
@@ -32,7 +31,6 @@ _SECRET_NAME = re.compile(
 _NAMES = r"[\w-]*(?:auth|authorization|bearer|token|secret|password|credentials?|cookie|key)"
 _QUOTED = re.compile(rf'(?P<name>"{_NAMES}"\s*:\s*")(?P<value>(?:[^"\\]|\\.)*)', re.IGNORECASE)
 _IN_URL = re.compile(rf"(?P<name>://(?=[^/\s]*@)|[?&]{_NAMES}=)(?P<value>[^&#@\s]+)", re.IGNORECASE)
-_NO_SPACE = re.compile(r"\S")
 _QUOTED_AUDIO = re.compile(r"[A-Za-z0-9+/=]{64,}")
 _WORD_END = re.compile(r"([a-z])([A-Z])")
 _UNREADABLE = (ValueError, RecursionError)
@@ -48,11 +46,11 @@ def is_secret(name: str) -> bool:
 
 
 def secrets_of(endpoint: Endpoint) -> set[str]:
-    """What to look for everywhere: keys in headers, in the query and in subprotocols."""
+    """What to look for everywhere: what the endpoint knows to be secret, and what looks so in headers and the query."""
     named = [*endpoint.headers.items(), *parse_qsl(urlsplit(endpoint.url).query)]
     found = {part for name, value in named if _may_be_key(name, value) for part in (value, value.split()[-1])}
     found |= {part for each in endpoint.subprotocols for part in (each, each.rpartition(".")[2]) if _looks_random(part)}
-    return {value for value in found if len(value) >= _SHORTEST}
+    return {value for value in found | endpoint.all_secrets if len(value) >= SHORTEST}
 
 
 def _may_be_key(name: str, value: str) -> bool:
@@ -61,7 +59,7 @@ def _may_be_key(name: str, value: str) -> bool:
 
 def _looks_random(value: str) -> bool:
     """Other headers have words, versions and sizes; those are in the protocol too, and must stay there."""
-    return len(value) >= 2 * _SHORTEST and any(map(str.isdigit, value)) and any(map(str.isalpha, value))
+    return len(value) >= 2 * SHORTEST and any(map(str.isdigit, value)) and any(map(str.isalpha, value))
 
 
 class LeaveOut:
@@ -75,13 +73,13 @@ class LeaveOut:
     def learn(self, endpoint: Endpoint) -> None:
         """Its secrets are to be found nowhere from now on."""
         self._values = tuple(sorted({*self._values, *secrets_of(endpoint)}, key=len, reverse=True))
-        self._encoded = tuple((json.encode(value)[1:-1], _stars(value).encode()) for value in self._values)
+        self._encoded = tuple((json.encode(value)[1:-1], stars(value).encode()) for value in self._values)
 
     def from_line(self, line: bytes) -> bytes:
         """The last look at what is to be written."""
-        for value, stars in self._encoded:
+        for value, starred in self._encoded:
             if value in line:
-                line = line.replace(value, stars)
+                line = line.replace(value, starred)
         return line
 
     def from_plain(self, value: Any, *, name: str = "", secret: bool = False) -> Any:  # noqa: ANN401 - JSON
@@ -91,7 +89,7 @@ class LeaveOut:
             case dict():
                 members = cast("dict[str, Any]", value)
                 # What comes piece by piece can't be read; it comes once more as a whole.
-                hidden = "delta" if str(members.get("type")).endswith("arguments.delta") else ""
+                hidden = "delta" if str(members.get("type")).endswith("arguments.delta") else None
                 return {
                     each: self.from_plain(member, name=each, secret=secret or each == hidden)
                     for each, member in members.items()
@@ -127,7 +125,7 @@ class LeaveOut:
 
     def _from_text(self, text: str, *, may_be_json: bool) -> str:
         for value in self._values:
-            text = _without(text, value)
+            text = without(text, value)
         if "://" in text:
             text = _IN_URL.sub(_starred, text)
         if may_be_json:
@@ -194,25 +192,5 @@ def _is_audio(members: dict[str, Any], name: str) -> bool:
             return False
 
 
-def _without(text: str, value: str) -> str:
-    """Without it, and without its beginning where a text was cut within it."""
-    at = text.find(value[:_SHORTEST])
-    while at >= 0:
-        end = at + alike(text[at : at + len(value)], value)
-        text = text[:at] + _stars(text[at:end]) + text[end:]
-        at = text.find(value[:_SHORTEST], end)
-    return text
-
-
-def alike(one: str, other: str) -> int:
-    """How many characters they begin with in common."""
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-
-
-def _stars(text: str) -> str:
-    """As long, and of as many words: a text that is cut where it was heard is cut in the same place."""
-    return _NO_SPACE.sub("*", text)
-
-
 def _starred(found: re.Match[str]) -> str:
-    return found["name"] + _stars(found["value"])
+    return found["name"] + stars(found["value"])

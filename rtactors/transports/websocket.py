@@ -102,7 +102,7 @@ async def _open_trio(endpoint: Endpoint, open_timeout: float, keepalive: float) 
 def _check_encrypted(endpoint: Endpoint) -> None:
     """Whoever is on the way could read the key, and use it."""
     encrypted = endpoint.url.partition(":")[0].lower() != "ws"
-    if encrypted or endpoint.allow_unencrypted or _on_this_machine(endpoint.url) or not endpoint.has_secrets:
+    if encrypted or endpoint.allow_unencrypted or _on_this_machine(endpoint.url) or not endpoint.all_secrets:
         return
     where = endpoint.without_secrets(endpoint.url.partition("?")[0])
     raise ConfigurationError(

@@ -1,7 +1,8 @@
 """How many inputs a test tries, and the count of those that were tried.
 
-In the suite they are few and the same in each run, so that no change is ever refused by chance. `make fuzz` tries more,
-other ones each time, and Hypothesis keeps what it found in `.hypothesis` until it is mended.
+In the suite they are few and the same in each run of the same code, so that nothing is ever refused by chance. (They
+are others once our code is: Hypothesis takes up the constants in it.) `make fuzz` tries more, other ones each time, and
+Hypothesis keeps what it found in `.hypothesis` until it is mended.
 """
 
 from collections import Counter

@@ -6,13 +6,15 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from rtactors import ReplyFailed, Session, SessionClosed
+from rtactors import Reply, ReplyFailed, Session, SessionClosed, mail
+from rtactors.events import Item
 from rtactors.limits import Backoff
-from rtactors.loopback.script import replies
+from rtactors.loopback.script import Call, replies
 from rtactors.loopback.server import MemoryServer
 from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint
-from rtactors.session_events import Problem
+from rtactors.reply import ReplyRecord
+from rtactors.session_events import FunctionCalled, Problem
 from rtactors.sinks import PacedSink
 from rtactors.transports.base import Socket
 from tests.scenarios.by_hand import MESSAGE, ServerByHand
@@ -69,17 +71,21 @@ async def test_an_item_that_is_called_as_one_before_at_another_server_ends_the_s
 
 
 async def test_an_item_of_a_server_that_is_called_as_one_of_ours_would_be() -> None:
-    """What was to be added is not, and nothing is asked: the app is told, and the session lives."""
+    """Ours is called otherwise. If it was called so already, it is not added, nothing is asked, and the app is told."""
     server = ServerByHand()
     session = Session(OpenAIRealtime(api_key=""), sink=PacedSink(), connect=server.connect)
     async with session:
         events = session.events()
         await server.say("conversation.item.added", item={**MESSAGE, "id": "rt_user_1", "role": "user"})
         await anyio.sleep(1)
-        reply = await session.ask("Well?")
+        assert await session.add("Well?") == "rt_user_2"
+        record = ReplyRecord("reply")
+        late = mail.AddItem(Item(id="rt_user_1", role="user", text="Well?"), then=mail.RequestReply(record))
+        session._context.inbox.send(late)  # pyright: ignore[reportPrivateUsage] - nobody is so quick
         with pytest.raises(ReplyFailed, match="rt_user_1 was not added: the server has given its id to another one"):
-            await reply.done()
-        await session.add("That is another one.")
+            await Reply(record).done()
+        await server.receive("conversation.item.create")
+        assert await server.take() == []
     assert [event.operation for event in [event async for event in events] if isinstance(event, Problem)] == [
         "rt_user_1"
     ]
@@ -97,3 +103,34 @@ async def test_an_item_that_is_its_own_predecessor_stands_at_the_end() -> None:
         assert last == "rt_user_1"
         await anyio.sleep(1)
         assert [item.heard_text for item in session.history] == ["item_1", "item_2", "And now?"]
+
+
+async def test_a_history_of_another_session_may_have_the_ids_that_ours_would_be() -> None:
+    """It is what an app does that goes on with a conversation: nothing of it is lost, nothing new is refused."""
+    call = Call(name="look", arguments="{}")
+    async with MemoryServer(replies(call, "The first.", call, "The second.")) as server:
+
+        async def talk(session: Session) -> None:
+            events = session.events()
+            await (await session.ask("Well?")).done()
+            async for event in events:
+                if isinstance(event, FunctionCalled):
+                    await session.answer_call(event.call_id, "{}")
+                    break
+            await (await session.generate_reply()).done()
+            await session.add("By the way.")
+            await session.quiet()
+
+        def make() -> Session:
+            return Session(OpenAIRealtime(api_key=""), sink=PacedSink(), connect=server.connect)
+
+        async with make() as session:
+            await talk(session)
+        old = session.history
+        async with make() as session:
+            await session.set_history(old)
+            await talk(session)
+            known = [(item.id, item.heard_text, item.output) for item in session.history[: len(old)]]
+            assert known == [(item.id, item.heard_text, item.output) for item in old]
+            assert len(session.history) == 2 * len(old)
+            assert not server.sessions[-1].log.find("error")

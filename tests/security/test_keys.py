@@ -1,4 +1,4 @@
-"""No key of any kind is ever told: not in an error, an event, a repr, a log, a line of a command, or a recording.
+"""No key of any kind is ever told: by an error, event, repr, log or command, or in a recording or a journal.
 
 Each way to give a key gets one of its own. The server is the worst there is: it repeats whatever it was sent, wherever
 a server may say something. All that comes out anywhere is put together, and searched for the keys.
@@ -13,6 +13,8 @@ import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
 from urllib.parse import quote_plus
@@ -23,6 +25,7 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from rtactors import RtactorsError, Session
+from rtactors.journal.sqlite import SqliteJournal
 from rtactors.limits import Backoff, Deadlines
 from rtactors.loopback.log import Record
 from rtactors.loopback.script import IMMEDIATE
@@ -31,6 +34,7 @@ from rtactors.loopback.voice import ToneVoice
 from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint
 from rtactors.providers.openai import wire
+from rtactors.recording.recorder import Recorder
 from rtactors.session_events import Problem
 from rtactors.sinks import PacedSink
 from tests.cli.command import COMMAND
@@ -88,6 +92,12 @@ class Heard:
         self.add(error, error.args)
         self._parts += traceback.format_exception(error)
         self._parts += traceback.TracebackException.from_exception(error, capture_locals=True).format()
+
+    def add_files(self, folder: Path) -> None:
+        for file in folder.iterdir():
+            content = file.read_bytes()
+            assert content, f"{file} is empty"
+            self._parts.append(content.decode(errors="replace"))
 
     def check(self) -> None:
         everything = "\n".join(self._parts)
@@ -178,7 +188,15 @@ def worst_server(handler: Callable[[ServerConnection], None], **options: Any) ->
 
 
 async def converse(provider: OpenAIRealtime, heard: Heard, **options: Any) -> None:
-    """As long as it goes; whatever it says is heard."""
+    """As long as it goes; whatever it says, and leaves behind in files, is heard."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        async with SqliteJournal(folder / "journal") as journal:
+            await _converse(provider, heard, journal=journal, recorder=Recorder(folder / "recording"), **options)
+            heard.add_files(folder)
+
+
+async def _converse(provider: OpenAIRealtime, heard: Heard, **options: Any) -> None:
     session = Session(provider, sink=PacedSink(), deadlines=Deadlines(connect=5), **options)
     events = session.events()
     heard.add(provider, session, provider.capabilities, TOOL)
@@ -267,12 +285,14 @@ async def test_the_embedded_server(heard: Heard) -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]], ids=["captions", "json"])
-def test_the_command(heard: Heard, options: list[str]) -> None:
+def test_the_command(heard: Heard, options: list[str], tmp_path: Path) -> None:
+    recording = tmp_path / "recording"
     environment = os.environ | {"OPENAI_API_KEY": KEYS["environment"]}
+    record = ["--record", str(recording)]
     for handler, more in ((Quoting(), {}), (Quoting("fatal"), {}), (Quoting(), {"process_request": refuse})):
         with worst_server(handler, **more) as url:
             done = subprocess.run(
-                [*COMMAND, "talk", "--no-audio", *options, "--url", f"{url}?token={KEYS['query']}"],
+                [*COMMAND, "talk", "--no-audio", *options, "--url", f"{url}?token={KEYS['query']}", *record],
                 input="Well?\n",
                 capture_output=True,
                 text=True,
@@ -280,7 +300,7 @@ def test_the_command(heard: Heard, options: list[str]) -> None:
                 env=environment,
                 check=False,
             )
-        heard.add(done.stdout, done.stderr)
+        heard.add(done.stdout, done.stderr, recording.read_text(encoding="utf-8"))
     assert "refused the connection with HTTP 401" in heard
 
 
