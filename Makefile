@@ -17,7 +17,7 @@ UV := uv==0.13.8
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test fuzz lint format bench soak docs lock clean
+.PHONY: help demo test simulate fuzz lint format bench soak docs lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ demo: $(RUNTIME) ## run the main job: a spoken conversation, interrupted, with i
 
 test: $(DEV) ## run the tests
 	$(BIN)/pytest $(ARGS)
+
+simulate: $(DEV) ## hold thousands of conversations with faults, in virtual time (ARGS="--seeds 20000")
+	$(BIN)/python -m rtactors.testing.simulation $(ARGS)
 
 fuzz: $(DEV) ## try what nobody should send, by chance (ARGS="--inputs 5000" for less)
 	$(BIN)/pytest tests/fuzz --inputs 100000 $(ARGS)
@@ -64,7 +67,7 @@ compile = build/lock/bin/uv --no-config pip compile pyproject.toml --all-extras 
 	--custom-compile-command 'make lock' --quiet $(ARGS)
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) build dist demo-output .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist demo-output simulation-*.json* .pytest_cache .ruff_cache .hypothesis
 	find rtactors statecharts tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/%.stamp: locks/%.txt pyproject.toml | $(BIN)/python

@@ -36,6 +36,7 @@ from msgspec.structs import asdict
 
 from rtactors import ConnectionFailed, Deadlines, ReplyFailed, Session, SessionClosed, SinkLost, mail
 from rtactors.event_stream import EventStream
+from rtactors.limits import Backoff
 from rtactors.loopback.script import IMMEDIATE, replies
 from rtactors.loopback.server import MemoryServer
 from rtactors.loopback.voice import ToneVoice
@@ -80,11 +81,16 @@ Life: TypeAlias = Callable[[Places], Awaitable[None]]
 
 @asynccontextmanager
 async def session_at(
-    port: int, sink: Sink | None = None, connect: Connect | None = None, deadlines: Deadlines | None = None
+    port: int,
+    sink: Sink | None = None,
+    *,
+    connect: Connect | None = None,
+    reconnect: Backoff | None = None,
+    deadlines: Deadlines | None = None,
 ) -> AsyncGenerator[Session]:
     provider = OpenAIRealtime(api_key="", websocket_base_url=f"ws://{HOST}:{port}/v1")
-    deadlines = deadlines or Deadlines()
-    async with Session(provider, sink=sink or MemorySink(), connect=connect, deadlines=deadlines) as session:
+    sink, deadlines = sink or MemorySink(), deadlines or Deadlines()
+    async with Session(provider, sink=sink, connect=connect, reconnect=reconnect, deadlines=deadlines) as session:
         yield session
 
 
@@ -161,14 +167,18 @@ async def unplugged(places: Places) -> None:
             await anyio.sleep_forever()
 
 
-async def through_a_bad_network(places: Places) -> None:
+async def through_a_bad_network(places: Places, reconnect: Backoff | None = None) -> None:
     """It may break in the handshake, in the middle, at the end, or not at all."""
     with suppress(ConnectionFailed, SessionClosed, ReplyFailed), anyio.move_on_after(5):
-        async with session_at(places.bad, deadlines=IMPATIENT) as session:
+        async with session_at(places.bad, deadlines=IMPATIENT, reconnect=reconnect) as session:
             for _ in range(3):
                 await session.send_audio(bytes(9600))
                 reply = await session.ask("Tell me.")
                 await reply.done()
+
+
+async def over_several_connections(places: Places) -> None:
+    await through_a_bad_network(places, Backoff(first=0.02, give_up=1))
 
 
 async def refused(places: Places) -> None:
@@ -179,7 +189,7 @@ async def refused(places: Places) -> None:
 
 async def in_memory(_places: Places) -> None:
     server = MemoryServer(replies("One message."), voice=ToneVoice(40), timing=IMMEDIATE, keep=False)
-    async with server, session_at(0, PacedSink(), server.connect) as session:
+    async with server, session_at(0, PacedSink(), connect=server.connect) as session:
         await speaking(session)
         await session.interrupt()
         await session.quiet()
@@ -195,7 +205,7 @@ LIVES: Sequence[Life] = (
     crashed,
     unplugged,
     through_a_bad_network,
-    through_a_bad_network,
+    over_several_connections,
     refused,
     in_memory,
 )

@@ -184,7 +184,7 @@ class Ledger:
         """
         if after is None or after == entry.item.id or (after and after not in self._entries):
             return False
-        if (entry.previous.item.id if entry.previous else "") == after:
+        if after in {entry.previous.item.id if entry.previous else "", self.anchor(entry)}:
             return False
         self._unlink(entry)
         self._link(entry, self._behind_what_was(self._predecessor(after)))
@@ -212,7 +212,7 @@ class Ledger:
         return self._last if after is None else self._entries.get(after, self._last) if after else None
 
     def _behind_what_was(self, before: Entry | None) -> Entry | None:
-        """What a lost server held and this one doesn't (yet) was there before whatever this one puts behind `before`."""
+        """What a lost server held and this one doesn't (yet) was there before whatever this one puts there."""
         while (following := before.next if before else self._first) and following.retold and not following.on_server:
             before = following
         return before

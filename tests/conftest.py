@@ -2,6 +2,8 @@
 be made to believe (sockets, a device, a disk).
 """
 
+from typing import Any
+
 import pytest
 
 from rtactors.testing.clock import Backend, real_backends, virtual_backend
@@ -22,4 +24,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def schedules(request: pytest.FixtureRequest) -> range:
     """The seeds of simulated conversations."""
-    return range(int(request.config.getoption("--schedules")))
+    count: Any = request.config.getoption("--schedules")
+    return range(count)

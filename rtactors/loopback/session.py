@@ -177,9 +177,10 @@ class Session:
         if rule and isinstance(rule.act, Drop):
             return
         self.log.add(event, event_type, sent=False)
+        if rule and isinstance(rule.act, Refuse):
+            self._refuse(Rejected(rule.act.code, rule.act.message), event.event_id or None)
+            return
         try:
-            if rule and isinstance(rule.act, Refuse):
-                raise Rejected(rule.act.code, rule.act.message)
             self._handle(event)
         except Rejected as error:
             self._refuse(error, event.event_id or None)

@@ -51,7 +51,7 @@ _TOP_BIT = 0x80
 _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: on, for 0 s; what was not sent is dropped, and RST tells the other side
 
 
-class Fault(Struct, frozen=True):
+class Fault(Struct, frozen=True, gc=False):
     """What befalls one direction of a connection; `stall` and `corrupt` concern it alone, the others both."""
 
     kind: Kind
@@ -59,7 +59,7 @@ class Fault(Struct, frozen=True):
     """How many bytes pass before. 0 is at once, also when there is nothing to pass (`corrupt` needs a byte)."""
 
 
-class Way(Struct, frozen=True, kw_only=True):
+class Way(Struct, frozen=True, kw_only=True, gc=False):
     """How one direction is. Bytes stay in order: jitter holds up what comes behind."""
 
     latency_ms: float = 0
@@ -69,7 +69,7 @@ class Way(Struct, frozen=True, kw_only=True):
     fault: Fault | None = None
 
 
-class Conditions(Struct, frozen=True, kw_only=True):
+class Conditions(Struct, frozen=True, kw_only=True, gc=False):
     """What one connection has to expect."""
 
     up: Way = Way()
@@ -233,9 +233,10 @@ class _Lane:
     async def run(self) -> None:
         """Until its source has hung up, and the target has got all, and knows. Raises OSError if one is gone."""
         flight, arrivals = anyio.create_memory_object_stream[tuple[float, bytes | None]](IN_FLIGHT)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._take, flight)
-            await self._give(arrivals)
+        with arrivals:  # until both are done: who takes must not find it closed
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._take, flight)
+                await self._give(arrivals)
 
     async def _take(self, flight: MemoryObjectSendStream[tuple[float, bytes | None]]) -> None:
         with flight:
@@ -254,15 +255,14 @@ class _Lane:
         return self._arrives_at
 
     async def _give(self, arrivals: MemoryObjectReceiveStream[tuple[float, bytes | None]]) -> None:
-        with arrivals:
-            async for due, data in arrivals:
-                if due > anyio.current_time():
-                    self._tell("delay")
-                    await anyio.sleep_until(due)
-                await self._passable.wait()
-                if data is None:
-                    raise ConnectionResetError
-                await self._pass(data)
+        async for due, data in arrivals:
+            if due > anyio.current_time():
+                self._tell("delay")
+                await anyio.sleep_until(due)
+            await self._passable.wait()
+            if data is None:
+                raise ConnectionResetError
+            await self._pass(data)
         self._target.shutdown(socket.SHUT_WR)
 
     async def _pass(self, data: bytes) -> None:

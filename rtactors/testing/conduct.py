@@ -252,42 +252,47 @@ def _response_of(facts: Facts, message_id: str) -> WireResponse | None:
 
 
 def cancels_have_a_reason(facts: Facts) -> Iterator[str]:
-    """I7: a cancel names a response that the client was told of, and that is unwanted; what is unwanted is cancelled."""
-    unwanted = {
-        event.event.response_id  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    """I7: a cancel names a response that the client was told of, and that somebody stopped."""
+    begun = {message.response_id for message in facts.messages.values()}
+    stopped = {
+        str(getattr(event.event, "response_id", ""))
         for event in facts.evidence.events
         if isinstance(event, Transition) and event.chart == RESPONSE.name and event.after == "interrupted"
     }
-    begun = {message.response_id for message in facts.messages.values()}
     for story in facts.stories:
         for cancel in story.cancels:
             if cancel.response_id is None:
                 yield f"a cancel at {cancel.at:.3f} s names no response"
             elif cancel.response_id not in story.responses and cancel.response_id not in begun:
                 yield f"{cancel.response_id} was cancelled, which the server had not begun"
-            elif cancel.response_id not in unwanted:
+            elif cancel.response_id not in stopped:
                 yield f"{cancel.response_id} was cancelled, though nobody had interrupted it"
+
+
+def what_is_stopped_is_cancelled(facts: Facts) -> Iterator[str]:
+    """I7: the server is told to end what the app interrupted, unless it ends it by itself."""
     if not facts.connection.open:
         return
-    sent = {
-        effect.response_id
-        for event in facts.evidence.events
-        if isinstance(event, Transition)
-        for effect in event.effects
-        if isinstance(effect, Cancel)
-    }
-    wait = facts.evidence.round_trip + facts.evidence.delay
+    cancelled = {cancel.response_id for cancel in facts.story.cancels}
+    if not facts.evidence.faultless:  # a cancel may have been swallowed
+        transitions = [event for event in facts.evidence.events if isinstance(event, Transition)]
+        effects = [effect for event in transitions for effect in event.effects]
+        cancelled |= {effect.response_id for effect in effects if isinstance(effect, Cancel)}
     for at in facts.evidence.interruptions:
         for response in facts.story.responses.values():
-            done = math.inf if response.done_at is None else response.done_at
-            lasts = response.created_at + facts.evidence.delay < at - HAIR_S and done > at + wait
-            told = any(cancel.response_id == response.id for cancel in facts.story.cancels)
-            if not told and not facts.evidence.faultless:
-                told = response.id in sent  # it may have been swallowed
-            speech = any(response.created_at <= then <= at + wait for then in facts.story.speech_started)
-            by_server = response.reason == "turn_detected" or (response.done_at is None and speech)
-            if lasts and not (response.out_of_band or told or by_server):
+            if response.id not in cancelled and _goes_on(facts, response, at):
                 yield f"{response.id} was interrupted at {at:.3f} s, but not cancelled"
+
+
+def _goes_on(facts: Facts, response: WireResponse, at: float) -> bool:
+    """Whether the session knew of it when it was interrupted, and it would have gone on for long."""
+    soon = at + facts.evidence.round_trip + facts.evidence.delay
+    known = response.created_at + facts.evidence.delay < at - HAIR_S
+    if response.out_of_band or not known or (response.done_at is not None and response.done_at <= soon):
+        return False
+    spoken = any(response.created_at <= then <= soon for then in facts.story.speech_started)
+    by_itself = response.reason == "turn_detected" or (response.done_at is None and spoken)
+    return not by_itself
 
 
 def _steered(facts: Facts) -> list[tuple[float, float]]:
@@ -317,19 +322,18 @@ def stops_have_a_reason(facts: Facts) -> Iterator[str]:
             for reply in evidence.replies
             if reply.id in evidence.stopped and reply.response_id in {None, response.id}
         ]
-        stalled = response.done_at is None or at - response.created_at > evidence.silence - HAIR_S
+        stalled = at - response.created_at > evidence.silence - HAIR_S
         times = [*everything, *((stop, stop + HAIR_S) for stop in mine)]
         if not stalled and not any(first - HAIR_S <= at <= last for first, last in times):
             yield f"{segment.message_id} was stopped at {at:.3f} s, and nobody had wanted that"
 
 
 def failures_have_a_cause(facts: Facts) -> Iterator[str]:
-    """I7: a reply fails only for what was refused, failed, or stopped; and then it does."""
-    evidence = facts.evidence
-    if evidence.left_at is None or not facts.connection.open or len(facts.stories) > 1:
+    """I7: a reply fails only for what was refused, failed, or stopped."""
+    if facts.evidence.left_at is None or not facts.connection.open or len(facts.stories) > 1:
         return
     asked_at: dict[str, float] = {}
-    for event in evidence.events:
+    for event in facts.evidence.events:
         if not isinstance(event, Transition) or event.chart != RESPONSE.name:
             continue
         for effect in event.effects:
@@ -337,17 +341,38 @@ def failures_have_a_cause(facts: Facts) -> Iterator[str]:
                 asked_at[event.id] = event.at
             elif isinstance(effect, Fail) and not _may_fail(facts, event, asked_at.get(event.id, event.at)):
                 yield f"reply {event.id} failed at {event.at:.3f} s ({effect.reason}), for no reason that there was"
-    for reply in evidence.replies:
+
+
+def replies_end_as_their_responses(facts: Facts) -> Iterator[str]:
+    """I7: what failed at the server has failed, and nothing else."""
+    if not (facts.evidence.settled and facts.connection.open) or len(facts.stories) > 1:
+        return
+    refused = any(create.refused for create in facts.story.creates)
+    for reply in facts.evidence.replies:
         response = facts.story.responses.get(reply.response_id or "")
-        if response is None or response.done_at is None or not evidence.settled or reply.failure == _SILENT:
+        if response is None or response.done_at is None or reply.failure == _SILENT:
             continue
-        refused = any(create.refused for create in facts.story.creates)
         if response.status == "failed" and reply.failure is None:
             yield f"response {response.id} failed, but its reply {reply.id} did not"
         elif response.status != "failed" and reply.failure is not None and not refused:
             yield f"reply {reply.id} failed ({reply.failure}), but response {response.id} was {response.status}"
         elif reply.failure is None and reply.status != response.status and response.id not in facts.problems:
             yield f"response {response.id} was {response.status}, but its reply is {reply.status}"
+
+
+def what_was_broken_off_is_asked_for(facts: Facts) -> Iterator[str]:
+    """I7: of a reply whose server was lost the next one says the rest, unless it was stopped or its call leads on."""
+    if not (facts.evidence.settled and facts.connection.open):
+        return
+    called = {event.call_id for event in facts.evidence.events if isinstance(event, FunctionCalled)}
+    for story, connection in zip(facts.stories[:-1], facts.evidence.connections, strict=False):
+        leads_on = {story.call_of(call_id) for call_id in called}
+        for reply in facts.evidence.replies:
+            response = story.responses.get(reply.response_id or "")
+            if response is None or reply.failure is not None or reply.interrupted or response.id in leads_on:
+                continue
+            if response.done_at is None or response.done_at > connection.heard_until:
+                yield f"reply {reply.id} was broken off with response {response.id}, and nobody asked for the rest"
 
 
 def _may_fail(facts: Facts, event: Transition, asked_at: float) -> bool:
@@ -464,10 +489,11 @@ def control_overtakes_audio(facts: Facts) -> Iterator[str]:
 def nothing_is_refused(facts: Facts) -> Iterator[str]:
     """I6: a sound server has no reason to refuse anything, and no event is out of place."""
     by_race = {create.item_id for story in facts.stories for create in story.creates if create.code in _RACES}
-    for event in facts.evidence.events:
-        if isinstance(event, Problem) and event.code not in _RACES and event.operation not in by_race:
-            if "cannot happen there" in event.message or facts.evidence.faultless:
-                yield f"there was a problem: {event.message}"
+    problems = [event for event in facts.evidence.events if isinstance(event, Problem)]
+    for problem in problems:
+        excused = problem.code in _RACES or problem.operation in by_race
+        if not excused and ("cannot happen there" in problem.message or facts.evidence.faultless):
+            yield f"there was a problem: {problem.message}"
     if facts.evidence.faultless:
         for story in facts.stories:
             for error in story.errors:

@@ -73,6 +73,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """True if the session was quiet before it was left: then nothing is under way any more."""
     faultless: bool = False
     """True if nothing was made to go wrong: then the server refuses nothing, and there are no problems."""
+    refuses: bool = False
+    """True if the server was made to refuse what it was asked for, and to say so later than it should."""
     left_at: float | None = None
     """When the app left, by whatever way; None: not known."""
     ended_at: float | None = None
@@ -192,10 +194,20 @@ class Facts:
     def differ(self, one_ms: float, other_ms: float) -> bool:
         return abs(one_ms - other_ms) > self.evidence.slack_ms
 
+    def deleted(self, item_id: str) -> bool:
+        """Whether a server was asked to delete it."""
+        return any(item_id in story.deletes for story in self.stories)
+
     def may_be_gone(self, item_id: str) -> bool:
         """Whether the app took it out, or may have."""
         return item_id in self.evidence.removed or item_id in self.evidence.undecided
 
     def gave_up(self, item_id: str) -> bool:
-        """Whether the server would not let itself be told, and the app knows."""
-        return item_id in self.problems and self.story.was_not_told(item_id)
+        """Whether the server would not let itself be told, and the app knows, or left before it could."""
+        if item_id in self.problems and self.story.was_not_told(item_id):
+            return True
+        about = self.story.operations_on(item_id)
+        ended_at = self.evidence.ended_at
+        if not (self.evidence.refuses and about and ended_at is not None):
+            return False
+        return about[-1].answered_at is None and about[-1].at > ended_at - self.evidence.acknowledge

@@ -293,12 +293,18 @@ def _cuts_of(facts: Facts, message: WireMessage) -> Iterator[str]:
     for before, after in pairwise(message.truncates):
         if before.limit_ms != after.audio_end_ms:
             yield from _not_twice(facts, before, after, "cut")
-    if message.truncates and facts.evidence.settled and message.id not in facts.story.deletes:
-        last = message.truncates[-1]
-        if len(message.truncates) < MOST and last.limit_ms:
-            yield f"the cut of {message.id} was refused, since it has {last.limit_ms} ms only, and not sent again"
+    yield from _not_given_up(facts, message)
     if len(message.truncates) > MOST:
         yield f"{message.id} was cut {len(message.truncates)} times"
+
+
+def _not_given_up(facts: Facts, message: WireMessage) -> Iterator[str]:
+    """A server that says how much it has is asked for just that."""
+    if not message.truncates or not facts.evidence.settled or facts.was_lost(message.id) or facts.deleted(message.id):
+        return
+    last = message.truncates[-1]
+    if len(message.truncates) < MOST and last.limit_ms:
+        yield f"the cut of {message.id} was refused, since it has {last.limit_ms} ms only, and not sent again"
 
 
 def _not_twice(facts: Facts, before: Operation, after: Operation, what: str) -> Iterator[str]:
@@ -475,7 +481,14 @@ INVARIANTS: Mapping[str, Sequence[Check]] = {
     "I4": (one_message_at_a_time, conduct.speaking_has_its_times, conduct.interruptions_stop_what_plays),
     "I5": (cuts_are_sound,),
     "I6": (deletes_are_sound, conduct.nothing_is_refused, conduct.problems_are_true),
-    "I7": (no_reply_is_lost, conduct.cancels_have_a_reason, conduct.failures_have_a_cause),
+    "I7": (
+        no_reply_is_lost,
+        conduct.cancels_have_a_reason,
+        conduct.what_is_stopped_is_cancelled,
+        conduct.failures_have_a_cause,
+        conduct.replies_end_as_their_responses,
+        conduct.what_was_broken_off_is_asked_for,
+    ),
     "I8": (calls_run_once, conduct.calls_carry_what_was_given),
     "I9": (the_next_server_knows_what_was_heard,),
     "I10": (

@@ -184,6 +184,10 @@ class WireStory:
             in_full = response is not None and response.status == "completed" and not response.out_of_band
             self.calls[call_id] = self.begun_calls[call_id] and in_full
 
+    def call_of(self, call_id: str) -> str | None:
+        """The response that a function call belongs to."""
+        return self._of_calls.get(call_id)
+
     def operations_on(self, item_id: str) -> list[Operation]:
         """All that the client asked for about an item, in order."""
         return [operation for operation in self._operations.values() if operation.item_id == item_id]
@@ -210,7 +214,8 @@ class WireStory:
         if record.type == "response.done" and response.done_at is None:
             response.done_at = record.at
             response.status = given.get("status") or "completed"
-            response.reason = (given.get("status_details") or {}).get("reason") or ""
+            details: Json = given.get("status_details") or {}
+            response.reason = details.get("reason") or ""
             output: list[Json] = given.get("output") or []
             for item in output:
                 self._note_call(item, given["id"], done=True)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import anyio
+from anyio.abc import TaskGroup
 from msgspec import json
 
 from rtactors import Session
@@ -45,18 +46,22 @@ class TellingSink(PacedSink):
         await super().run(listen)
 
 
-async def listen(session: Session) -> None:
+async def listen(session: Session, tasks: TaskGroup) -> None:
     async for event in session.events():
         match event:
             case AgentSaid():
                 tell("said", event.message)
             case FunctionCalled():
                 tell("called", event.call_id, event.resumed)
-                await session.answer_call(event.call_id, "done")
-                tell("answered", event.call_id)
-                await session.generate_reply()
+                tasks.start_soon(answer, session, event.call_id)
             case _:
                 pass
+
+
+async def answer(session: Session, call_id: str) -> None:
+    await session.answer_call(call_id, "done")
+    tell("answered", call_id)
+    await session.generate_reply()
 
 
 async def talk(session: Session, run: int) -> None:
@@ -84,7 +89,7 @@ async def main(url: str, file: str, run: int) -> None:
             session = Session(provider, sink=sink, journal=journal, session_id=SESSION)
         async with session, anyio.create_task_group() as tasks:
             tell("opened", session.history)
-            tasks.start_soon(listen, session)
+            tasks.start_soon(listen, session, tasks)
             await session.quiet()
             tell("restored")
             await talk(session, run)

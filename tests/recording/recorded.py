@@ -37,6 +37,7 @@ def record(
     *,
     backend: BackendName = "asyncio",
     audio: bool = True,
+    seed: int = 1,
     **options: Any,
 ) -> bytes:
     """What a recorder makes of it. `options` are the conversation's."""
@@ -46,7 +47,7 @@ def record(
         async with conversation(script, recorder=Recorder(file, audio=audio), **options) as talk:
             await scene(talk)
 
-    run_virtual(run, backend=backend, seed=1)
+    run_virtual(run, backend=backend, seed=seed)
     return file.getvalue()
 
 

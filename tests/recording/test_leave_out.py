@@ -232,6 +232,10 @@ def test_what_has_nothing_to_hide_is_kept_to_the_letter() -> None:
     assert bytes(LeaveOut(audio=True).from_frame(frame, incoming=True)) == frame.encode()
 
 
+def test_what_has_no_name_is_no_secret() -> None:
+    assert LeaveOut(audio=True).from_plain({"": "x", "a": [""]}) == {"": "x", "a": [""]}
+
+
 def test_a_frame_of_several_lines_becomes_one() -> None:
     assert bytes(LeaveOut(audio=True).from_frame('{"a":\n 1}', incoming=True)) == b'{"a":1}'
 

@@ -12,10 +12,11 @@ from rtactors.loopback.script import replies
 from rtactors.loopback.server import Server
 from rtactors.loopback.voice import ToneVoice
 from rtactors.providers import OpenAIRealtime
-from rtactors.session_events import ConnectionChanged, UserStartedSpeaking
+from rtactors.session_events import Transition, UserStartedSpeaking
 from rtactors.sinks import MemorySink, PacedSink
-from rtactors.testing.chaos import HOST, MUTE, ChaosProxy, Conditions, Cut, Fault, Kind, Plan, Way, calm, weather
+from rtactors.testing.chaos import HOST, KINDS, MUTE, ChaosProxy, Conditions, Cut, Fault, Kind, Plan, Way, calm, weather
 from rtactors.testing.conversation import Conversation, conversation, speech
+from statecharts import link
 from tests.scenarios.test_interruption import FIRST, THREE, length
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
@@ -79,7 +80,7 @@ async def _to_its_end(talk: Conversation) -> None:
 @pytest.mark.parametrize("kind", ["hang up", "reset"])
 async def test_cut_in_the_middle_of_a_frame(kind: Cut, way: str) -> None:
     """What has arrived is heard to its end; the record has it and not a frame more."""
-    async with conversation(THREE, chaos=calm, raises=(SessionClosed,)) as talk:
+    async with conversation(THREE, chaos=calm, reconnect=None, raises=(SessionClosed,)) as talk:
         fault = Way(fault=Fault(kind, 40_000 if way == "down" else 100))
         talk.proxy.newest.change(**{way: fault})
         await _to_its_end(talk)
@@ -96,7 +97,7 @@ async def test_corrupt_is_never_heard_nor_believed(way: str, after: int) -> None
 
     Where it makes a frame longer than it is, the reader waits for more; then nobody answers the next ping.
     """
-    async with conversation(THREE, chaos=calm, raises=(SessionClosed,), deadlines=QUICK) as talk:
+    async with conversation(THREE, chaos=calm, reconnect=None, raises=(SessionClosed,), deadlines=QUICK) as talk:
         await talk.session.quiet()
         talk.proxy.newest.change(**{way: Way(fault=Fault("corrupt", after))})
         talk.sink.play_all()
@@ -108,31 +109,76 @@ async def test_corrupt_is_never_heard_nor_believed(way: str, after: int) -> None
     assert talk.proxy.counts["corrupt"] == 1
 
 
-@pytest.mark.parametrize("ways", [("up",), ("down",)], ids="-".join)
-async def test_half_open_is_found_out(ways: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("way", ["up", "down"])
+async def test_half_open_is_found_out(way: str, caplog: pytest.LogCaptureFixture) -> None:
     """Nothing passes and nothing closes. What has arrived is heard, also while nobody knows yet."""
-    async with conversation(THREE, chaos=calm, raises=(SessionClosed,), deadlines=QUICK) as talk:
+    async with conversation(THREE, chaos=calm, reconnect=None, raises=(SessionClosed,), deadlines=QUICK) as talk:
         await talk.ask()
         await talk.reaches("response", "finishing")
-        talk.proxy.newest.change(**{way: Way(fault=Fault("stall")) for way in ways})
+        talk.proxy.newest.change(**{way: Way(fault=Fault("stall"))})
         await talk.sink.play(length(FIRST))
-        await talk.tells(ConnectionChanged, 3)  # configuring, ready, closed
+        await talk.reaches("link", "closed")
         await talk.sink.play(300)
         talk.sink.play_all()
         await anyio.sleep_forever()
     assert "1011" in str(talk.failure)
+    assert not caplog.records  # the app is told, that is enough
     assert len(talk.heard()) == 3
     assert talk.heard() == [(message.id, message.heard_ms) for message in talk.said()]
 
 
 async def test_half_open_is_found_out_when_no_ping_gets_out_any_more() -> None:
     """The user's voice has filled every buffer on the way."""
-    async with conversation(THREE, chaos=calm, raises=(SessionClosed,), deadlines=QUICK) as talk:
+    async with conversation(THREE, chaos=calm, reconnect=None, raises=(SessionClosed,), deadlines=QUICK) as talk:
         talk.proxy.newest.stall()
         for _ in range(200):
             await talk.session.send_audio(speech(1000))
         await anyio.sleep_forever()
     assert "the network took nothing for 0.2 s" in str(talk.failure)
+
+
+# ------------------------------------------------------------------------------------------------------- it goes on
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_reply_is_heard_to_its_end_over_two_connections(kind: Kind) -> None:
+    """Whatever ended the first one, in the middle of a frame of its audio."""
+    async with conversation(THREE, chaos=calm, deadlines=QUICK) as talk:
+        talk.proxy.newest.change(down=Way(fault=Fault(kind, 40_000)))
+        talk.sink.play_all()
+        reply = await talk.ask()
+        await reply.done()
+        await talk.session.quiet()
+        assert talk.proxy.counts == {"connection": 2, kind: 1}
+
+
+async def test_the_port_is_closed_for_a_while() -> None:
+    """What is asked meanwhile is answered afterwards."""
+    async with conversation(THREE, chaos=calm) as talk:
+        news = talk.session.events()
+        talk.sink.play_all()
+        talk.proxy.refuse()
+        talk.proxy.newest.cut("reset")
+        reply = await talk.ask()
+        async for event in news:
+            if isinstance(event, Transition) and isinstance(event.event, link.Failed):
+                break
+        talk.proxy.accept()
+        assert await reply.done()
+
+
+async def test_the_next_connection_is_accepted_and_never_answered() -> None:
+    """It is given up in time; the one after it works."""
+
+    def plan(number: int) -> Conditions:
+        return MUTE if number == 1 else Conditions()
+
+    async with conversation(THREE, chaos=plan, deadlines=Deadlines(connect=0.3)) as talk:
+        talk.sink.play_all()
+        talk.proxy.newest.cut("hang up")
+        reply = await talk.ask()
+        assert await reply.done()
+        assert talk.proxy.counts["connection"] == 3
 
 
 # ----------------------------------------------------------------------------------------------------- closing returns
@@ -200,7 +246,8 @@ async def begin_through(plan: Plan, deadlines: Deadlines = QUICK, *, refuse: boo
         if refuse:
             proxy.refuse()
         provider = OpenAIRealtime(api_key="", websocket_base_url=f"ws://{HOST}:{proxy.port}/v1")
-        session = await stack.enter_async_context(Session(provider, sink=MemorySink(), deadlines=deadlines))
+        session = Session(provider, sink=MemorySink(), reconnect=None, deadlines=deadlines)
+        await stack.enter_async_context(session)
         reply = await session.ask("Hello?")
         await reply.done()
 
@@ -241,12 +288,14 @@ async def test_trouble_in_the_handshake_is_told_or_does_no_harm(kind: Kind, way:
 
 @pytest.mark.parametrize("number", range(8))
 async def test_any_weather(number: int) -> None:
-    """A conversation with barge-in through a network by chance: the invariants hold, and it ends as it should."""
-    conditions = weather(1, within=60_000)(number)
-    faulty = conditions.up.fault or conditions.down.fault
-    raises, deadlines = ((SessionClosed,), QUICK) if faulty else ((), Deadlines())
-    async with conversation(THREE, chaos=calm, raises=raises, sink=PacedSink(), deadlines=deadlines) as talk:
-        talk.proxy.newest.change(up=conditions.up, down=conditions.down)
+    """A conversation with barge-in, each of its first connections with another trouble: the invariants hold."""
+    conditions = weather(number, within=60_000)
+
+    def plan(index: int) -> Conditions:  # the first has to come to be, and so has one in the end
+        return conditions(index) if index in {1, 2} else Conditions()
+
+    async with conversation(THREE, chaos=plan, sink=PacedSink(), deadlines=QUICK) as talk:
+        talk.proxy.newest.change(up=conditions(0).up, down=conditions(0).down)
         await talk.ask()
         await talk.session.send_audio(speech(100))
         await talk.session.send_audio(bytes(48_000))
@@ -254,6 +303,3 @@ async def test_any_weather(number: int) -> None:
         await anyio.sleep(number % 5 / 10)
         await talk.session.interrupt()
         await talk.session.quiet()
-        if faulty:  # it may not have come to that
-            talk.proxy.newest.cut("hang up")
-            await anyio.sleep_forever()

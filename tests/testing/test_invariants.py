@@ -12,12 +12,25 @@ from rtactors.loopback.conversation import Snapshot
 from rtactors.loopback.log import Record
 from rtactors.loopback.script import Call, Say, replies
 from rtactors.reply import Reply, ReplyRecord
-from rtactors.session_events import AgentStartedSpeaking, AgentStoppedSpeaking, Dropped, FunctionCalled, Transition
+from rtactors.session_events import (
+    AgentSaid,
+    AgentStartedSpeaking,
+    AgentStoppedSpeaking,
+    ConnectionChanged,
+    Dropped,
+    FunctionCalled,
+    MessageAnnounced,
+    Problem,
+    Transition,
+    UserStartedSpeaking,
+)
 from rtactors.testing.clock import run_virtual
 from rtactors.testing.conversation import MS_PER_CHARACTER, conversation
-from rtactors.testing.evidence import Connection, Evidence
+from rtactors.testing.evidence import Connection, Evidence, Placed
 from rtactors.testing.invariants import INVARIANTS, InvariantBroken, check_invariants
+from statecharts.item import Report
 from statecharts.message import ChatMessage, Emptied
+from statecharts.response import Fail, Request
 
 TEXTS = ("First of all, good morning.", "Then there is something else to tell.", "And nobody hears this.")
 LENGTHS = [len(text) * MS_PER_CHARACTER for text in TEXTS]
@@ -34,7 +47,7 @@ async def _converse() -> Evidence:
         await talk.reaches("response", "finishing")
         await talk.speak()
         await talk.session.quiet()
-    return talk.evidence(ms_per_character=MS_PER_CHARACTER)
+    return talk.evidence(ms_per_character=MS_PER_CHARACTER, settled=True)
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +210,59 @@ def asked_meanwhile(evidence: Evidence) -> Evidence:
         )
 
     return in_log(evidence, change)
+
+
+NOTHING: frozenset[str] = frozenset()
+OUTPUT = "rt_context_1"
+
+
+def of(*ids: str) -> frozenset[str]:
+    return frozenset(ids)
+
+
+def changed(evidence: Evidence, kind: type[Any], **fields: Any) -> Evidence:
+    """The session's events of a type tell something else."""
+    return events(evidence, lambda event: [replace(event, **fields)] if isinstance(event, kind) else [event])
+
+
+def also_sent(evidence: Evidence, event: dict[str, Any]) -> Evidence:
+    """The server sent this too, at the end."""
+
+    def change(log: list[Record]) -> None:
+        log.append(Record(log[-1].at, sent=True, type=event["type"], event=event))
+
+    return in_log(evidence, change)
+
+
+def later(evidence: Evidence, event_type: str, at: float) -> Evidence:
+    def change(log: list[Record]) -> None:
+        log[:] = [Record(at, each.sent, each.type, each.event) if each.type == event_type else each for each in log]
+
+    return in_log(evidence, change)
+
+
+def refused_as_too_short(evidence: Evidence) -> Evidence:
+    """The cut was refused, and that was that."""
+    (cut,) = (record for record in evidence.connections[-1].log if record.type == "conversation.item.truncate")
+    message = "Audio content of 500ms is already shorter than 1000ms"
+    error = {"code": "invalid_value", "message": message, "event_id": cut.json["event_id"]}
+    return also_sent(without(evidence, "conversation.item.truncated"), {"type": "error", "error": error})
+
+
+def ended(status: str = "completed", failure: str | None = None) -> Reply:
+    """The one reply, as if it had ended so."""
+    record = ReplyRecord(REPLY)
+    record.start("resp_000001")
+    record.resolve(status, interrupted=False, failure=failure)
+    return Reply(record)
+
+
+def broken_off(evidence: Evidence) -> Evidence:
+    """The connection was lost in the middle of the response, and the next one was not asked for anything."""
+    first = replace(without(evidence, "response.done").connections[0], open=False)
+    second = Connection(items=evidence.connections[0].items, log=())
+    plain = replace(evidence, connections=(first, second), replies=(ended(),))
+    return never(plain, FunctionCalled)
 
 
 FALSE: dict[str, tuple[str, Callable[[Evidence], Evidence], str]] = {
@@ -373,6 +439,174 @@ FALSE: dict[str, tuple[str, Callable[[Evidence], Evidence], str]] = {
         lambda e: events(e, lambda x: [] if isinstance(x, Transition) and x.after == "finishing" else [x]),
         "replayed it is",
     ),
+    "removed and still there": (
+        "I2",
+        lambda e: replace(e, removed=frozenset({"rt_user_1"})),
+        "rt_user_1 was removed, but stands in the history",
+    ),
+    "another user's text": ("I2", lambda e: in_history(e, "rt_user_1", heard_text="Who?"), "'Who?' in the history"),
+    "another output": ("I2", lambda e: item_on_server(e, OUTPUT, output="midnight"), "'midnight'"),
+    "less generated": ("I2", lambda e: in_history(e, SECOND, generated_ms=2000), "2000 ms of item_000005 were gen"),
+    "less text": ("I2", lambda e: in_history(e, SECOND, generated_text="Then"), "the text 'Then' of item_000005"),
+    "put elsewhere": (
+        "I2",
+        lambda e: replace(e, placed=(Placed(FIRST, NOTHING, of("rt_user_1")),)),
+        "put before rt_us",
+    ),
+    "put too early": ("I2", lambda e: replace(e, placed=(Placed(FIRST, of(SECOND), NOTHING),)), "behind item_000005"),
+    "told other than recorded": (
+        "I3",
+        lambda e: events(e, lambda x: [AgentSaid(replace(x.message, heard_ms=1))] if isinstance(x, AgentSaid) else [x]),
+        "but the history says",
+    ),
+    "told twice": ("I3", lambda e: twice(e, AgentSaid), "the app was told 2 times that item_000003 was said"),
+    "announced twice": ("I3", lambda e: twice(e, MessageAnnounced), "item_000003 was announced 2 times"),
+    "heard the wrong way round": (
+        "I3",
+        lambda e: replace(e, segments=tuple(reversed(e.segments))),
+        "item_000005 was heard before item_000003",
+    ),
+    "stopped by nobody": (
+        "I3",
+        lambda e: replace(without(e, "input_audio_buffer.speech_started"), left_at=1e9),
+        "item_000005 was stopped at 0.000 s, and nobody",
+    ),
+    "speaks before it is heard": (
+        "I4",
+        lambda e: changed(e, AgentStartedSpeaking, at=-1.0),
+        "started speaking at -1.000 s, but was heard from",
+    ),
+    "silent before it is": (
+        "I4",
+        lambda e: changed(e, AgentStoppedSpeaking, at=-1.0),
+        "stopped speaking at -1.000 s, but was heard until",
+    ),
+    "not stopped": (
+        "I4",
+        lambda e: at_sink(
+            transitions_of(replace(e, interruptions=(1.0,)), SECOND, "partial", at=9.0),
+            1,
+            cleared_at=None,
+            told=[],
+            began_at=0.5,
+        ),
+        "item_000005 was not stopped when it was interrupted at 1.000 s",
+    ),
+    "begun after its interruption": (
+        "I4",
+        lambda e: at_sink(replace(e, interruptions=(1.0,)), 1, began_at=2.0),
+        "item_000005 began to play at 2.000 s, though its response",
+    ),
+    "not cut again": ("I5", refused_as_too_short, "since it has 500 ms only, and not sent again"),
+    "refused for no reason": (
+        "I6",
+        lambda e: also_sent(replace(e, faultless=True), {"type": "error", "error": {"code": "x", "message": "No."}}),
+        "the server refused something: No.",
+    ),
+    "a problem for no reason": (
+        "I6",
+        lambda e: replace(e, faultless=True, events=(*e.events, Problem(kind="other", message="Oh."))),
+        "there was a problem: Oh.",
+    ),
+    "out of place": (
+        "I6",
+        lambda e: replace(e, events=(*e.events, Problem(kind="other", message="x cannot happen there"))),
+        "cannot happen there",
+    ),
+    "a false alarm": (
+        "I6",
+        lambda e: transitions_of(e, THIRD, "gone", effects=(Report(THIRD, "it is there"),)),
+        "told of a problem that there was not",
+    ),
+    "cancelled whatever it is": (
+        "I7",
+        lambda e: also_received(e, {"type": "response.cancel"}),
+        "names no response",
+    ),
+    "cancelled for no reason": (
+        "I7",
+        lambda e: also_received(e, {"type": "response.cancel", "response_id": "resp_000001"}),
+        "was cancelled, though nobody had interrupted it",
+    ),
+    "cancelled a stranger": (
+        "I7",
+        lambda e: also_received(e, {"type": "response.cancel", "response_id": "resp_9"}),
+        "resp_9 was cancelled, which the server had not begun",
+    ),
+    "not cancelled": (
+        "I7",
+        lambda e: replace(
+            without(without(e, "response.done"), "input_audio_buffer.speech_started"), interruptions=(1.0,)
+        ),
+        "was interrupted at 1.000 s, but not cancelled",
+    ),
+    "failed for no reason": (
+        "I7",
+        lambda e: replace(
+            transitions_of(e, REPLY, "requested", at=5.0, effects=(Request(REPLY), Fail(REPLY, "no reason"))),
+            left_at=1e9,
+        ),
+        "(no reason), for no reason that there was",
+    ),
+    "failed though it did not": (
+        "I7",
+        lambda e: replace(e, replies=(ended(failure="it failed"),)),
+        "failed (it failed), but response resp_000001 was completed",
+    ),
+    "ended otherwise": (
+        "I7",
+        lambda e: replace(e, replies=(ended(status="cancelled"),)),
+        "response resp_000001 was completed, but its reply is cancelled",
+    ),
+    "broken off": ("I7", broken_off, "was broken off with response resp_000001, and nobody asked for the rest"),
+    "other arguments": ("I8", lambda e: changed(e, FunctionCalled, arguments="{}?"), "but was run as"),
+    "another answer": ("I8", lambda e: replace(e, answers={CALL: "midnight"}), "but 'noon' was sent"),
+    "no answer": ("I8", lambda e: replace(e, answers={"call_9": "x"}), "call_9 was answered, but the output was never"),
+    "under way for ever": (
+        "I10",
+        lambda e: events(e, lambda x: [] if isinstance(x, Transition) and x.after == "truncated" else [x]),
+        "but item item_000005 is still truncating",
+    ),
+    "long to leave": ("I10", lambda e: replace(e, left_at=1.0, ended_at=9.0), "leaving took 8.000 s"),
+    "given up at once": (
+        "I10",
+        lambda e: at_sink(e, 0, told=[], finish_at=0.0, cleared_at=None),
+        "item_000003 was given up 0.000 s after",
+    ),
+    "given up without being asked": (
+        "I10",
+        lambda e: at_sink(e, 0, told=[], finish_at=None, cleared_at=None),
+        "its device was never asked to end it",
+    ),
+    "control behind audio": (
+        "I10",
+        lambda e: later(replace(e, held_up=0.0), "conversation.item.truncate", 9.0),
+        "was decided at 0.000 s, but reached the server at 9.000 s",
+    ),
+    "a session without a connection": (
+        "I10",
+        lambda e: replace(e, events=(*e.events, ConnectionChanged("closed", "it broke", 1.0))),
+        "the session went on without one",
+    ),
+    "not all of the text": (
+        "I11",
+        lambda e: in_history(e, FIRST, heard_text="First of all,"),
+        "was heard in full, but",
+    ),
+    "the user is not quoted": (
+        "I11",
+        lambda e: also_sent(
+            e,
+            {
+                "type": "conversation.item.input_audio_transcription.completed",
+                "item_id": "item_000007",
+                "transcript": "Stop.",
+            },
+        ),
+        "the server told the transcripts [('item_000007', 'Stop.')], the session []",
+    ),
+    "the user is not heard": ("I11", lambda e: never(e, UserStartedSpeaking), "the app was told 0 and"),
+    "told too late": ("I12", lambda e: changed(e, MessageAnnounced, at=-1.0), "was told after something of"),
     "history of its own": ("I12", lambda e: in_history(e, SECOND, heard_ms=7), "is not what the recorded events give"),
 }
 

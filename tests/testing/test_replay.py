@@ -1,5 +1,6 @@
 """I12: what was recorded happens again, the same every time; and what does not is found, and told."""
 
+import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -22,7 +23,7 @@ from rtactors.session import Session
 from rtactors.session_events import FunctionCalled
 from rtactors.sinks import MemorySink, PacedSink
 from rtactors.testing.clock import BackendName, real_backends, run_virtual
-from rtactors.testing.conversation import Conversation, conversation
+from rtactors.testing.conversation import AT_ONCE, Conversation, conversation
 from rtactors.testing.faulty_sink import FaultySink
 from rtactors.testing.replay import Differs, Moment, replay
 from rtactors.transports.base import Socket
@@ -129,6 +130,30 @@ def test_a_connection_that_is_lost_and_made_again(backend: BackendName) -> None:
     tried = [event for event in events_of(data) if event["kind"] == "socket" and event["call"] == "connect"]
     assert ["error" in event for event in tried] == [False, True, True, True, False]
     replay(read(data))
+
+
+@backends
+def test_connections_that_are_lost_at_any_moment(backend: BackendName) -> None:
+    """In any order of turns: the transport has several tasks, and the recording knows which one went first."""
+    for number in range(6):
+        chance = random.Random(number)
+
+        async def scene(talk: Conversation, chance: random.Random = chance) -> None:
+            await talk.ask()
+            for _ in range(3):
+                await anyio.sleep(chance.random() * 2)
+                await talk.wire.close(1011, "keepalive")
+                await talk.session.send_audio(bytes(chance.randrange(2, 2000, 2)))
+                await talk.ask("And then?")
+            await talk.session.quiet()
+
+        options: dict[str, Any] = {
+            "sink": PacedSink(),
+            "provider": {"turn_detection": None},
+            "timing": Timing(delta_ms=100),
+        }
+        luck = chance.choice([AT_ONCE, Backoff(luck=chance.random), Backoff(luck=lambda: 0.0)])
+        replay(read(record(scene, backend=backend, seed=number, reconnect=luck, **options)))
 
 
 @backends

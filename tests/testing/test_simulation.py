@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from rtactors.session import Session
+from rtactors.session_events import FunctionCalled
+from rtactors.testing.replay import replay
 from rtactors.testing.simulation import Outcome, Plan, plan_of, read_plan, simulate
 from rtactors.testing.simulation.__main__ import main
-from rtactors.testing.simulation.campaign import campaign, run_seeds, write_plan
+from rtactors.testing.simulation.campaign import campaign
 from rtactors.testing.simulation.plan import Break, Device, Fault, Line, Network, Reply, Step
 from rtactors.testing.simulation.shrink import kind, shrink
 from rtactors.testing.simulation.strategies import plans
@@ -24,7 +27,13 @@ def test_schedules(schedules: range) -> None:
 
 
 # Derandomized, so that the suite gives the same each time; seeds are for looking further.
-@settings(max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(plans())
 def test_any_plan(plan: Plan) -> None:
     outcome = simulate(plan)
@@ -74,16 +83,55 @@ def test_a_failing_seed_is_told_and_can_be_repeated(
 ) -> None:
     seed = MUTANTS["the_ledger_is_written_twice"].seed
     broken(monkeypatch, "the_ledger_is_written_twice")
-    (failure,) = run_seeds([seed]).failures
-    assert f"seed {seed}:\n  I3: " in str(failure)
-    path = write_plan(failure, tmp_path)
-    assert main(["--plan", str(path)]) == 1
+    assert main(["--first", str(seed), "--seeds", "1", "--output", str(tmp_path)]) == 1
     told = capsys.readouterr().out
+    assert f"seed {seed}:\n  I3: " in told
     assert "wire     <- response.create" in told
     assert "device   tells Finished" in told
-    assert str(failure.violations[0]) in told
+    plan, recording = tmp_path / f"simulation-{seed}.json", tmp_path / f"simulation-{seed}.jsonl"
+    assert f"--plan {plan}" in told
+    assert f"rtactors replay {recording}" in told
+    replay(recording)
+    assert main(["--plan", str(plan)]) == 1
+    assert "I3: " in capsys.readouterr().out
     monkeypatch.undo()
-    assert main(["--plan", str(path)]) == 0
+    assert main(["--plan", str(plan)]) == 0
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_recording_of_a_simulated_conversation_can_be_replayed(seed: int, tmp_path: Path) -> None:
+    """I12: what it was told gives the same again."""
+    outcome = simulate(plan_of(seed), record=tmp_path / "call.jsonl")
+    assert outcome.evidence
+    assert tuple(replay(tmp_path / "call.jsonl")) == outcome.evidence.history
+
+
+def test_an_app_of_ones_own() -> None:
+    """It answers function calls; what it does is judged as what the plan's app does."""
+    answered: list[str] = []
+
+    async def agent(session: Session) -> None:
+        await session.ask("Good morning.")
+        async for event in session.events():
+            if isinstance(event, FunctionCalled):
+                answered.append(event.call_id)
+                await session.answer_call(event.call_id, "42")
+                await session.generate_reply()
+
+    for seed in range(40):
+        outcome = simulate(plan_of(seed), app=agent)
+        assert not outcome.violations, f"seed {seed}: {outcome.violations}"
+        asked = [step.do for step in outcome.plan.steps if step.do in {"ask", "interrupt", "pause"}]
+        assert not outcome.evidence or not outcome.evidence.interruptions or not asked
+    assert answered
+
+
+def test_an_app_of_ones_own_that_fails_is_told() -> None:
+    async def agent(_session: Session) -> None:
+        raise LookupError("a defect of mine")
+
+    (violation,) = simulate(Plan(), app=agent).violations
+    assert "LookupError: a defect of mine" in violation.sentence
 
 
 def test_a_campaign_counts(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from rtactors.testing.simulation.campaign import Figures, campaign, write_plan
+from rtactors.testing.simulation.campaign import Figures, campaign, keep
 from rtactors.testing.simulation.plan import read_plan
 from rtactors.testing.simulation.run import simulate
 
@@ -27,8 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     sys.stderr.write("\n" if sys.stderr.isatty() else "")
     print("\n".join(figures.lines()))  # noqa: T201 - what a command is for
     for failure in figures.failures:
-        path = write_plan(failure, given.output)
-        print(f"\n{failure}\n\nrepeat it: python -m rtactors.testing.simulation --plan {path}")  # noqa: T201 - the same
+        plan, recording = keep(failure, given.output)
+        print(f"\n{failure}\n\nagain:   python -m rtactors.testing.simulation --plan {plan}")  # noqa: T201 - the same
+        print(f"stepwise: rtactors replay {recording} --step")  # noqa: T201 - the same
     return 1 if figures.failures else 0
 
 
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--plan", type=Path, metavar="FILE", help="run this one plan again, and tell what happens in it"
     )
-    parser.add_argument("--output", type=Path, default=Path(), metavar="FOLDER", help="for the plans of what fails")
+    parser.add_argument("--output", type=Path, default=Path(), metavar="FOLDER", help="for what fails")
     return parser
 
 

@@ -1,25 +1,26 @@
-"""The app and the user of a simulated conversation: they do what the plan says, and keep a record of their own.
+"""The app and the user of a simulated conversation: they do what the plan says.
 
-Nothing here looks at how a session works. What the app knows (what it took out, gave up, answered) is evidence.
+Somebody's own app can take the app's place; then the plan's user speaks to that one.
 """
 
-import math
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from typing import Any, TypeAlias
 
 import anyio
-import anyio.lowlevel
-from msgspec import Struct, field
 
 from rtactors.errors import SessionClosed
 from rtactors.history import HistoryItem
 from rtactors.loopback.conversation import BYTES_PER_MS
-from rtactors.reply import Reply
 from rtactors.session import Session
 from rtactors.session_events import FunctionCalled
 from rtactors.testing.conversation import speech
-from rtactors.testing.evidence import Placed
-from rtactors.testing.simulation.plan import Plan
+from rtactors.testing.simulation.plan import Deed, Plan
 from rtactors.testing.simulation.provider import text_of
+from rtactors.testing.simulation.watched import AppRecord
+
+OwnApp: TypeAlias = Callable[[Session], Coroutine[Any, Any, None]]
+"""Code that uses a session. It is cancelled when the plan is over; it may return before."""
 
 PATIENCE_S = 300.0
 """How long a session may take to become quiet, with all that its deadlines allow."""
@@ -34,49 +35,58 @@ class NeverQuiet(Exception):
 
 
 class AppCrashed(Exception):
-    """The app's own error."""
+    """The app's own error, as the plan wants it."""
 
 
-class AppRecord(Struct, kw_only=True):
-    """What the app did; see `rtactors.testing.evidence.Evidence`."""
+class Stage:
+    """Where a plan is acted out. `cancel` cancels the block in which the session is used."""
 
-    replies: list[Reply] = field(default_factory=list[Reply])
-    removed: set[str] = field(default_factory=set[str])
-    stopped: dict[str, float] = field(default_factory=dict[str, float])
-    placed: list[Placed] = field(default_factory=list[Placed])
-    interruptions: list[float] = field(default_factory=list[float])
-    answers: dict[str, str] = field(default_factory=dict[str, str])
-    replaced: list[tuple[float, set[str]]] = field(default_factory=list[tuple[float, set[str]]])
-    """When it set the history, and which items it kept."""
-    settled: bool = False
-    left_at: float = math.inf
-    """When it left, by whatever way."""
-
-
-class App:
-    def __init__(self, plan: Plan, session: Session, record: AppRecord) -> None:
+    def __init__(
+        self, plan: Plan, session: Session, record: AppRecord, *, own: OwnApp | None, cancel: Callable[[], None]
+    ) -> None:
         self._plan = plan
         self._session = session
         self._record = record
+        self._own = own
+        self._cancel = cancel
         self._speaking = False
         self._count = 0
+        users: dict[Deed, Callable[[int], Awaitable[None]]] = {
+            "speak": self._speak,
+            "hush": self._hush,
+            "clear_audio": self._clear_audio,
+        }
+        apps: dict[Deed, Callable[[int], Awaitable[None]]] = {
+            "ask": self._ask,
+            "generate_reply": self._generate_reply,
+            "interrupt": self._interrupt,
+            "stop_reply": self._stop_reply,
+            "pause": self._pause,
+            "unpause": self._unpause,
+            "add": self._add,
+            "remove": self._remove,
+            "set_history": self._set_history,
+            "wait_until_quiet": self._wait_until_quiet,
+        }
+        self._deeds = users if own else users | apps
 
-    async def run(self) -> None:
+    async def act(self) -> None:
         """Returns, or raises, when the app leaves. A session that is over cancels it."""
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._answer_calls)
-                await self._act()
+                tasks.start_soon(self._own or _answer_calls_as(self._plan), self._session)
+                await self._follow_the_plan()
                 tasks.cancel_scope.cancel()
         except* SessionClosed:
             await self._wait_for_the_end()
         finally:
             self._record.left_at = anyio.current_time()
 
-    async def _act(self) -> None:
+    async def _follow_the_plan(self) -> None:
         for step in self._plan.steps:
             await anyio.sleep(step.wait_ms / 1000)
-            await self._deeds[step.do](self, step.which)
+            if deed := self._deeds.get(step.do):
+                await deed(step.which)
         match self._plan.ending:
             case "quiet":
                 await self._settle()
@@ -85,9 +95,8 @@ class App:
             case "crash":
                 raise AppCrashed
             case "cancel":
-                with anyio.CancelScope() as scope:
-                    scope.cancel()
-                    await anyio.lowlevel.checkpoint()
+                self._cancel()
+                await anyio.sleep_forever()
 
     async def _wait_for_the_end(self) -> None:
         """It plays what it has, if it is let, then cancels us."""
@@ -106,28 +115,10 @@ class App:
             raise NeverQuiet(f"the session was not quiet {PATIENCE_S:.0f} s after the app's last step")
         self._record.settled = True
 
-    async def _answer_calls(self) -> None:
-        calls = self._plan.calls
-        async for event in self._session.events():
-            if isinstance(event, FunctionCalled):
-                await anyio.sleep(calls.answer_ms / 1000)
-                for time in range(calls.times):
-                    output = f"output {time} of {event.call_id}"
-                    self._record.answers.setdefault(event.call_id, output)
-                    await self._session.answer_call(event.call_id, output)
-                if calls.times:
-                    self._record.replies.append(await self._session.generate_reply())
-
-    # -- what is done
-
-    async def _ask(self, which: int) -> None:
-        self._record.replies.append(await self._session.ask(text_of(1 + which % 4, which)))
-
-    async def _generate_reply(self, _which: int) -> None:
-        self._record.replies.append(await self._session.generate_reply())
+    # -- the user
 
     async def _speak(self, which: int) -> None:
-        """Goes on until `hush`; what is heard of it meanwhile is between 0.2 and 1.4 s."""
+        """Goes on until `hush`; what is heard of it at once is between 0.2 and 1.4 s."""
         for _ in range(2 + 4 * (which % 4)):
             await self._session.send_audio(speech(_CHUNK_MS))
         self._speaking = True
@@ -141,80 +132,67 @@ class App:
             return
         await self._session.commit_audio()
         if which % 2 == 0:
-            await self._generate_reply(which)
+            await self._session.generate_reply()
 
     async def _clear_audio(self, _which: int) -> None:
         self._speaking = False
         await self._session.clear_audio()
 
+    # -- the app
+
+    async def _ask(self, which: int) -> None:
+        await self._session.ask(text_of(1 + which % 4, which))
+
+    async def _generate_reply(self, _which: int) -> None:
+        await self._session.generate_reply()
+
     async def _interrupt(self, _which: int) -> None:
-        at = anyio.current_time()
         await self._session.interrupt()
-        self._record.interruptions.append(at)
 
     async def _stop_reply(self, which: int) -> None:
         if replies := self._record.replies:
-            reply = replies[which % len(replies)]
-            at = anyio.current_time()
-            await self._session.interrupt(reply)
-            self._record.stopped.setdefault(reply.id, at)
+            await self._session.interrupt(replies[which % len(replies)])
 
     async def _pause(self, _which: int) -> None:
         await self._session.pause()
 
-    async def _resume(self, _which: int) -> None:
+    async def _unpause(self, _which: int) -> None:
         await self._session.unpause()
 
     async def _add(self, which: int) -> None:
-        there = [item.id for item in self._session.history]
-        places = [None, "", *there]
+        places = [None, "", *(item.id for item in self._session.history)]
         role, after = "system" if which % 2 else "user", places[which % len(places)]
-        item_id = await self._session.add(text_of(2, which), role=role, after=after)
-        if after is not None:
-            self._put(item_id, there, there.index(after) + 1 if after else 0)
-
-    def _put(self, item_id: str, there: list[str], index: int) -> None:
-        self._record.placed.append(Placed(item_id, frozenset(there[:index]), frozenset(there[index:])))
+        await self._session.add(text_of(2, which), role=role, after=after)
 
     async def _remove(self, which: int) -> None:
         if history := self._session.history:
-            item_id = history[which % len(history)].id
-            await self._session.remove(item_id)
-            self._record.removed.add(item_id)
+            await self._session.remove(history[which % len(history)].id)
 
     async def _set_history(self, which: int) -> None:
         """Every item is kept or not by its bit of `which`; one of three times there is something new, too."""
-        at, history = anyio.current_time(), self._session.history
-        kept = [item for index, item in enumerate(history) if not which >> index % 16 & 1]
-        wanted, index = [*kept], 0
-        new = HistoryItem(id="")
+        wanted = [item for index, item in enumerate(self._session.history) if not which >> index % 16 & 1]
         if which % 3 == 0:
             self._count += 1
             new = HistoryItem(id=f"new_{self._count}", role="user", heard_text=text_of(2, which))
-            index = which % (len(kept) + 1)
-            wanted.insert(index, new)
+            wanted.insert(which % (len(wanted) + 1), new)
         await self._session.set_history(wanted)
-        if wanted != kept:
-            self._put(new.id, [item.id for item in kept], index)
-        self._record.removed.update(item.id for item in history if item not in kept)
-        self._record.replaced.append((at, {item.id for item in wanted}))
 
     async def _wait_until_quiet(self, _which: int) -> None:
         with anyio.move_on_after(30):
             await self._session.quiet()
 
-    _deeds = {
-        "ask": _ask,
-        "generate_reply": _generate_reply,
-        "speak": _speak,
-        "hush": _hush,
-        "interrupt": _interrupt,
-        "stop_reply": _stop_reply,
-        "pause": _pause,
-        "resume": _resume,
-        "add": _add,
-        "remove": _remove,
-        "set_history": _set_history,
-        "clear_audio": _clear_audio,
-        "wait_until_quiet": _wait_until_quiet,
-    }
+
+def _answer_calls_as(plan: Plan) -> OwnApp:
+    """The plan's app, beside what it does step by step."""
+    calls = plan.calls
+
+    async def answer(session: Session) -> None:
+        async for event in session.events():
+            if isinstance(event, FunctionCalled):
+                await anyio.sleep(calls.answer_ms / 1000)
+                for time in range(calls.times):
+                    await session.answer_call(event.call_id, f"output {time} of {event.call_id}")
+                if calls.times:
+                    await session.generate_reply()
+
+    return answer

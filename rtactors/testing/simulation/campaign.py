@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
@@ -155,26 +155,37 @@ def campaign(
 
     `progress` is told the figures so far, and for how many seconds it has been running.
     """
-    processes = processes or os.cpu_count() or 1
     begun = time.monotonic()
     figures = Figures()
     batches = [seeds[start : start + _BATCH] for start in range(0, len(seeds), _BATCH)]
     run = partial(run_seeds, disconnects=disconnects)
-    # Fresh processes: a fork would carry over threads and open files of whoever runs this.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(processes, len(batches) or 1), mp_context=context) as pool:
-        for done in as_completed([pool.submit(run, batch) for batch in batches]):
-            figures.add(done.result())
-            progress(figures, time.monotonic() - begun)
-            if len(figures.failures) >= most_failures:
-                pool.shutdown(cancel_futures=True)
-                break
+    processes = min(processes or os.cpu_count() or 1, len(batches))
+    for done in _in_processes(run, batches, processes) if processes > 1 else map(run, batches):
+        figures.add(done)
+        progress(figures, time.monotonic() - begun)
+        if len(figures.failures) >= most_failures:
+            break
     figures.failures.sort(key=lambda failure: failure.seed)
     return figures
 
 
-def write_plan(failure: Failure, folder: Path) -> Path:
-    """The small plan as a file: `python -m rtactors.testing.simulation --plan FILE` runs it again."""
-    path = folder / f"simulation-{failure.seed}.json"
-    path.write_text(failure.plan.to_json() + "\n", encoding="utf-8")
-    return path
+def _in_processes(run: Callable[[range], Figures], batches: Sequence[range], processes: int) -> Iterator[Figures]:
+    """As they are done; those that nobody waits for any more are not begun."""
+    # Fresh processes: a fork would carry over threads and open files of whoever runs this.
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            for done in as_completed([pool.submit(run, batch) for batch in batches]):
+                yield done.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def keep(failure: Failure, folder: Path) -> tuple[Path, Path]:
+    """The small plan and a recording of its session, as files.
+
+    `python -m rtactors.testing.simulation --plan FILE` has the one again; `rtactors replay` steps through the other.
+    """
+    plan, recording = (folder / f"simulation-{failure.seed}.{suffix}" for suffix in ("json", "jsonl"))
+    plan.write_text(failure.plan.to_json() + "\n", encoding="utf-8")
+    simulate(failure.plan, record=recording)
+    return plan, recording

@@ -5,7 +5,7 @@ Hypothesis choose, which can then make a plan smaller by making other choices. S
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from rtactors.testing.clock import BackendName
@@ -70,7 +70,7 @@ def make_plan(chance: Chance, *, backend: BackendName = "asyncio", disconnects: 
     moves_items = chance.pick((False, True))
     steps = (
         _first_step(chance, limit_s),
-        *chance.many(_step_of((*_DEEDS, *_EDITS) if moves_items else _DEEDS), chance.pick((5, 14, 14)), 1),
+        *chance.many(_step_of(_ALL_DEEDS if moves_items else _PLAIN_DEEDS), chance.pick((5, 14, 14)), 1),
     )
     replies = chance.many(_reply_of(_KINDS if moves_items else _KINDS[:-1]), 4, 1)
     faults = chance.many(_fault_on(_REORDERABLE if moves_items else _LATE), 4, 1) if "provider" in trouble else ()
@@ -121,7 +121,7 @@ def _model(chance: Chance, limit_s: int) -> Model:
         between_ms=chance.pick((10, 10, 0, 900)),
         audio_ms=chance.pick((10, 10, 0, 200)),
         delta_ms=chance.pick((100, 100, 40, 250)),
-        percent=chance.pick((800, 800, 0, 150, 150, 70)),
+        percent=chance.pick((800, 800, 0, 150, 150, 150, 70)),
         transcription_ms=chance.pick((150, 150, 0, 3000)),
         detects_speech=chance.pick((True, True, True, True, False)),
         interrupts=chance.pick((True, True, True, False)),
@@ -130,20 +130,29 @@ def _model(chance: Chance, limit_s: int) -> Model:
     )
 
 
-_EDITS: Sequence[Deed] = (*("add",) * 2, *("set_history",) * 5, *("remove",) * 2)
-_DEEDS: Sequence[Deed] = (
-    *("ask",) * 6,
-    *("speak",) * 5,
-    *("hush",) * 6,
-    *("interrupt",) * 3,
-    *("generate_reply",) * 2,
-    *("stop_reply",) * 4,
-    *("pause",) * 3,
-    *("resume",) * 4,
-    "remove",
-    "clear_audio",
-    "wait_until_quiet",
-)
+_DEEDS: Mapping[Deed, int] = {
+    "ask": 6,
+    "speak": 5,
+    "hush": 6,
+    "interrupt": 3,
+    "generate_reply": 2,
+    "stop_reply": 4,
+    "pause": 3,
+    "unpause": 4,
+    "remove": 1,
+    "clear_audio": 1,
+    "wait_until_quiet": 1,
+}
+"""How likely each is; the plainest first."""
+_EDITS: Mapping[Deed, int] = {"add": 2, "set_history": 5, "remove": 2}
+
+
+def _weighed(weights: Mapping[T, int]) -> tuple[T, ...]:
+    return tuple(each for each, weight in weights.items() for _ in range(weight))
+
+
+_PLAIN_DEEDS = _weighed(_DEEDS)
+_ALL_DEEDS = _PLAIN_DEEDS + _weighed(_EDITS)
 
 
 def _first_step(chance: Chance, limit_s: int) -> Step:

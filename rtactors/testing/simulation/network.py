@@ -27,8 +27,15 @@ class SimulatedNetwork:
 
     def __init__(self, plan: Network, seed: int) -> None:
         self.connections: list[Line] = []
+        self._more = anyio.Event()
         self._plan = plan
         self._chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
+
+    async def connected(self, number: int) -> "Line":
+        """The connection of this number, from 0, once it is there."""
+        while len(self.connections) <= number:
+            await self._more.wait()
+        return self.connections[number]
 
     def through(self, connect: Connect) -> Connect:
         """As `connect`, with this network in between."""
@@ -38,6 +45,8 @@ class SimulatedNetwork:
             async with connect(endpoint) as socket, anyio.create_task_group() as tasks:
                 line = Line(self._plan, socket, self._chance, tasks)
                 self.connections.append(line)
+                self._more.set()
+                self._more = anyio.Event()
                 try:
                     yield line
                 finally:

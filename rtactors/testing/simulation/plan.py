@@ -137,7 +137,7 @@ Deed: TypeAlias = Literal[
     "interrupt",
     "stop_reply",
     "pause",
-    "resume",
+    "unpause",
     "add",
     "remove",
     "set_history",

@@ -35,6 +35,11 @@ _WORDS = [
 ]
 _FAILURES = {"failed": "server_error", "rate_limited": "rate_limit_exceeded"}
 STRANGE: Json = {"type": "response.dream.delta", "event_id": "event_of_a_dream", "dream": {"of": "sheep"}}
+_BUSY = (
+    "conversation_already_has_active_response",
+    "Conversation already has an active response in progress: resp_of_somebody.",
+)
+_ERROR = ("server_error", "The server had an error while processing your request.")
 EXPIRED: Json = {
     "type": "invalid_request_error",
     "code": "session_expired",
@@ -143,12 +148,9 @@ def _rule(fault: Fault) -> Rule:
             return faults.inject(STRANGE, before=on, nth=nth, times=times)
         case "swallowed":
             return faults.ignore(on, nth=nth, times=times)
-        case "refused" if fault.busy:
-            code = "conversation_already_has_active_response"
-            message = "Conversation already has an active response in progress: resp_of_somebody."
-            return faults.refuse(on, code=code, message=message, nth=nth, times=times)
         case "refused":
-            return faults.refuse(on, nth=nth, times=times)
+            code, message = _BUSY if fault.busy else _ERROR
+            return faults.refuse(on, code=code, message=message, nth=nth, times=times)
 
 
 def error_event(error: Json) -> Json:

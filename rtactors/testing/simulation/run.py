@@ -13,6 +13,8 @@ import random
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
 
 import anyio
 from anyio import NoEventLoopError
@@ -23,6 +25,8 @@ from rtactors.errors import ConnectionFailed, RtactorsError, SessionClosed, Sink
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.loopback.recognizer import Scripted
 from rtactors.loopback.server import MemoryServer
+from rtactors.loopback.session import Session as ServerSession
+from rtactors.recording import Recorder
 from rtactors.session import Session
 from rtactors.session_events import ConnectionChanged, SessionEvent, Transition
 from rtactors.testing.clock import Deadlock, run_virtual
@@ -30,9 +34,9 @@ from rtactors.testing.conversation import ALL_EVENTS
 from rtactors.testing.ears import Ears
 from rtactors.testing.evidence import Connection, Evidence
 from rtactors.testing.invariants import InvariantBroken, Violation, check_invariants
-from rtactors.testing.simulation.app import App, AppCrashed, AppRecord, NeverQuiet
+from rtactors.testing.simulation.app import AppCrashed, NeverQuiet, OwnApp, Stage
 from rtactors.testing.simulation.device import RATE, Blur, SimulatedDevice
-from rtactors.testing.simulation.network import SimulatedNetwork
+from rtactors.testing.simulation.network import Line, SimulatedNetwork
 from rtactors.testing.simulation.plan import Break, Network, Plan
 from rtactors.testing.simulation.provider import (
     EXPIRED,
@@ -46,6 +50,7 @@ from rtactors.testing.simulation.provider import (
     timing_of,
 )
 from rtactors.testing.simulation.story import Story
+from rtactors.testing.simulation.watched import AppRecord, WatchedSession
 from statecharts.connection import CONNECTION, Opened
 from statecharts.link import LINK, Adopt, Lost
 from statecharts.message import MESSAGE
@@ -79,9 +84,13 @@ class Outcome(Struct, frozen=True, kw_only=True):
         return bool(self.violations)
 
 
-def simulate(plan: Plan) -> Outcome:
-    """Have the conversation, and judge it. The same plan gives the same outcome."""
-    world = _World(plan)
+def simulate(plan: Plan, *, app: OwnApp | None = None, record: Path | None = None) -> Outcome:
+    """Have the conversation, and judge it. The same plan gives the same outcome.
+
+    With an `app` of your own the plan's user speaks to that one, instead of to the plan's. `record` is a file for a
+    recording of the session, which `rtactors replay` steps through.
+    """
+    world = _World(plan, app, record)
     violations: Sequence[Violation] = ()
     evidence: Evidence | None = None
     try:
@@ -128,8 +137,10 @@ def _virtual_wall_clock() -> Generator[None]:
 class _World:
     """All that one conversation needs; what is left of it stays here for who comes after."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, own: OwnApp | None, record: Path | None) -> None:
         self.plan = plan
+        self.own = own
+        self.record = record
         self.events: list[SessionEvent] = []
         self.app = AppRecord()
         self.device = SimulatedDevice(plan.device)
@@ -158,15 +169,16 @@ class _World:
         )
         async with self.server:
             connect = self.server.connect
-            session = Session(
+            session = WatchedSession(
                 provider_of(plan.model),
                 sink=self.ears,
                 connect=connect if plan.network == Network() else self.network.through(connect),
                 reconnect=Backoff(luck=random.Random(plan.turns).random) if plan.reconnects else None,  # noqa: S311
                 deadlines=DEADLINES,
                 bounds=Bounds(events=ALL_EVENTS),
+                recorder=Recorder(self.record) if self.record else None,
             )
-            news = session.events()
+            self.app, news = session.watch(), session.events()
             try:
                 async with anyio.create_task_group() as fate:
                     fate.start_soon(self._break_connections)
@@ -187,8 +199,9 @@ class _World:
     async def _hold(self, session: Session) -> None:
         """The conversation itself. Only what the plan provides for may end it."""
         try:
-            async with session:
-                await App(self.plan, session, self.app).run()
+            with anyio.CancelScope() as scope:
+                async with session:
+                    await Stage(self.plan, session, self.app, own=self.own, cancel=scope.cancel).act()
         except (RtactorsError, AppCrashed, BaseExceptionGroup) as ending:
             unexpected = [error for error in _leaves(ending) if not self._was_planned(error)]
             if unexpected:
@@ -214,27 +227,13 @@ class _World:
     async def _break_connections(self) -> None:
         """The nth connection ends as the plan says."""
         for number, end in enumerate(self.plan.network.breaks):
-            while len(self.network.connections) <= number or not self.server.sessions[number:]:
-                await anyio.sleep(0.01)
-            await anyio.sleep(end.at_ms / 1000)
-            if not self.server.sessions[number].closed.is_set():
+            line = await self.network.connected(number)
+            await anyio.sleep(max(end.at_ms, 1) / 1000)
+            wire = self.server.sessions[number]
+            if not wire.closed.is_set():
                 self.breaks.append(anyio.current_time())
                 self.dead.add(number)
-                await self._break(number, end)
-
-    async def _break(self, number: int, end: Break) -> None:
-        line, wire = self.network.connections[number], self.server.sessions[number]
-        match end.how:
-            case "closed":
-                await wire.close(1001, "the server goes away")
-            case "cut":
-                line.cut()
-            case "half_open":
-                line.freeze()
-            case "expired" | "no_quota":
-                wire.inject(error_event(EXPIRED if end.how == "expired" else NO_QUOTA))
-                await anyio.sleep(0.01)
-                await wire.close(1000)
+                await _break(end, line, wire)
 
     async def _unplug(self) -> None:
         if self.plan.device.lost_ms:
@@ -282,6 +281,7 @@ class _World:
                 or self.ears.lost_at
                 or up + down > DEADLINES.acknowledge / 2
             ),
+            refuses=any(fault.what == "refused" for fault in plan.faults),
             left_at=app.left_at,
             ended_at=self.ended_at,
             left_over=left_over,
@@ -348,6 +348,20 @@ class _World:
         return frozenset(undecided)
 
 
+async def _break(end: Break, line: Line, wire: ServerSession) -> None:
+    match end.how:
+        case "closed":
+            await wire.close(1001, "the server goes away")
+        case "cut":
+            line.cut()
+        case "half_open":
+            line.freeze()
+        case "expired" | "no_quota":
+            wire.inject(error_event(EXPIRED if end.how == "expired" else NO_QUOTA))
+            await anyio.sleep(0.01)
+            await wire.close(1000)
+
+
 def _in_use(events: Sequence[SessionEvent], left_at: float) -> tuple[int, bool]:
     """Which connection the session used last, from 0, and whether it still did, and had when it was left."""
     opened: list[str] = []
@@ -378,9 +392,10 @@ async def _left_over(before: set[int]) -> tuple[str, ...]:
 
 
 def _leaves(error: BaseException) -> list[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for each in error.exceptions for leaf in _leaves(each)]
-    return [error]
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    return [leaf for each in group.exceptions for leaf in _leaves(each)]
 
 
 def _told(error: BaseException) -> str:

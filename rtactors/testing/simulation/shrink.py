@@ -1,12 +1,12 @@
-"""Makes a failing plan smaller while it still fails in the same way: without Hypothesis, for plans that came by a seed.
+"""Makes a failing plan smaller while it still fails in the same way: for plans that came by a seed, not by Hypothesis.
 
-Each pass tries, from the largest change to the smallest, to leave out an entry, to put a field back to its plainest, and
-to make a number smaller; what still fails is kept. It ends when nothing more can be left out.
+Each pass tries, from the largest change to the smallest, to leave out an entry, to put a field back to its plainest,
+and to make a number smaller; what still fails is kept. It ends when nothing more can be left out.
 """
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import NODEFAULT, Struct
@@ -49,7 +49,7 @@ def _simpler(value: Any) -> Iterator[Any]:  # noqa: ANN401 - any part of a plan
         case Struct():
             yield from _simpler_struct(value)
         case tuple():
-            yield from _simpler_tuple(value)
+            yield from _simpler_tuple(cast("tuple[Any, ...]", value))
         case bool() | str() | None:
             pass
         case int() if value > 0:

@@ -10,6 +10,8 @@ from rtactors.sinks.base import Progress
 from rtactors.testing.ears import Segment
 
 _AUDIO = {"response.output_audio.delta", "input_audio_buffer.append"}
+_LONGEST = 200
+"""Characters of an event of the wire."""
 _SETUP = {"session.created", "session.update", "session.updated", "rate_limits.updated"}
 
 
@@ -47,7 +49,7 @@ def _wire(connection: ServerSession) -> Iterator[tuple[float, int, str]]:
                 continue
             audio[item_id] = []
         text = str(record)[11:]
-        yield record.at, 0, f"wire     {text if len(text) < 200 else text[:197] + '...'}"
+        yield record.at, 0, f"wire     {text if len(text) <= _LONGEST else text[: _LONGEST - 3] + '...'}"
 
 
 def _session(events: Sequence[SessionEvent]) -> Iterator[tuple[float, int, str]]:
