@@ -105,6 +105,7 @@ class Session(AsyncContextManagerMixin):
         self._failed = anyio.Event()
         self._tasks: TaskGroup
         self._count = 0
+        self._brought: set[str] = set()  # ids that look like ours, in histories of other sessions
         self._open = False
         self._used = False
         self._stopped = False
@@ -253,7 +254,7 @@ class Session(AsyncContextManagerMixin):
         keeps its id if that was never used.
         """
         wanted = tuple(arguments.history_item(item, self._bounds.text) for item in items)
-        self._count = max([self._count, *(number_of(item.id) for item in wanted)])
+        self._brought.update(item.id for item in wanted if number_of(item.id))
         await self._record(mail.SetHistory(wanted))
 
     def events(self) -> EventStream:
@@ -461,7 +462,7 @@ class Session(AsyncContextManagerMixin):
     def _new_id(self, kind: str) -> str:
         """One that no item has, also none of a history that began in another session."""
         self._count += 1
-        while (new_id := own_id(kind, self._count)) in self._context.ledger:
+        while (new_id := own_id(kind, self._count)) in self._context.ledger or new_id in self._brought:
             self._count += 1
         return new_id
 

@@ -37,7 +37,6 @@ FLOORS = {
     "words": [
         "rtactors.actor",
         "rtactors.arguments",
-        "rtactors.discretion",
         "rtactors.channels",
         "rtactors.reminders",
         "rtactors.errors",
