@@ -58,7 +58,8 @@ class Session(AsyncContextManagerMixin):
     A connection that is lost is made again as `reconnect` says, and the new server told what was heard; before the
     provider's time limit the next one takes over. A session that can't go on (the key is refused, the account empty,
     the server gone for too long, the device lost, or `reconnect` is None) plays what it has received, then cancels the
-    block and raises SessionClosed or SinkLost with the cause. `history` stays readable.
+    block and raises SessionClosed or SinkLost with the cause. `history` stays readable. What a server could fill memory
+    with is bounded: at one of these `bounds` the session ends with LimitReached. Every wait is one of `deadlines`.
 
     A `recorder` (see `rtactors.recording`) keeps all that happens in a file.
 
