@@ -9,6 +9,7 @@ from rtactors.events import ItemStatus, Role
 from rtactors.history import HistoryItem
 
 _KINDS = ("message", "function_call", "function_call_output")
+"""Of an item that a server can be sent: `other` is what we have no word for."""
 _TEXTS = ("id", "heard_text", "generated_text", "name", "call_id", "arguments", "output")
 
 
@@ -31,10 +32,10 @@ def text(name: str, value: object, longest: int) -> str:
 
 
 def role(value: object) -> None:
-    one_of("role", value, get_args(Role))
+    _one_of("role", value, get_args(Role))
 
 
-def one_of(name: str, value: object, known: tuple[str, ...]) -> None:
+def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:
     if value not in known:
         raise ValueError(f"{name} is {_shown(value)}, and has to be one of {', '.join(known)}")
 
@@ -54,8 +55,8 @@ def history_item(item: object, longest: int) -> HistoryItem:
         text(f"{name} of a HistoryItem", getattr(item, name), longest)
     if item.phase is not None:
         text("phase of a HistoryItem", item.phase, longest)
-    one_of("kind of a HistoryItem", item.kind, _KINDS)
-    one_of("status of a HistoryItem", item.status, get_args(ItemStatus))
+    _one_of("kind of a HistoryItem", item.kind, _KINDS)
+    _one_of("status of a HistoryItem", item.status, get_args(ItemStatus))
     if item.kind == "message":
         role(item.role)
     return item

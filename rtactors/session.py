@@ -3,10 +3,10 @@
 A session wires the actors to one another in one task group. It steers nothing by itself.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Any, Self, TypedDict, Unpack, cast
+from typing import Any, Self, TypedDict, Unpack
 from uuid import uuid4
 from weakref import WeakSet
 
@@ -22,6 +22,7 @@ from rtactors.actors.journal import JournalActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
+from rtactors.causes import causes
 from rtactors.errors import ConfigurationError, ReplyFailed, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role
@@ -58,7 +59,8 @@ class Session(AsyncContextManagerMixin):
     A connection that is lost is made again as `reconnect` says, and the new server told what was heard; before the
     provider's time limit the next one takes over. A session that can't go on (the key is refused, the account empty,
     the server gone for too long, the device lost, or `reconnect` is None) plays what it has received, then cancels the
-    block and raises SessionClosed or SinkLost with the cause. `history` stays readable.
+    block and raises SessionClosed or SinkLost with the cause. `history` stays readable. What a server could fill memory
+    with is bounded: at one of these `bounds` the session ends with LimitReached. Every wait is one of `deadlines`.
 
     A `recorder` (see `rtactors.recording`) keeps all that happens in a file.
 
@@ -479,7 +481,7 @@ def _cause(group: BaseExceptionGroup[BaseException], failure: RtactorsError | No
     Cancellations don't count. Nor does what an app is told of the `failure` by which the session ended, when it goes on
     using it or waits for a reply: the failure is the cause, whoever was the first to say so.
     """
-    errors = [error for error in _leaves(group) if not isinstance(error, anyio.get_cancelled_exc_class())]
+    errors = [error for error in causes(group) if not isinstance(error, anyio.get_cancelled_exc_class())]
     if failure:
         others = [error for error in errors if error is not failure and not _tells(error, failure)]
         errors = others if len(others) == len(errors) else [failure, *others]
@@ -488,11 +490,3 @@ def _cause(group: BaseExceptionGroup[BaseException], failure: RtactorsError | No
 
 def _tells(error: BaseException, failure: RtactorsError) -> bool:
     return error.__cause__ is failure or (isinstance(error, ReplyFailed) and str(failure) in str(error))
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for member in cast("BaseExceptionGroup[BaseException]", error).exceptions:
-            yield from _leaves(member)
-    else:
-        yield error

@@ -59,7 +59,9 @@ class JournalActor(Actor[mail.JournalMail]):
         if resumes:
             past = await self._in_time(recall(self._journal, self._session_id))
             if not past.records:
-                raise ConfigurationError(f"there is no session {self._session_id!r} in the journal to be resumed")
+                raise ConfigurationError(
+                    f"there is no session {self._session_id!r} in the journal: begin one by `Session`"
+                )
         self._next = past.next
         try:
             await self._append([Opened(past.torn)])
@@ -110,4 +112,7 @@ class JournalActor(Actor[mail.JournalMail]):
             with anyio.fail_after(self._deadline):
                 return await work
         except TimeoutError as error:
-            raise JournalFailed(f"the journal did not answer within {self._deadline} s") from error
+            raise JournalFailed(
+                f"the journal did not answer within {self._deadline:g} s: see whether its disk is busy or hangs, or "
+                "give it more time (Deadlines.journal)"
+            ) from error

@@ -5,14 +5,15 @@ Actors know nothing of it. `Recorder` is one; a replay is another, which lets ha
 
 import time
 from abc import ABC
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, cast
+from typing import Any
 
 import anyio
 from msgspec.structs import asdict, replace
 
 from rtactors.actor import Publish
+from rtactors.causes import causes
 from rtactors.channels import Inbox
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.providers.base import Provider
@@ -123,15 +124,7 @@ class Tap(Notes, ABC):
             try:
                 await run()
             except Exception as error:
-                self.tell(lines.Crashed, errors=tuple(map(self.failure, _leaves(error))))
+                self.tell(lines.Crashed, errors=tuple(map(self.failure, causes(error))))
                 raise
 
         return tapped
-
-
-def _leaves(error: Exception) -> Iterator[Exception]:
-    if isinstance(error, ExceptionGroup):
-        for member in cast("ExceptionGroup[Exception]", error).exceptions:
-            yield from _leaves(member)
-    else:
-        yield error
