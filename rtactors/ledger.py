@@ -18,6 +18,9 @@ from statecharts.message import ChatMessage
 _HELD = ITEM.group("creating", "present", "truncating", "truncated", "unconfirmed")
 """The states of an item which the server holds, once what is on its way has arrived."""
 
+_TOLD = ITEM.group("present", "truncating", "truncated", "unconfirmed")
+"""The states of an item of which the server has told, and so where it stands."""
+
 
 def item_of(said: HistoryItem, id: str) -> Item:
     """What a server is to hold of something that was said elsewhere: of the model's messages what was heard."""
@@ -213,7 +216,7 @@ class Ledger:
 
     def _behind_what_was(self, before: Entry | None) -> Entry | None:
         """What a lost server held and this one doesn't (yet) was there before whatever this one puts there."""
-        while (following := before.next if before else self._first) and following.retold and not following.on_server:
+        while (following := before.next if before else self._first) and following.retold and following.life.state not in _TOLD:
             before = following
         return before
 

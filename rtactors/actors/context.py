@@ -85,8 +85,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._on_acknowledged(message.item_id, chart.Deleted())
             case events.InputCommitted():
                 self._check_unused(message.item_id)
-                if message.item_id not in self.ledger:
-                    self._know(Item(id=message.item_id, role="user"), message.previous_item_id)
+                if message.item_id not in self.ledger:  # from now on the server holds it, whoever says so next
+                    self._on_added(events.ItemAdded(Item(id=message.item_id, role="user"), message.previous_item_id))
             case events.InputTranscript():
                 self._on_transcript(message)
             case events.InputTranscriptFailed():
