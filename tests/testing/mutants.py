@@ -690,12 +690,12 @@ def an_output_is_sent_twice(patch: Patch) -> None:
         def pop(self, key: str, default: Any = None) -> Any:
             return self.get(key, default)
 
-    after(patch, ContextActor, "__init__", lambda self, *_, **__: setattr(self, "_calls", Keeps()))
+    after(patch, Ledger, "__init__", lambda self, *_, **__: setattr(self, "unanswered", Keeps()))
 
 
 @mutant("I8", seed=18)
 def an_output_is_lost(patch: Patch) -> None:
-    patch.setattr(ContextActor, "_on_answer", lambda self, answer: self._calls.pop(answer.call_id, None))
+    patch.setattr(ContextActor, "_on_answer", lambda self, answer: self.ledger.unanswered.pop(answer.call_id, None))
 
 
 # -------------------------------------------------------------------------------------------------- I10: the end of it
