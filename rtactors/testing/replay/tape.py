@@ -1,7 +1,7 @@
 """The recording, as what happens next."""
 
 import sys
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +18,9 @@ from rtactors.recording.tap import Tap
 from rtactors.ring import Run
 from rtactors.testing.replay.difference import Difference, Differs, Found, first_difference, told
 from rtactors.testing.replay.turns import takes_time
+
+_HAIR_S = 1e-6
+"""So exactly a moment is known that was told in unix seconds: a float of today's has steps of a quarter of that."""
 
 
 class Tape(Tap):
@@ -147,9 +150,9 @@ class Tape(Tap):
         """Whether it lies between the turns around the one in which it was looked up."""
         if self._exact:
             return recorded == replayed
-        turn = bisect_left(self._turns, replayed)
-        if self._turns[turn : turn + 1] != [replayed]:
+        first, last = bisect_left(self._turns, replayed - _HAIR_S), bisect_right(self._turns, replayed + _HAIR_S)
+        if first == last:
             return False
-        begin = self._turns[turn - 1] if turn else self.header.at
-        end = self._turns[turn + 1] if turn + 1 < len(self._turns) else self._until
-        return begin <= recorded <= end
+        begin = self._turns[first - 1] if first else self.header.at
+        end = self._turns[last] if last < len(self._turns) else self._until
+        return begin - _HAIR_S <= recorded <= end + _HAIR_S
