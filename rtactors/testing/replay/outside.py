@@ -134,14 +134,12 @@ class StandInJournal:
 
 def _stored(session_id: str, record: lines.JournalRecord) -> bytes:
     """As the journal had it, or something that is as unreadable."""
-    match record:
-        case lines.JournalRecord(trouble="damaged"):
-            return b""
-        case lines.JournalRecord(change=None):
-            return encode(session_id, record.number, Record(VERSION + 1, 0.0, 0.0, Opened()))
-        case lines.JournalRecord(change=change):
-            at = record.epoch + record.at
-            return encode(session_id, record.number, Record(VERSION, at, record.epoch, change_from(change)))
+    if record.trouble == "damaged":
+        return b""
+    if record.change is None:
+        return encode(session_id, record.number, Record(VERSION + 1, 0.0, 0.0, Opened()))
+    at, change = record.epoch + record.at, change_from(record.change)
+    return encode(session_id, record.number, Record(VERSION, at, record.epoch, change))
 
 
 class StandInDevice:

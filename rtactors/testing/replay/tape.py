@@ -44,7 +44,7 @@ class Tape(Tap):
         self._complete = bool(self.events) and isinstance(self.events[-1].event, lines.Over)
         self._waiting: dict[object, deque[tuple[anyio.Event, anyio.CancelScope]]] = {}
         self._let: Counter[object] = Counter()
-        self._turns: list[float] = []
+        self._turns = [recording.header.at]
         self._until = 0.0
         self._over = False
         self._exact = not any(map(takes_time, recording.events, recording.events[1:]))
@@ -153,6 +153,6 @@ class Tape(Tap):
         first, last = bisect_left(self._turns, replayed - _HAIR_S), bisect_right(self._turns, replayed + _HAIR_S)
         if first == last:
             return False
-        begin = self._turns[first - 1] if first else self.header.at
+        begin = self._turns[max(first - 1, 0)]
         end = self._turns[last] if last < len(self._turns) else self._until
         return begin - _HAIR_S <= recorded <= end + _HAIR_S
