@@ -216,8 +216,9 @@ class Ledger:
 
     def _behind_what_was(self, before: Entry | None) -> Entry | None:
         """What a lost server held and this one doesn't (yet) was there before whatever this one puts there."""
-        while (following := before.next if before else self._first) and following.retold and following.life.state not in _TOLD:
-            before = following
+        following = before.next if before else self._first
+        while following and following.retold and following.life.state not in _TOLD:
+            before, following = following, following.next
         return before
 
     def _link(self, entry: Entry, before: Entry | None) -> None:

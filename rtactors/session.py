@@ -48,6 +48,7 @@ class Options(TypedDict, total=False):
     reconnect: Backoff | None
     deadlines: Deadlines
     bounds: Bounds
+    recorder: Tap | None
 
 
 class Session(AsyncContextManagerMixin):
@@ -124,6 +125,7 @@ class Session(AsyncContextManagerMixin):
             surroundings = recorder.surroundings(surroundings)
             provider, connect, sink = recorder.provider(provider), recorder.connect(connect), recorder.sink(sink)
             reconnect = reconnect and recorder.reconnect(reconnect)
+            journal = journal and recorder.journal(journal)
         self._reminders = surroundings.reminders
         inbox = surroundings.inbox
         ring = Ring(
@@ -286,12 +288,12 @@ class Session(AsyncContextManagerMixin):
             raise SessionClosed("a session is one conversation and can be entered once: make another one")
         self._used = True
         try:
+            if self._recorder:
+                self._open_recorder(self._recorder)
             if self._journal:
                 await self._open_journal(self._journal)
             async with anyio.create_task_group() as self._tasks:
                 try:
-                    if self._recorder:
-                        self._recorder.open(self.provider, self._deadlines, self._bounds, self._reconnect)
                     self._start_all()
                     await self._transport.decided.wait()
                     if self._failure:
@@ -313,8 +315,19 @@ class Session(AsyncContextManagerMixin):
         except BaseExceptionGroup as group:
             raise _cause(group, self._failure) from None
         finally:
+            self._stop()  # if it did not come so far
             self._over = True
             self._let_go()
+
+    def _open_recorder(self, recorder: Tap) -> None:
+        recorder.open(
+            self.provider,
+            self._deadlines,
+            self._bounds,
+            self._reconnect,
+            session_id=self.id,
+            journal=("resumed" if self._resumes else "begun") if self._journal else "",
+        )
 
     async def _open_journal(self, journal: JournalActor) -> None:
         past = await journal.open(resumes=self._resumes)
@@ -328,7 +341,7 @@ class Session(AsyncContextManagerMixin):
             what = f"record {number} of session {self.id!r} was torn in the journal, and was left out"
             self._left.append(Problem(kind="other", message=what, operation=self.id))
         for event in self._left:
-            self._publish(event)
+            journal.publish(event)
 
     def _let_go(self) -> None:
         """Nobody waits for a session that is over."""
