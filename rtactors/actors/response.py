@@ -41,6 +41,8 @@ _MOST_ATTEMPTS = 3
 _PAUSE_S = 0.05
 """Doubled with each refusal, it is the pause before a busy server is asked again."""
 
+_GIVEN_UP = "it was given up before the server started it"
+
 _UNSTARTED = RESPONSE.group("waiting", "requested")
 _HAS_SLOT = RESPONSE.group("active", "interrupted")
 _PLAYS = RESPONSE.group("active", "finishing")
@@ -122,6 +124,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._responses: dict[str, _Response] = {}  # those that are not settled, by request id or response id
         self._by_response_id: dict[str, _Response] = {}
         self._requests: deque[_Response] = deque()  # waiting for the slot, in the order asked
+        self._asked_again: dict[str, str] = {}  # ids of replies on their way round; why, if they were stopped there
         self._operations: dict[str, _Response] = {}  # what was sent and not answered: create and cancel
         self._messages: dict[str, _Message] = {}  # those that are not over
         self._floor: deque[_Message] = deque()  # waiting to be heard, in order
@@ -166,6 +169,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 for response in self._all():
                     if response.request and response.request.reply.id == message.reply_id:
                         self._stop(response, message.reason)
+                if message.reply_id in self._asked_again:
+                    self._asked_again[message.reply_id] = message.reason or _GIVEN_UP
             case mail.InterruptAll():
                 for response in self._all():
                     self._interrupt(response, server_cancels=False)
@@ -220,15 +225,16 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         again = f" ({request.attempt})" if request.attempt > 1 else ""
         response = _Response(RESPONSE.start(request.reply.id + again), request)
         self._responses[response.life.id] = response
-        if self._over is not None:
-            self._give_up(response, self._over)
+        stopped = self._asked_again.pop(request.reply.id, "") or (_GIVEN_UP if self._closing else "")
+        if reason := self._over or stopped:
+            self._give_up(response, reason)
             return
         self._requests.append(response)
 
     def _stop(self, response: _Response, reason: str = "") -> None:
         """Give it up if it has not started, interrupt it if it has; with a `reason` it has failed in either case."""
         if response.life.state in _UNSTARTED:
-            self._give_up(response, reason or "it was given up before the server started it")
+            self._give_up(response, reason or _GIVEN_UP)
         else:
             response.failure = reason or response.failure
             self._interrupt(response, server_cancels=False)
@@ -409,6 +415,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if request is None:  # the server had begun it by itself
             self._count += 1
             request = mail.RequestReply(ReplyRecord(f"rt_owed_{self._count}"), attempt=0)
+        self._asked_again[request.reply.id] = ""
         self._ring.context.send(replace(request, attempt=request.attempt + 1))
 
     # -- the floor
