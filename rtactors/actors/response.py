@@ -106,6 +106,11 @@ class _Response:
         self.failure: str | None = None
 
     @property
+    def is_rest(self) -> bool:
+        """Whether it is asked for again: its beginning was heard, and then its server was lost."""
+        return self.request is not None and self.request.attempt > 1
+
+    @property
     def generating(self) -> bool:
         """Whether it has the one slot that the server has for default responses, as far as we know."""
         return not self.out_of_band and (self.expected or self.life.state in _HAS_SLOT)
@@ -233,7 +238,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _stop(self, response: _Response, reason: str = "") -> None:
         """Give it up if it has not started, interrupt it if it has; with a `reason` it has failed in either case."""
-        if response.life.state in _UNSTARTED:
+        if response.life.state in _UNSTARTED and (reason or not response.is_rest):
             self._give_up(response, reason or _GIVEN_UP)
         else:
             response.failure = reason or response.failure
@@ -505,6 +510,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _interrupt(self, response: _Response, *, server_cancels: bool) -> None:
         if not response.out_of_band:
             self._paused = False  # what was held is stopped
+            if response.life.state in _UNSTARTED and response.is_rest:  # not one that waits for its turn
+                response.interrupted = True
+                self._reply_over(response, "cancelled", None)
+                self._give_up(response, _GIVEN_UP)
+                return
             self._fire(response, chart.Interrupted(response.response_id, server_cancels))
 
     def _on_deadline(self, deadline: mail.ResponseDeadline) -> None:

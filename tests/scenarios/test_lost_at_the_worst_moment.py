@@ -176,6 +176,30 @@ async def test_interrupted_while_the_rest_is_asked_for(turns: int) -> None:
         assert [item.heard_text for item in talk.said()] == ["This is"]
 
 
+async def test_all_is_interrupted_while_the_rest_waits() -> None:
+    """A reply that was being said does not go on later; it has ended as others do that are interrupted."""
+    gate, out_of_order = Gate(), True
+
+    def admit(connection: int) -> HTTPStatus | None:
+        return HTTPStatus.SERVICE_UNAVAILABLE if connection > 1 and out_of_order else None
+
+    script = replies([Say(text=FIRST, gate=gate, gate_ms=600)], SECOND)
+    async with conversation(script, provider=BY_HAND, admit=admit) as talk:
+        talk.sink.play_all()
+        reply = await talk.ask()
+        await gate.reached.wait()
+        await talk.wire.close(1001, LIMIT)
+        await talk.time_passes(1)
+        another = await talk.ask("And then?")
+        await talk.session.interrupt()
+        out_of_order = False
+        assert len(await reply.done()) == 1
+        assert (reply.status, reply.interrupted) == ("cancelled", True)
+        assert [message.heard_text for message in await another.done()] == [SECOND]
+        await talk.session.quiet()
+        assert len(talk.sent("response.create")) == 1
+
+
 async def test_removed_while_it_is_heard() -> None:
     """The next server never heard of it, and is told nothing."""
     async with conversation(replies(FIRST), provider=BY_HAND) as talk:
