@@ -43,6 +43,7 @@ class _Append:
         self.first = first
         self.records = records
         self.failure: JournalFailed | None = None
+        self.given_up = False
 
 
 class SqliteJournal:
@@ -77,7 +78,10 @@ class SqliteJournal:
     async def append(self, session_id: str, first: int, records: Sequence[bytes]) -> None:
         append = _Append(session_id, first, records)
         self._waiting.append(append)
-        await self._in_thread(self._write)
+        try:
+            await self._in_thread(self._write)
+        finally:
+            append.given_up = True  # if it still waits: who goes on with its session would find it written later
         if append.failure:
             raise append.failure
 
@@ -147,7 +151,8 @@ class SqliteJournal:
 
     def _write(self) -> None:
         """All that waits by now. Whoever comes after us for a part of it finds it done."""
-        appends = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        appends = [append for append in waiting if not append.given_up]
         if not appends:
             return
         try:
