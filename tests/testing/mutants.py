@@ -67,6 +67,14 @@ def holds_less(plan: Plan) -> bool:
     return any(line.missing_ms for reply in plan.replies for line in reply.lines)
 
 
+def tells_late(plan: Plan) -> bool:
+    return plan.device.lag_ms > 100 and plan.device.mute == "progress"
+
+
+def answers_twice(plan: Plan) -> bool:
+    return plan.calls.times > 1
+
+
 def mutant(
     breaks: str, *, seed: int = 0, needs: Callable[[Plan], bool] = anything
 ) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
@@ -434,7 +442,7 @@ def a_cancel_names_no_response(patch: Patch) -> None:
     rewire(patch, "response", with_effect("cancel", lambda _id, _event: response_chart.Cancel("")))
 
 
-@mutant("R8 I1", seed=33)
+@mutant("R8 I1", needs=tells_late)
 def a_report_counts_for_whoever_plays(patch: Patch) -> None:
     def handle(self: Any, told: Any) -> None:
         segment = self._segment
@@ -684,7 +692,7 @@ def a_call_is_run_twice(patch: Patch) -> None:
     after(patch, ResponseActor, "__init__", lambda self, *_, **__: setattr(self, "_calls", Forgetful()))
 
 
-@mutant("I8", seed=135)
+@mutant("I8", needs=answers_twice)
 def an_output_is_sent_twice(patch: Patch) -> None:
     class Keeps(dict[str, str]):
         def pop(self, key: str, default: Any = None) -> Any:
