@@ -37,6 +37,7 @@ FLOORS = {
     "words": [
         "rtactors.actor",
         "rtactors.arguments",
+        "rtactors.discretion",
         "rtactors.channels",
         "rtactors.reminders",
         "rtactors.errors",
