@@ -108,7 +108,6 @@ class Session(AsyncContextManagerMixin):
         self._failed = anyio.Event()
         self._tasks: TaskGroup
         self._count = 0
-        self._brought: set[str] = set()  # ids that look like ours, in histories of other sessions
         self._open = False
         self._used = False
         self._stopped = False
@@ -258,7 +257,7 @@ class Session(AsyncContextManagerMixin):
         keeps its id if that was never used.
         """
         wanted = tuple(arguments.history_item(item, self._bounds.text) for item in items)
-        self._brought.update(item.id for item in wanted if number_of(item.id))
+        self._count = max([self._count, *(number_of(item.id) for item in wanted)])
         await self._record(mail.SetHistory(wanted))
 
     def events(self) -> EventStream:
@@ -477,7 +476,7 @@ class Session(AsyncContextManagerMixin):
     def _new_id(self, kind: str) -> str:
         """One that no item has, also none of a history that began in another session."""
         self._count += 1
-        while (new_id := own_id(kind, self._count)) in self._context.ledger or new_id in self._brought:
+        while (new_id := own_id(kind, self._count)) in self._context.ledger:
             self._count += 1
         return new_id
 

@@ -38,6 +38,7 @@ FLOORS = {
         "rtactors.actor",
         "rtactors.arguments",
         "rtactors.causes",
+        "rtactors.discretion",
         "rtactors.channels",
         "rtactors.reminders",
         "rtactors.errors",

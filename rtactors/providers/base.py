@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, quote, quote_plus
 
 from msgspec import Struct
 
+from rtactors import discretion
 from rtactors.events import Command, ProviderEvent
 
 Frame = str | bytes
@@ -41,9 +42,9 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         return frozenset(filter(None, self._secrets()))
 
     def without_secrets(self, text: str) -> str:
-        """What a server says, with *** for our secrets, and for what begins like one: it may have been cut."""
+        """What a server says, with stars for our secrets, and for what begins like one: it may have been cut."""
         for secret in sorted(self.all_secrets, key=len, reverse=True):
-            text = pattern_of(secret).sub("***", text)
+            text = discretion.without(text, secret)
         return text
 
     def _secrets(self) -> Iterator[str]:
@@ -52,7 +53,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         for name, value in self.headers.items():
             if _SECRET_NAME.search(name):
                 yield from (value, value.rpartition(" ")[2])  # without "Bearer"
-                yield from (part for part in re.split(r"[\s=;,]+", value) if len(part) >= _TELLING)
+                yield from (part for part in re.split(r"[\s=;,]+", value) if len(part) >= discretion.SHORTEST)
         for name, value in parse_qsl(self.url.partition("?")[2]):
             if _SECRET_NAME.search(name):
                 yield from {value, quote(value, safe=""), quote_plus(value)}
@@ -64,15 +65,6 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
 
 _SECRET_NAME = re.compile("key|token|auth|secret|cookie|passw|sign", re.IGNORECASE)
-_TELLING = 8
-"""Characters by which a secret is known; a shorter one counts only as a whole word."""
-
-
-def pattern_of(secret: str) -> re.Pattern[str]:
-    """What counts as it in a text."""
-    if len(secret) < _TELLING:
-        return re.compile(rf"(?<!\w){re.escape(secret)}(?!\w)")
-    return re.compile(rf"{re.escape(secret)}|{re.escape(secret[:_TELLING])}[\w.~+/=-]*")
 
 
 class Capabilities(Struct, frozen=True, kw_only=True):

@@ -12,18 +12,18 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, cast
+from urllib.parse import parse_qsl, urlsplit
 from zlib import crc32
 
 from msgspec import Raw, json
 
-from rtactors.providers.base import Endpoint, Frame, pattern_of
+from rtactors.discretion import SHORTEST, stars, without
+from rtactors.providers.base import Endpoint, Frame
 
 LEFT_OUT = "[left out]"
 AUDIO = "$audio"
 BYTES = "$base64"
 
-_SHORTEST = 8
-"""Characters. A shorter key is none but a word, and would be found in words."""
 _SECRET_NAME = re.compile(
     r"(^|_)(auth|authorization|bearer|token|secret|password|passwd|credentials?|cookie|headers?"
     r"|(api|access|private|secret|session|auth|ephemeral)_?key|apikey)$"
@@ -31,7 +31,6 @@ _SECRET_NAME = re.compile(
 _NAMES = r"[\w-]*(?:auth|authorization|bearer|token|secret|password|credentials?|cookie|key)"
 _QUOTED = re.compile(rf'(?P<name>"{_NAMES}"\s*:\s*")(?P<value>(?:[^"\\]|\\.)*)', re.IGNORECASE)
 _IN_URL = re.compile(rf"(?P<name>://(?=[^/\s]*@)|[?&]{_NAMES}=)(?P<value>[^&#@\s]+)", re.IGNORECASE)
-_NO_SPACE = re.compile(r"\S")
 _QUOTED_AUDIO = re.compile(r"[A-Za-z0-9+/=]{64,}")
 _WORD_END = re.compile(r"([a-z])([A-Z])")
 _UNREADABLE = (ValueError, RecursionError)
@@ -47,14 +46,20 @@ def is_secret(name: str) -> bool:
 
 
 def secrets_of(endpoint: Endpoint) -> set[str]:
-    """What to look for everywhere: what the endpoint knows to be secret, and what looks like it."""
-    values = (*endpoint.all_secrets, *filter(_looks_random, endpoint.headers.values()))
-    return {value for value in values if len(value) >= _SHORTEST}
+    """What to look for everywhere: what the endpoint knows to be secret, and what looks so in headers and the query."""
+    named = [*endpoint.headers.items(), *parse_qsl(urlsplit(endpoint.url).query)]
+    found = {part for name, value in named if _may_be_key(name, value) for part in (value, value.split()[-1])}
+    found |= {part for each in endpoint.subprotocols for part in (each, each.rpartition(".")[2]) if _looks_random(part)}
+    return {value for value in found | endpoint.all_secrets if len(value) >= SHORTEST}
+
+
+def _may_be_key(name: str, value: str) -> bool:
+    return bool(value.strip()) and (is_secret(name) or _looks_random(value))
 
 
 def _looks_random(value: str) -> bool:
-    """As no word, version or size does: those are in the protocol too, and must stay there."""
-    return len(value) >= 2 * _SHORTEST and any(map(str.isdigit, value)) and any(map(str.isalpha, value))
+    """Other headers have words, versions and sizes; those are in the protocol too, and must stay there."""
+    return len(value) >= 2 * SHORTEST and any(map(str.isdigit, value)) and any(map(str.isalpha, value))
 
 
 class LeaveOut:
@@ -62,21 +67,19 @@ class LeaveOut:
 
     def __init__(self, *, audio: bool) -> None:
         self.audio = audio
-        self._values: dict[str, re.Pattern[str]] = {}
-        self._encoded: list[tuple[bytes, bytes]] = []
+        self._values: tuple[str, ...] = ()
+        self._encoded: tuple[tuple[bytes, bytes], ...] = ()
 
     def learn(self, endpoint: Endpoint) -> None:
         """Its secrets are to be found nowhere from now on."""
-        values = sorted(secrets_of(endpoint), key=len, reverse=True)
-        for value in (each for each in values if each not in self._values):
-            self._values[value] = pattern_of(value)
-            self._encoded.append((json.encode(value)[1:-1], _stars(value).encode()))
+        self._values = tuple(sorted({*self._values, *secrets_of(endpoint)}, key=len, reverse=True))
+        self._encoded = tuple((json.encode(value)[1:-1], stars(value).encode()) for value in self._values)
 
     def from_line(self, line: bytes) -> bytes:
         """The last look at what is to be written."""
-        for value, stars in self._encoded:
+        for value, starred in self._encoded:
             if value in line:
-                line = line.replace(value, stars)
+                line = line.replace(value, starred)
         return line
 
     def from_plain(self, value: Any, *, name: str = "", secret: bool = False) -> Any:  # noqa: ANN401 - JSON
@@ -121,8 +124,8 @@ class LeaveOut:
         return Raw(json.encode(self._from_unread(text)))
 
     def _from_text(self, text: str, *, may_be_json: bool) -> str:
-        for pattern in self._values.values():
-            text = pattern.sub(_starred, text)
+        for value in self._values:
+            text = without(text, value)
         if "://" in text:
             text = _IN_URL.sub(_starred, text)
         if may_be_json:
@@ -189,16 +192,5 @@ def _is_audio(members: dict[str, Any], name: str) -> bool:
             return False
 
 
-def alike(one: str, other: str) -> int:
-    """How many characters they begin with in common."""
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-
-
-def _stars(text: str) -> str:
-    """As long, and of as many words: a text that is cut where it was heard is cut in the same place."""
-    return _NO_SPACE.sub("*", text)
-
-
 def _starred(found: re.Match[str]) -> str:
-    parts = found.groupdict()
-    return parts["name"] + _stars(parts["value"]) if parts else _stars(found[0])
+    return found["name"] + stars(found["value"])

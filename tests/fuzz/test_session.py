@@ -26,6 +26,7 @@ from rtactors.loopback.server import MemoryServer
 from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint
 from rtactors.recording import Recorder, read_recording
+from rtactors.recording.leave_out import LEFT_OUT
 from rtactors.session_events import AgentSaid, SessionEvent
 from rtactors.sinks import PacedSink
 from rtactors.testing.clock import BackendName, Deadlock, run_virtual
@@ -33,7 +34,7 @@ from rtactors.testing.conversation import ALL_EVENTS
 from rtactors.testing.ears import Ears
 from rtactors.testing.evidence import Connection, Evidence, Facts
 from rtactors.testing.invariants import INVARIANTS
-from rtactors.testing.replay import replay
+from rtactors.testing.replay import Differs, replay
 from rtactors.transports.base import Connect, Socket
 from tests.fuzz.grammar import CALLS, EVENTS_OF_A_SERVER, ITEMS, Frame, Sent, frames
 from tests.fuzz.inputs import count, inputs
@@ -257,6 +258,18 @@ class Madness:
         assert len(evidence.history) == len({item.id for item in evidence.history})
 
 
+def replayed(recording: bytes) -> None:
+    """The same comes of it again. (Of a frame that can't be read, and has had something left out, another excerpt.)"""
+    difference = ""
+    try:
+        replay(read_recording(BytesIO(recording)))
+    except Differs as error:
+        difference = str(error)
+    excused = "it begins with" in difference and LEFT_OUT.encode() in recording
+    assert excused or not difference, difference
+    count("recordings", "replayed")
+
+
 @inputs(150, share=0.05)
 @given(
     st.lists(STEPS, min_size=12, max_size=60),
@@ -280,5 +293,4 @@ def test_a_server_gone_mad(
     except Deadlock as deadlock:  # Hypothesis makes smaller only what fails with an Exception
         raise AssertionError(str(deadlock)) from None
     if kept == "recording":
-        count("recordings", "replayed")
-        replay(read_recording(BytesIO(recording.getvalue())))
+        replayed(recording.getvalue())

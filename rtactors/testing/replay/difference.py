@@ -6,8 +6,8 @@ from typing import Any, NamedTuple, cast
 
 from msgspec import Struct, json
 
+from rtactors.discretion import alike
 from rtactors.recording import lines
-from rtactors.recording.leave_out import alike
 from rtactors.recording.telling import sentence
 
 _LONGEST, _BEFORE = 200, 40
