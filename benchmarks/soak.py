@@ -404,6 +404,8 @@ def main() -> int:
     parser.add_argument("--loop", choices=["asyncio", "uvloop", "trio"], default="asyncio")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the evidence")
     options = parser.parse_args()
+    if options.sessions < 2 * BATCH:
+        parser.error(f"--sessions: growth can't be told from fewer than {2 * BATCH}")
 
     run = partial(soak, sessions=options.sessions, at_once=options.at_once, watch=show)
     begun = time.monotonic()
