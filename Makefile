@@ -26,7 +26,7 @@ demo: $(RUNTIME) ## run the main job: a spoken conversation, interrupted, with i
 	$(BIN)/rtactors demo $(ARGS)
 
 test: $(DEV) ## run the tests
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses auto --dist loadgroup $(ARGS)
 
 simulate: $(DEV) ## hold thousands of conversations with faults, in virtual time (ARGS="--seeds 20000")
 	$(BIN)/python -m rtactors.testing.simulation $(ARGS)

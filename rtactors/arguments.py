@@ -10,6 +10,7 @@ from rtactors.history import HistoryItem
 
 _KINDS = ("message", "function_call", "function_call_output")
 """Of an item that a server can be sent: `other` is what we have no word for."""
+_LONGEST_ID = 256
 _TEXTS = ("id", "heard_text", "generated_text", "name", "call_id", "arguments", "output")
 
 
@@ -29,6 +30,14 @@ def text(name: str, value: object, longest: int) -> str:
             "decode it with errors='replace' where it comes from"
         ) from None
     return value
+
+
+def session_id(value: object) -> str:
+    """`value`, if a journal can find a session by it."""
+    name = text("session_id", value, _LONGEST_ID)
+    if not name:
+        raise ValueError("session_id is empty: leave it out for a random one")
+    return name
 
 
 def role(value: object) -> None:

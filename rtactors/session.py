@@ -98,8 +98,10 @@ class Session(AsyncContextManagerMixin):
                 f"{provider.name} sends audio at {capabilities.output_rate} Hz, but the sink plays at {sink.rate} Hz: "
                 f"make the sink with rate={capabilities.output_rate}"
             )
+        if journal is not None:
+            _check_journal(journal)
         self.provider = provider
-        self.id = session_id or uuid4().hex
+        self.id = uuid4().hex if session_id is None else arguments.session_id(session_id)
         """Its name in the journal; a random one if it was given none."""
         self._deadlines = deadlines
         self._bounds = bounds
@@ -169,6 +171,7 @@ class Session(AsyncContextManagerMixin):
         session object or process that still writes to it finds that out with its next record, and ends with
         JournalConflict.
         """
+        _check_journal(journal)
         session = cls(provider, sink=sink, journal=journal, session_id=session_id, **options)
         session._resumes = True
         return session
@@ -479,6 +482,11 @@ class Session(AsyncContextManagerMixin):
         while (new_id := own_id(kind, self._count)) in self._context.ledger:
             self._count += 1
         return new_id
+
+
+def _check_journal(journal: object) -> None:
+    if not isinstance(journal, Journal):
+        raise TypeError(f"a journal is an object such as SqliteJournal(path), not {journal!r}")
 
 
 def _websocket(endpoint: Endpoint, *, deadlines: Deadlines) -> AbstractAsyncContextManager[Socket]:

@@ -304,7 +304,7 @@ class TransportActor(Actor[mail.TransportMail]):
             self._fire(link.Lost(closed.reason, closed.final or not self._reconnect))
         elif which is self._next:
             self._next = None
-            self._failure = which.failure
+            self._failure = which.failure or ConnectionFailed(closed.reason, retryable=which.timed_out)
             patience = self._reconnect.give_up if self._reconnect else 0
             gave_up = self._in_use is None and now - self._lost_at >= patience
             self._fire(link.Failed(closed.reason, closed.final or gave_up))
