@@ -384,11 +384,12 @@ def calls_run_once(facts: Facts) -> Iterator[str]:
 def the_next_server_knows_what_was_heard(facts: Facts) -> Iterator[str]:
     if len(facts.stories) == 1 or not facts.connection.open:
         return
-    told_of = {create.item_id for create in facts.story.creates}
     for item in facts.evidence.history:
         held = facts.held.get(item.id)
-        if held is None or item.id not in told_of or facts.gave_up(item.id):
-            continue  # I2 knows whether that may be; the rest is this server's own
+        if held is None or facts.gave_up(item.id):
+            continue  # I2 knows whether that may be
+        if item.kind == "function_call" and item.call_id in facts.story.begun_calls:
+            continue  # this server's own
         there = (held.type, held.role, held.call_id, held.name, held.arguments, held.output)
         here = (item.kind, item.role, item.call_id, item.name, item.arguments, item.output)
         if there != here:
