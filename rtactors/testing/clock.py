@@ -35,6 +35,7 @@ from contextvars import Context
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal, NoReturn, TypeAlias, TypeVar, TypeVarTuple
+from weakref import WeakKeyDictionary
 
 import anyio
 
@@ -138,18 +139,32 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self, seed: int | None = None) -> None:
         self._now = 0.0
         self._idle_waiters: list[asyncio.Future[None]] = []
+        self._made = 0
+        self._numbers: WeakKeyDictionary[object, int] = WeakKeyDictionary()  # of tasks, in the order they were made
         self._shuffle = None if seed is None else random.Random(seed).shuffle  # noqa: S311 - repeatable, not secret
         super().__init__(_Selector(self._jump))
 
     def time(self) -> float:
         return self._now
 
+    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:  # noqa: ANN401 - as the base, whatever that takes
+        task: asyncio.Task[Any] = super().create_task(coro, **options)
+        self._made += 1
+        self._numbers[task] = self._made
+        return task
+
+    def _number(self, handle: asyncio.Handle) -> int:
+        """Of the task that takes its turn; 0 for what is none."""
+        callback: Any = handle._callback  # noqa: SLF001 - private, see below
+        task: object = getattr(callback, "__self__", None)
+        return self._numbers.get(task, 0) if isinstance(task, asyncio.Task) else 0
+
     async def settled(self) -> None:
         waiter = self.create_future()
         self._idle_waiters.append(waiter)
         await waiter
 
-    # The three private names below have been the loop's since Python 3.4. There is no public way to learn *when* the
+    # The private names here have been the loop's since Python 3.4. There is no public way to learn *when* the
     # next timer is due: from the timeout that the selector gets, now + timeout would miss it by a rounding error.
     _ready: Any
     _scheduled: list[asyncio.TimerHandle]
@@ -157,7 +172,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _run_once(self) -> None:
         self.passes += 1
         if self._shuffle and len(self._ready) > 1:
-            handles = list(self._ready)
+            # Who is cancelled together is so in the order of a set, which differs from run to run: so sorted before.
+            handles = sorted(self._ready, key=self._number)
             self._shuffle(handles)
             self._ready.clear()
             self._ready.extend(handles)

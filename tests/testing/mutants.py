@@ -442,7 +442,7 @@ def a_cancel_names_no_response(patch: Patch) -> None:
     rewire(patch, "response", with_effect("cancel", lambda _id, _event: response_chart.Cancel("")))
 
 
-@mutant("R8 I1", needs=tells_late)
+@mutant("R8 I1", seed=2893, needs=tells_late)
 def a_report_counts_for_whoever_plays(patch: Patch) -> None:
     def handle(self: Any, told: Any) -> None:
         segment = self._segment
@@ -692,7 +692,7 @@ def a_call_is_run_twice(patch: Patch) -> None:
     after(patch, ResponseActor, "__init__", lambda self, *_, **__: setattr(self, "_calls", Forgetful()))
 
 
-@mutant("I8", needs=answers_twice)
+@mutant("I8", seed=135, needs=answers_twice)
 def an_output_is_sent_twice(patch: Patch) -> None:
     class Keeps(dict[str, str]):
         def pop(self, key: str, default: Any = None) -> Any:

@@ -257,3 +257,30 @@ def test_a_stepped_loop_finds_a_deadlock() -> None:
 
     with pytest.raises(Deadlock):
         run_stepped(program)
+
+
+def test_tasks_that_are_cancelled_together_are_so_in_the_same_order_each_time() -> None:
+    """A loop keeps them in sets, whose order is that of addresses."""
+
+    async def cancel_many() -> list[int]:
+        order: list[int] = []
+
+        async def wait(number: int) -> None:
+            try:
+                await anyio.sleep_forever()
+            finally:
+                order.append(number)
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(20):
+                tasks.start_soon(wait, number)
+            await settled()
+            tasks.cancel_scope.cancel()
+        return order
+
+    keep: list[bytearray] = []
+    orders: set[tuple[int, ...]] = set()
+    for size in range(1, 20):
+        keep += [bytearray(size * 37) for _ in range(size * 11)]  # so that addresses differ
+        orders.add(tuple(run_virtual(cancel_many, seed=3)))
+    assert len(orders) == 1
