@@ -50,7 +50,8 @@ def connection_failed(  # noqa: C901, PLR0912 - a table, one case for each way t
             status = error.response.status_code
             said = endpoint.without_secrets(_server_message(error.response.body))
             said = said[:_MAX_QUOTE]  # now: a key that is cut is not known
-            retryable = status in _RETRYABLE or status >= _FIRST_SERVER_ERROR
+            used_up = b"insufficient_quota" in error.response.body  # comes as 429, and does not pass by itself
+            retryable = (status in _RETRYABLE or status >= _FIRST_SERVER_ERROR) and not used_up
             advice = _ADVICE.get(status, "try again later" if retryable else "check the URL and the model's name")
             if status == HTTPStatus.NOT_FOUND and urlsplit(where).path == "/realtime":
                 advice = "check the base URL: the path is usually /v1"

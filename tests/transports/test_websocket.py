@@ -376,6 +376,20 @@ async def test_refused_by_http_status(status: int, advice: str, body: str, quote
     assert error.retryable is retryable
 
 
+async def test_an_empty_account_is_not_tried_again() -> None:
+    """OpenAI refuses it as it refuses too many requests."""
+
+    def refuse(connection: ServerConnection, _: Request) -> Response:
+        return connection.respond(
+            429, '{"error": {"message": "You exceeded your quota.", "code": "insufficient_quota"}}'
+        )
+
+    with websocket_server(echo, process_request=refuse) as endpoint:
+        error = await refused(endpoint)
+    assert "exceeded your quota" in str(error)
+    assert not error.retryable
+
+
 @pytest.mark.parametrize("name", ["key", "access_token"])
 async def test_a_key_in_the_query_is_never_told(name: str) -> None:
     def refuse(connection: ServerConnection, request: Request) -> Response:
