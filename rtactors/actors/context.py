@@ -330,9 +330,12 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         self._connected = True
         self._turns = turns
         unknown = [entry for entry in self.ledger if entry.life.state == "unknown" and entry.in_history]
-        for entry in unknown[-self._bounds.retold :]:
+        newest = unknown[-self._bounds.retold :]
+        older_calls = {entry.item.call_id for entry in unknown[: -len(newest)] if entry.item.call_id}
+        for entry in newest:
             entry.retold = True
-            self._tell(entry, None)
+            if entry.item.kind != "function_call_output" or entry.item.call_id not in older_calls:
+                self._tell(entry, None)  # servers refuse an output without its call
         self._turns = {}
         self._ring.transport.urgent(mail.HistoryTold())
 

@@ -5,12 +5,15 @@ from http import HTTPStatus
 import anyio
 import pytest
 
-from rtactors import ReplyFailed, SessionClosed
-from rtactors.limits import Backoff
+from rtactors import ReplyFailed, Session, SessionClosed
+from rtactors.limits import Backoff, Bounds
 from rtactors.loopback.faults import Faults, cut, drop, inject
 from rtactors.loopback.script import Call, Gate, Say, Script, replies
-from rtactors.session_events import AgentSaid, FunctionCalled, MessageAnnounced, Problem
-from rtactors.testing.conversation import Conversation
+from rtactors.loopback.server import MemoryServer
+from rtactors.providers import OpenAIRealtime
+from rtactors.session_events import AgentSaid, ConnectionChanged, FunctionCalled, MessageAnnounced, Problem
+from rtactors.sinks import MemorySink
+from rtactors.testing.conversation import AT_ONCE, Conversation
 from tests.scenarios.conftest import Begin
 
 pytestmark = pytest.mark.anyio
@@ -128,6 +131,33 @@ async def test_d6_call_that_is_answered_while_there_is_no_connection(begin: Begi
             ("system", "Be brief."),
             ("assistant", "It rains."),
         ]
+
+
+async def test_only_the_newest_are_told_and_no_output_without_its_call() -> None:
+    script = replies([Call(name="weather", arguments=OSLO)], "It rains.")
+    provider, bounds = OpenAIRealtime(api_key="", turn_detection=None), Bounds(retold=2)
+    async with (
+        MemoryServer(script) as server,
+        Session(provider, sink=MemorySink(), connect=server.connect, reconnect=AT_ONCE, bounds=bounds) as session,
+    ):
+        events = session.events()
+        await session.ask("How is the weather in Oslo?")
+        async for event in events:
+            if isinstance(event, FunctionCalled):
+                await session.answer_call(event.call_id, "rain")
+                break
+        await (await session.generate_reply()).done()
+        await server.sessions[0].close(1001, LIMIT)
+        async for event in events:
+            if isinstance(event, ConnectionChanged) and event.state == "connected":
+                break
+        await session.add("Thank you.")
+        await session.quiet()
+        assert [(item.role, item.text) for item in server.sessions[1].items] == [
+            ("assistant", "It rains."),
+            ("user", "Thank you."),
+        ]
+        assert not server.sessions[1].log.find("error")
 
 
 async def test_call_that_was_not_complete_is_nobodys(begin: Begin) -> None:
