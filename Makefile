@@ -26,7 +26,7 @@ demo: $(RUNTIME) ## run the main job: a spoken conversation, interrupted, with i
 	$(BIN)/rtactors demo $(ARGS)
 
 test: $(DEV) ## run the tests
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses auto --dist loadgroup $(ARGS)
 
 simulate: $(DEV) ## hold thousands of conversations with faults, in virtual time (ARGS="--seeds 20000")
 	$(BIN)/python -m rtactors.testing.simulation $(ARGS)
@@ -49,7 +49,7 @@ bench: $(DEV) ## measure, and keep the evidence in benchmarks/results
 soak: $(DEV) ## let thousands of short sessions live and see that all they took comes back; keep the evidence
 	$(BIN)/python benchmarks/soak.py --json benchmarks/results/soak.json $(ARGS)
 
-docs: $(DEV) ## write again what is generated in docs: $(DEV) ## write again what is generated in docs: the charts, the schemas
+docs: $(DEV) ## write again what is generated in docs: the charts, the schemas
 	$(BIN)/python -m statecharts.drawing docs $(ARGS)
 	$(BIN)/python -m rtactors.cli.report > docs/demo-report.schema.json
 	$(BIN)/python -m rtactors.recording.json_schema > docs/recording.schema.json

@@ -401,11 +401,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sessions", type=int, default=5000)
     parser.add_argument("--at-once", type=int, default=20)
+    parser.add_argument("--batch", type=int, default=BATCH, help="sessions between two counts")
+    parser.add_argument("--warm-up", type=int, default=WARM_UP, help="batches before the first count")
     parser.add_argument("--loop", choices=["asyncio", "uvloop", "trio"], default="asyncio")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the evidence")
     options = parser.parse_args()
+    if options.sessions < 2 * BATCH:
+        parser.error(f"--sessions: growth can't be told from fewer than {2 * BATCH}")
 
-    run = partial(soak, sessions=options.sessions, at_once=options.at_once, watch=show)
+    asked = {name: getattr(options, name) for name in ("sessions", "at_once", "batch", "warm_up")}
+    run = partial(soak, **asked, watch=show)
     begun = time.monotonic()
     with server() as (port, process):
         backend = "trio" if options.loop == "trio" else "asyncio"
@@ -438,11 +443,12 @@ def main() -> int:
             "machine": platform.machine(),
             "cores": os.cpu_count(),
             "packages": packages,
-            "at_once": options.at_once,
+            **asked,
             "seconds": round(took),
             "lives": outcome.lives,
             "chaos": outcome.chaos,
             "slopes": {what: asdict(grows) for what, grows in slopes.items()},
+            "left_over": outcome.left_over,
             "wrong": wrong,
             "samples": [asdict(sample) for sample in outcome.samples],
         }

@@ -14,13 +14,14 @@ from rtactors.errors import (
     SinkLost,
 )
 from rtactors.history import HistoryItem
-from rtactors.limits import Bounds, Deadlines
+from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.reply import Reply
 from rtactors.session import Session
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Backoff",
     "Bounds",
     "ConfigurationError",
     "ConnectionFailed",

@@ -9,6 +9,8 @@ from rtactors.events import ItemStatus, Role
 from rtactors.history import HistoryItem
 
 _KINDS = ("message", "function_call", "function_call_output")
+"""Of an item that a server can be sent: `other` is what we have no word for."""
+_LONGEST_ID = 256
 _TEXTS = ("id", "heard_text", "generated_text", "name", "call_id", "arguments", "output")
 
 
@@ -30,11 +32,19 @@ def text(name: str, value: object, longest: int) -> str:
     return value
 
 
+def session_id(value: object) -> str:
+    """`value`, if a journal can find a session by it."""
+    name = text("session_id", value, _LONGEST_ID)
+    if not name:
+        raise ValueError("session_id is empty: leave it out for a random one")
+    return name
+
+
 def role(value: object) -> None:
-    one_of("role", value, get_args(Role))
+    _one_of("role", value, get_args(Role))
 
 
-def one_of(name: str, value: object, known: tuple[str, ...]) -> None:
+def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:
     if value not in known:
         raise ValueError(f"{name} is {_shown(value)}, and has to be one of {', '.join(known)}")
 
@@ -54,8 +64,8 @@ def history_item(item: object, longest: int) -> HistoryItem:
         text(f"{name} of a HistoryItem", getattr(item, name), longest)
     if item.phase is not None:
         text("phase of a HistoryItem", item.phase, longest)
-    one_of("kind of a HistoryItem", item.kind, _KINDS)
-    one_of("status of a HistoryItem", item.status, get_args(ItemStatus))
+    _one_of("kind of a HistoryItem", item.kind, _KINDS)
+    _one_of("status of a HistoryItem", item.status, get_args(ItemStatus))
     if item.kind == "message":
         role(item.role)
     return item

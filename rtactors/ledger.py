@@ -18,6 +18,9 @@ from statecharts.message import ChatMessage
 _HELD = ITEM.group("creating", "present", "truncating", "truncated", "unconfirmed")
 """The states of an item which the server holds, once what is on its way has arrived."""
 
+_TOLD = ITEM.group("present", "truncating", "truncated", "unconfirmed")
+"""The states of an item of which the server has told, and so where it stands."""
+
 
 def item_of(said: HistoryItem, id: str) -> Item:
     """What a server is to hold of something that was said elsewhere: of the model's messages what was heard."""
@@ -105,6 +108,11 @@ class Entry:
             return False  # of nobody that we know: it could not be told to another server either
         return self.item.kind != "other"
 
+    @property
+    def of_call(self) -> str | None:
+        """The id of the function call that it is, or is the output of; None for all else."""
+        return self.item.call_id if self.item.kind in {"function_call", "function_call_output"} else None
+
     def told(self, audio: bytes) -> Item:
         """What another server is told of it: what was heard; for a user's turn without words its `audio`."""
         said = item_of(self.project(), self.item.id)
@@ -186,9 +194,14 @@ class Ledger:
             return False
         if after in {entry.previous.item.id if entry.previous else "", self.anchor(entry)}:
             return False
-        self._unlink(entry)
-        self._link(entry, self._behind_what_was(self._predecessor(after)))
+        self.move(entry, self._behind_what_was(self._predecessor(after)))
         return True
+
+    def move(self, entry: Entry, before: Entry | None) -> None:
+        """Behind another entry, or to the front, whatever a server says."""
+        if before is not entry:
+            self._unlink(entry)
+            self._link(entry, before)
 
     def history(self) -> list[HistoryItem]:
         """What was said, in the order of the conversation."""
@@ -213,8 +226,9 @@ class Ledger:
 
     def _behind_what_was(self, before: Entry | None) -> Entry | None:
         """What a lost server held and this one doesn't (yet) was there before whatever this one puts there."""
-        while (following := before.next if before else self._first) and following.retold and not following.on_server:
-            before = following
+        following = before.next if before else self._first
+        while following and following.retold and following.life.state not in _TOLD:
+            before, following = following, following.next
         return before
 
     def _link(self, entry: Entry, before: Entry | None) -> None:

@@ -71,7 +71,7 @@ class Bounds(Struct, frozen=True, kw_only=True):
     """Bytes of the user's voice that are kept for a new connection, should this one be lost: the last 10.2 s, at 24 kHz
     and in pieces of 20 ms."""
     commands: int = 65_536
-    """The same for the transport, which a slow network holds up."""
+    """Messages in the transport's inbox, which a slow network holds up; beyond that the session ends as well."""
     input: int = 500
     """Pieces of the user's audio that wait for a slow network, 10 s of 20 ms each; then `Session.send_audio` waits."""
     events: int = 4096

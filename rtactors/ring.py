@@ -21,6 +21,14 @@ def _as_it_is(run: Run) -> Run:
     return run
 
 
+def _wall_clock() -> float:
+    return time.time()
+
+
+def _epoch() -> float:
+    return time.time() - anyio.current_time()
+
+
 class Ring(Struct, frozen=True):
     """The inboxes of a session. To insert an actor, give its neighbours a ring that has its inbox in the place."""
 
@@ -42,8 +50,10 @@ class Surroundings(Struct, frozen=True):
     bounds: Bounds
     inbox: Callable[[str, int], Inbox[Any]] = Inbox
     """Makes an inbox of a name and a capacity."""
-    wall_clock: Callable[[], float] = time.time
+    wall_clock: Callable[[], float] = _wall_clock
     """In unix seconds."""
+    epoch: Callable[[], float] = _epoch
+    """When the session's clock was 0, in unix seconds."""
     event: Callable[[], anyio.Event] = anyio.Event
     """Makes one that an actor itself waits for."""
     task: Callable[[Run], Run] = _as_it_is

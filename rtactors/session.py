@@ -3,10 +3,10 @@
 A session wires the actors to one another in one task group. It steers nothing by itself.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Any, Self, TypedDict, Unpack, cast
+from typing import Any, Self, TypedDict, Unpack
 from uuid import uuid4
 from weakref import WeakSet
 
@@ -22,6 +22,7 @@ from rtactors.actors.journal import JournalActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
+from rtactors.causes import causes
 from rtactors.errors import ConfigurationError, ReplyFailed, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role
@@ -47,6 +48,7 @@ class Options(TypedDict, total=False):
     reconnect: Backoff | None
     deadlines: Deadlines
     bounds: Bounds
+    recorder: Tap | None
 
 
 class Session(AsyncContextManagerMixin):
@@ -58,7 +60,8 @@ class Session(AsyncContextManagerMixin):
     A connection that is lost is made again as `reconnect` says, and the new server told what was heard; before the
     provider's time limit the next one takes over. A session that can't go on (the key is refused, the account empty,
     the server gone for too long, the device lost, or `reconnect` is None) plays what it has received, then cancels the
-    block and raises SessionClosed or SinkLost with the cause. `history` stays readable.
+    block and raises SessionClosed or SinkLost with the cause. `history` stays readable. What a server could fill memory
+    with is bounded: at one of these `bounds` the session ends with LimitReached. Every wait is one of `deadlines`.
 
     A `recorder` (see `rtactors.recording`) keeps all that happens in a file.
 
@@ -95,8 +98,10 @@ class Session(AsyncContextManagerMixin):
                 f"{provider.name} sends audio at {capabilities.output_rate} Hz, but the sink plays at {sink.rate} Hz: "
                 f"make the sink with rate={capabilities.output_rate}"
             )
+        if journal is not None:
+            _check_journal(journal)
         self.provider = provider
-        self.id = session_id or uuid4().hex
+        self.id = uuid4().hex if session_id is None else arguments.session_id(session_id)
         """Its name in the journal; a random one if it was given none."""
         self._deadlines = deadlines
         self._bounds = bounds
@@ -121,6 +126,7 @@ class Session(AsyncContextManagerMixin):
             surroundings = recorder.surroundings(surroundings)
             provider, connect, sink = recorder.provider(provider), recorder.connect(connect), recorder.sink(sink)
             reconnect = reconnect and recorder.reconnect(reconnect)
+            journal = journal and recorder.journal(journal)
         self._reminders = surroundings.reminders
         inbox = surroundings.inbox
         ring = Ring(
@@ -165,6 +171,7 @@ class Session(AsyncContextManagerMixin):
         session object or process that still writes to it finds that out with its next record, and ends with
         JournalConflict.
         """
+        _check_journal(journal)
         session = cls(provider, sink=sink, journal=journal, session_id=session_id, **options)
         session._resumes = True
         return session
@@ -283,12 +290,12 @@ class Session(AsyncContextManagerMixin):
             raise SessionClosed("a session is one conversation and can be entered once: make another one")
         self._used = True
         try:
+            if self._recorder:
+                self._open_recorder(self._recorder)
             if self._journal:
                 await self._open_journal(self._journal)
             async with anyio.create_task_group() as self._tasks:
                 try:
-                    if self._recorder:
-                        self._recorder.open(self.provider, self._deadlines, self._bounds, self._reconnect)
                     self._start_all()
                     await self._transport.decided.wait()
                     if self._failure:
@@ -310,8 +317,19 @@ class Session(AsyncContextManagerMixin):
         except BaseExceptionGroup as group:
             raise _cause(group, self._failure) from None
         finally:
+            self._stop()  # if it did not come so far
             self._over = True
             self._let_go()
+
+    def _open_recorder(self, recorder: Tap) -> None:
+        recorder.open(
+            self.provider,
+            self._deadlines,
+            self._bounds,
+            self._reconnect,
+            session_id=self.id,
+            journal=("resumed" if self._resumes else "begun") if self._journal else "",
+        )
 
     async def _open_journal(self, journal: JournalActor) -> None:
         past = await journal.open(resumes=self._resumes)
@@ -325,7 +343,7 @@ class Session(AsyncContextManagerMixin):
             what = f"record {number} of session {self.id!r} was torn in the journal, and was left out"
             self._left.append(Problem(kind="other", message=what, operation=self.id))
         for event in self._left:
-            self._publish(event)
+            journal.publish(event)
 
     def _let_go(self) -> None:
         """Nobody waits for a session that is over."""
@@ -466,6 +484,11 @@ class Session(AsyncContextManagerMixin):
         return new_id
 
 
+def _check_journal(journal: object) -> None:
+    if not isinstance(journal, Journal):
+        raise TypeError(f"a journal is an object such as SqliteJournal(path), not {journal!r}")
+
+
 def _websocket(endpoint: Endpoint, *, deadlines: Deadlines) -> AbstractAsyncContextManager[Socket]:
     from rtactors.transports.websocket import connect  # noqa: PLC0415 - a library that only a real connection needs
 
@@ -478,7 +501,7 @@ def _cause(group: BaseExceptionGroup[BaseException], failure: RtactorsError | No
     Cancellations don't count. Nor does what an app is told of the `failure` by which the session ended, when it goes on
     using it or waits for a reply: the failure is the cause, whoever was the first to say so.
     """
-    errors = [error for error in _leaves(group) if not isinstance(error, anyio.get_cancelled_exc_class())]
+    errors = [error for error in causes(group) if not isinstance(error, anyio.get_cancelled_exc_class())]
     if failure:
         others = [error for error in errors if error is not failure and not _tells(error, failure)]
         errors = others if len(others) == len(errors) else [failure, *others]
@@ -487,11 +510,3 @@ def _cause(group: BaseExceptionGroup[BaseException], failure: RtactorsError | No
 
 def _tells(error: BaseException, failure: RtactorsError) -> bool:
     return error.__cause__ is failure or (isinstance(error, ReplyFailed) and str(failure) in str(error))
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for member in cast("BaseExceptionGroup[BaseException]", error).exceptions:
-            yield from _leaves(member)
-    else:
-        yield error

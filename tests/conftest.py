@@ -19,6 +19,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> Backend:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--schedules", type=int, default=300, help="how many seeded conversations to simulate")
+    parser.addoption("--kills", type=int, default=10, help="how often to kill a process that holds a conversation")
 
 
 @pytest.fixture

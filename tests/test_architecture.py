@@ -37,6 +37,7 @@ FLOORS = {
     "words": [
         "rtactors.actor",
         "rtactors.arguments",
+        "rtactors.causes",
         "rtactors.discretion",
         "rtactors.channels",
         "rtactors.reminders",

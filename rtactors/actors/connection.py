@@ -63,6 +63,11 @@ class Connection:
         self._to_send: list[Frame] = []
 
     @property
+    def timed_out(self) -> bool:
+        """Whether it could not be set up in time."""
+        return self._setup is not None and self._setup.cancelled_caught
+
+    @property
     def over(self) -> bool:
         return self.life.state in CONNECTION.final
 

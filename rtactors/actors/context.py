@@ -85,8 +85,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._on_acknowledged(message.item_id, chart.Deleted())
             case events.InputCommitted():
                 self._check_unused(message.item_id)
-                if message.item_id not in self.ledger:
-                    self._know(Item(id=message.item_id, role="user"), message.previous_item_id)
+                if message.item_id not in self.ledger:  # from now on the server holds it, whoever says so next
+                    self._on_added(events.ItemAdded(Item(id=message.item_id, role="user"), message.previous_item_id))
             case events.InputTranscript():
                 self._on_transcript(message)
             case events.InputTranscriptFailed():
@@ -233,7 +233,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         if reply := self._replies.get(entry.response_id or ""):
             reply.said.append(entry.project)
         self._scribe.acknowledge(AgentSaid(entry.project()))
-        if entry.retold and self._connected:  # the server that made it is gone
+        if entry.retold and self._connected and entry.in_history:  # the server that made it is gone
             self._tell(entry, self.ledger.anchor(entry))
 
     # -- what the app wants
@@ -320,7 +320,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             entry.retold = True
             if entry.item.kind == "function_call" and not entry.handed_over:
                 nobodys.add(entry.item.call_id)
-            if entry.item.call_id in nobodys:  # the call, and behind it the answer that it was cancelled
+            if entry.of_call in nobodys:  # the call, and behind it the answer that it was cancelled
                 self._scribe.touch(entry).keep_ms = 0
             self._fire(entry, chart.Lost())
         self._ring.transport.urgent(mail.LossKnown())
@@ -342,7 +342,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         if told.kind != "message" or told.text or told.audio:
             self._fire(entry, chart.Create(after))
         else:
-            what = f"the new connection is not told of {told.id}: its words are not known (is transcription on?)"
+            why = "no word of it was heard" if entry.item.text else "its words are not known (is transcription on?)"
+            what = f"the new connection is not told of {told.id}: {why}"
             self.publish(Problem(kind="other", message=what, operation=told.id))
 
     # -- reconciling

@@ -7,7 +7,6 @@ When the journal fails, or does not answer in time, the session ends: what is sa
 that was not written is acknowledged.
 """
 
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -44,6 +43,7 @@ class JournalActor(Actor[mail.JournalMail]):
         """When the session's clock was 0, in unix seconds."""
         self._journal = journal
         self._session_id = session_id
+        self._look_up_epoch = surroundings.epoch
         self._deadline = surroundings.deadlines.journal
         self._fail = fail
         self._next = 1
@@ -54,12 +54,14 @@ class JournalActor(Actor[mail.JournalMail]):
         Raises ConfigurationError if it `resumes` a session that the journal doesn't know; JournalConflict if it
         doesn't, and the journal does; JournalDamaged and JournalFailed.
         """
-        self.epoch = time.time() - anyio.current_time()
+        self.epoch = self._look_up_epoch()
         past = Past()
         if resumes:
             past = await self._in_time(recall(self._journal, self._session_id))
             if not past.records:
-                raise ConfigurationError(f"there is no session {self._session_id!r} in the journal to be resumed")
+                raise ConfigurationError(
+                    f"there is no session {self._session_id!r} in the journal: begin one by `Session`"
+                )
         self._next = past.next
         try:
             await self._append([Opened(past.torn)])
@@ -110,4 +112,7 @@ class JournalActor(Actor[mail.JournalMail]):
             with anyio.fail_after(self._deadline):
                 return await work
         except TimeoutError as error:
-            raise JournalFailed(f"the journal did not answer within {self._deadline} s") from error
+            raise JournalFailed(
+                f"the journal did not answer within {self._deadline:g} s: see whether its disk is busy or hangs, or "
+                "give it more time (Deadlines.journal)"
+            ) from error

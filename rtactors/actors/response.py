@@ -41,6 +41,8 @@ _MOST_ATTEMPTS = 3
 _PAUSE_S = 0.05
 """Doubled with each refusal, it is the pause before a busy server is asked again."""
 
+_GIVEN_UP = "it was given up before the server started it"
+
 _UNSTARTED = RESPONSE.group("waiting", "requested")
 _HAS_SLOT = RESPONSE.group("active", "interrupted")
 _PLAYS = RESPONSE.group("active", "finishing")
@@ -104,6 +106,11 @@ class _Response:
         self.failure: str | None = None
 
     @property
+    def is_rest(self) -> bool:
+        """Whether it is asked for again: its beginning was heard, and then its server was lost."""
+        return self.request is not None and self.request.attempt > 1
+
+    @property
     def generating(self) -> bool:
         """Whether it has the one slot that the server has for default responses, as far as we know."""
         return not self.out_of_band and (self.expected or self.life.state in _HAS_SLOT)
@@ -122,6 +129,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._responses: dict[str, _Response] = {}  # those that are not settled, by request id or response id
         self._by_response_id: dict[str, _Response] = {}
         self._requests: deque[_Response] = deque()  # waiting for the slot, in the order asked
+        self._asked_again: dict[str, str] = {}  # ids of replies on their way round; why, if they were stopped there
         self._operations: dict[str, _Response] = {}  # what was sent and not answered: create and cancel
         self._messages: dict[str, _Message] = {}  # those that are not over
         self._floor: deque[_Message] = deque()  # waiting to be heard, in order
@@ -166,6 +174,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 for response in self._all():
                     if response.request and response.request.reply.id == message.reply_id:
                         self._stop(response, message.reason)
+                if message.reply_id in self._asked_again:
+                    self._asked_again[message.reply_id] = message.reason or _GIVEN_UP
             case mail.InterruptAll():
                 for response in self._all():
                     self._interrupt(response, server_cancels=False)
@@ -220,15 +230,16 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         again = f" ({request.attempt})" if request.attempt > 1 else ""
         response = _Response(RESPONSE.start(request.reply.id + again), request)
         self._responses[response.life.id] = response
-        if self._over is not None:
-            self._give_up(response, self._over)
+        stopped = self._asked_again.pop(request.reply.id, "") or (_GIVEN_UP if self._closing else "")
+        if reason := self._over or stopped:
+            self._give_up(response, reason)
             return
         self._requests.append(response)
 
     def _stop(self, response: _Response, reason: str = "") -> None:
         """Give it up if it has not started, interrupt it if it has; with a `reason` it has failed in either case."""
-        if response.life.state in _UNSTARTED:
-            self._give_up(response, reason or "it was given up before the server started it")
+        if response.life.state in _UNSTARTED and (reason or not response.is_rest):
+            self._give_up(response, reason or _GIVEN_UP)
         else:
             response.failure = reason or response.failure
             self._interrupt(response, server_cancels=False)
@@ -409,6 +420,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if request is None:  # the server had begun it by itself
             self._count += 1
             request = mail.RequestReply(ReplyRecord(f"rt_owed_{self._count}"), attempt=0)
+        self._asked_again[request.reply.id] = ""
         self._ring.context.send(replace(request, attempt=request.attempt + 1))
 
     # -- the floor
@@ -498,6 +510,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _interrupt(self, response: _Response, *, server_cancels: bool) -> None:
         if not response.out_of_band:
             self._paused = False  # what was held is stopped
+            if response.life.state in _UNSTARTED and response.is_rest:  # not one that waits for its turn
+                response.interrupted = True
+                self._reply_over(response, "cancelled", None)
+                self._give_up(response, _GIVEN_UP)
+                return
             self._fire(response, chart.Interrupted(response.response_id, server_cancels))
 
     def _on_deadline(self, deadline: mail.ResponseDeadline) -> None:

@@ -145,8 +145,9 @@ class TransportActor(Actor[mail.TransportMail]):
                 self._loss_known = True
                 self._come_up()
             case mail.HistoryTold():
-                self._told = True
-                self._again.extend(self._audio.reconnected())
+                if self._loss_known:  # else the server that was told it is gone
+                    self._told = True
+                    self._again.extend(self._audio.reconnected())
             case mail.LimitNear():
                 if self._in_use and self._in_use.number == message.connection:
                     self._fire(link.LimitNear())
@@ -163,9 +164,9 @@ class TransportActor(Actor[mail.TransportMail]):
             self._sending.cancel()
 
     async def _send(self, command: events.Command) -> None:
-        if self._in_use:
+        if connection := self._in_use:  # which may be lost over one of several frames
             for frame in self._provider.encode(command):
-                await self._in_use.send(frame)
+                await connection.send(frame)
 
     # -- receiving
 
@@ -209,7 +210,8 @@ class TransportActor(Actor[mail.TransportMail]):
     def _drop_ended(self) -> None:
         for ended in [item_id for item_id, inbox in self._live.items() if inbox.closed]:
             del self._live[ended]
-            self._messages[ended] = None
+            if ended in self._messages:  # else it is of a server that is gone
+                self._messages[ended] = None
             self._audio_bytes -= self._audio_of.pop(ended, 0)
 
     def _on_output_done(self, event: events.OutputDone) -> None:
@@ -297,13 +299,12 @@ class TransportActor(Actor[mail.TransportMail]):
         if which is self._in_use and self._life.state == "closed":
             self._end("")
         elif which is self._in_use:
-            self._lost_at = now
             if self._reconnect and now - which.ready_at >= self._reconnect.steady:
                 self._attempts = 1
             self._fire(link.Lost(closed.reason, closed.final or not self._reconnect))
         elif which is self._next:
             self._next = None
-            self._failure = which.failure
+            self._failure = which.failure or ConnectionFailed(closed.reason, retryable=which.timed_out)
             patience = self._reconnect.give_up if self._reconnect else 0
             gave_up = self._in_use is None and now - self._lost_at >= patience
             self._fire(link.Failed(closed.reason, closed.final or gave_up))
@@ -348,12 +349,10 @@ class TransportActor(Actor[mail.TransportMail]):
             if not self._in_use.over:
                 self._tasks.start_soon(self._as_task(self._in_use.retire))
         self._in_use = None
+        self._lost_at = anyio.current_time()
         self._told = self._loss_known = False
         self._again.clear()
-        self._messages.clear()
-        self._live.clear()
-        self._audio_of.clear()
-        self._audio_bytes = 0
+        self._messages.clear()  # those that are not over still have their audio
         self._ring.response.send(mail.ConnectionLost(reason))
         self._interrupt_sending()
 

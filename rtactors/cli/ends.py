@@ -1,22 +1,12 @@
 """How a command ends: its exit codes, and what ended it, also from within nested groups."""
 
-from collections.abc import Iterator
-from typing import cast
+from rtactors.causes import causes
 
 OK, FAILED, USAGE, STOPPED = 0, 1, 2, 130
 
 
 class Interrupted(Exception):
     """It was stopped from outside where that needs a word, which is the message."""
-
-
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """The errors in nested groups."""
-    if isinstance(error, BaseExceptionGroup):
-        for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
-            yield from causes(inner)
-    else:
-        yield error
 
 
 def by_ctrl_c(error: BaseException) -> bool:

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Sequence
 
 from rtactors import ConfigurationError, RtactorsError
+from rtactors.causes import causes
 from rtactors.cli.arguments import parser
-from rtactors.cli.ends import FAILED, OK, STOPPED, USAGE, Interrupted, by_broken_pipe, by_ctrl_c, causes
+from rtactors.cli.ends import FAILED, OK, STOPPED, USAGE, Interrupted, by_broken_pipe, by_ctrl_c
 from rtactors.cli.terminal import plain
 
 

@@ -134,11 +134,11 @@ def _ends(recording: Recording) -> Iterator[str]:
     """What is special about its end."""
     last = recording.events[-1].event if recording.events else None
     if recording.torn:
-        yield "The last line is torn, and was left away: the process ended while it was written."
+        yield "The last line is torn, and was left away: the process ended, or the disk was full."
     if isinstance(last, lines.Incomplete):
         yield f"The recording ended before the session did: {last.reason}."
     elif not isinstance(last, lines.Over):
-        yield "The recording has no end: the process ended before the session did."
+        yield "The recording has no end: the process ended before the session did, or the disk was full."
     for recorded in recording.events:
         if isinstance(recorded.event, lines.Crashed):
             yield f"Event {recorded.event.n}: {recorded.event.who} {sentence(recorded.event)}"

@@ -95,21 +95,25 @@ def ledger_of(records: Iterable[Record], *, epoch: float) -> Ledger:
             case Opened():
                 pass
     ledger = Ledger()
+    calls = [entry for entry in everything if entry.item.kind == "function_call"]
+    nobodys = {entry.of_call for entry in calls if not entry.handed_over}  # and the outputs: that they were cancelled
     answered = {entry.item.call_id for entry in everything if entry.item.kind == "function_call_output"}
     for entry in everything:
         entry.spoken = entry.spoken or heard.get(entry.item.id)
-        is_call = entry.item.kind == "function_call"
-        if entry.in_history and (entry.handed_over or not is_call):
+        if entry.in_history and entry.of_call not in nobodys:
             _copy(entry, ledger)
-            if is_call and entry.item.call_id not in answered:
+            if entry.item.kind == "function_call" and entry.item.call_id not in answered:
                 ledger.unanswered[entry.item.call_id] = entry.item.id
     return ledger
 
 
 def _change(ledger: Ledger, change: ItemChanged, shift: float) -> None:
     item = convert(change.item, Item, from_attributes=True)
-    entry = ledger.get(item.id) or ledger.add(item, change.after)
-    ledger.place(entry, change.after)
+    if entry := ledger.get(item.id):
+        if not change.after or change.after in ledger:
+            ledger.move(entry, ledger.get(change.after))
+    else:
+        entry = ledger.add(item, change.after)
     entry.item = item
     entry.response_id = change.response_id
     entry.generated_ms = change.generated_ms

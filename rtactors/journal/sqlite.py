@@ -43,6 +43,7 @@ class _Append:
         self.first = first
         self.records = records
         self.failure: JournalFailed | None = None
+        self.given_up = False
 
 
 class SqliteJournal:
@@ -53,7 +54,8 @@ class SqliteJournal:
     power cut (not the end of a process) may take back the last ones before it. The file stays sound in either case. It
     must be on a disk of this machine, not of the network.
 
-    Entering raises ConfigurationError (no such folder, no permission, a file of something else) and JournalDamaged.
+    Entering raises ConfigurationError (no such folder, no permission, a database of something else) and
+    JournalDamaged, also for a file that is no database at all.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, power_safe: bool = True) -> None:
@@ -77,7 +79,10 @@ class SqliteJournal:
     async def append(self, session_id: str, first: int, records: Sequence[bytes]) -> None:
         append = _Append(session_id, first, records)
         self._waiting.append(append)
-        await self._in_thread(self._write)
+        try:
+            await self._in_thread(self._write)
+        finally:
+            append.given_up = True  # if it still waits: who goes on with its session would find it written later
         if append.failure:
             raise append.failure
 
@@ -147,7 +152,8 @@ class SqliteJournal:
 
     def _write(self) -> None:
         """All that waits by now. Whoever comes after us for a part of it finds it done."""
-        appends = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        appends = [append for append in waiting if not append.given_up]
         if not appends:
             return
         try:
@@ -177,10 +183,14 @@ class SqliteJournal:
         except sqlite3.Error as error:
             if _code(error) in _DAMAGED:
                 raise JournalDamaged(
-                    f"the journal {self.path} is damaged ({error}). Keep a copy of the file and of those next to it "
-                    f"(-wal, -shm); the command `sqlite3 {self.path} .recover` writes what can be saved as SQL"
+                    f"the journal {self.path} is damaged, or never was one ({error}). If the path is right, keep a "
+                    "copy of the file and of those next to it (-wal, -shm); the command "
+                    f"`sqlite3 {self.path} .recover` writes what can be saved as SQL"
                 ) from error
-            raise JournalFailed(f"the journal {self.path} can't be used: {error}") from error
+            raise JournalFailed(
+                f"the journal {self.path} can't be used ({error}): see that its disk has room and can be written, and "
+                "that no other program holds the file"
+            ) from error
 
 
 def _write_ahead(database: sqlite3.Connection) -> None:

@@ -4,33 +4,49 @@ import sys
 from collections.abc import Iterable
 from typing import Any, get_args
 
-from msgspec import Struct, json
+from msgspec import Struct, defstruct, json
 
-from rtactors import session_events
+from rtactors import mail, session_events
 from rtactors.events import Item
 from rtactors.history import HistoryItem
+from rtactors.journal.records import Change, SavedItem, Spoken
 from rtactors.recording import lines
 from rtactors.recording.plain import MAIL
 from statecharts.catalog import CHARTS
 
+_WRITE_DOWN = defstruct(
+    "WriteDown",
+    [(field, tuple[lines.Plain, ...]) for field in mail.WriteDown.__struct_fields__],
+    module=mail.__name__,
+    namespace={"__doc__": mail.WriteDown.__doc__},
+)
+"""Of several types that are told apart by nothing, msgspec states no schema: which they are is filled in below."""
+
 
 def schema() -> dict[str, Any]:
     """Each line is one of the kinds; what an actor is told, or shows, is one of the types."""
-    told = {of for of_actor in MAIL.values() for of in of_actor.values()}
+    told = {_WRITE_DOWN, *(of for of_actor in MAIL.values() for of in of_actor.values())}
+    changes = set(get_args(Change))
     shown = set(get_args(session_events.SessionEvent))
     moves = {event for chart in CHARTS.values() for event in chart.events.values()}
     kinds = [lines.Header, *get_args(lines.Event), lines.Audio]
-    every = [*kinds, *_by_name({*told, *shown, *moves, HistoryItem, Item})]
+    items = {HistoryItem, Item, SavedItem, Spoken}
+    every = [*kinds, lines.JournalRecord, *_by_name({*told, *shown, *moves, *changes, *items, mail.ReplyOver})]
     references, definitions = json.schema_components(every, schema_hook=_by_its_name)
     reference = dict(zip(every, references, strict=True))
     for of in every:
-        _finish(_definition(definitions, reference[of]), typed=of not in kinds)
+        _finish(_definition(definitions, reference[of]), typed=of not in {*kinds, lines.JournalRecord})
     for kind, field, of in (
         (lines.Sent, "mail", told),
         (lines.Reminder, "mail", told),
         (lines.Published, "event", shown),
     ):
         _definition(definitions, reference[kind])["properties"][field] |= _any_of(reference, of)
+    record = _definition(definitions, reference[lines.JournalRecord])["properties"]
+    record["change"]["anyOf"] = [*_any_of(reference, changes)["anyOf"], {"type": "null"}]
+    write = _definition(definitions, reference[_WRITE_DOWN])["properties"]
+    write["changes"]["items"] = _any_of(reference, changes)
+    write["then"]["items"] = {"anyOf": [*_any_of(reference, {*shown, mail.ReplyOver})["anyOf"], {"type": "string"}]}
     transition = _definition(definitions, reference[session_events.Transition])["properties"]
     transition["event"] = _any_of(reference, moves)
     _definition(definitions, reference[lines.Over])["properties"]["history"]["items"] = reference[HistoryItem]
@@ -57,7 +73,7 @@ def _finish(definition: dict[str, Any], *, typed: bool) -> None:
     """Mail and events name their type, and audio is no bare text."""
     properties = definition["properties"]
     if typed:
-        properties = definition["properties"] = {"type": {"const": definition["title"]}, **properties}
+        properties = definition["properties"] = {"type": {}, **properties} | {"type": {"const": definition["title"]}}
     for name, each in properties.items():
         if each.get("contentEncoding") == "base64":
             properties[name] = {"type": "object", "properties": {"$audio": {"$ref": "#/$defs/Audio"}}}

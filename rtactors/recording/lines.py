@@ -26,6 +26,10 @@ class Header(Struct, frozen=True, kw_only=True, tag_field="kind", tag="recording
     schema: Annotated[int, Meta(description="Grows when an older reader would misunderstand.")] = SCHEMA
     rtactors: Annotated[str, Meta(description="The version that recorded.")]
     provider: Annotated[str, Meta(description="Its name.")]
+    session_id: Annotated[str, Meta(description="As in its journal, if it has one.")] = ""
+    journal: Annotated[
+        Literal["", "begun", "resumed"], Meta(description="Whether it has one, and whether it goes on from there.")
+    ] = ""
     capabilities: Capabilities
     deadlines: Deadlines
     bounds: Bounds
@@ -51,6 +55,19 @@ class Failure(Struct, frozen=True, omit_defaults=True):
     code: Annotated[int | None, Meta(description="Of a SocketClosed.")] = None
     reason: Annotated[str, Meta(description="Of a SocketClosed.")] = ""
     retryable: Annotated[bool, Meta(description="Of a ConnectionFailed.")] = False
+
+
+class JournalRecord(Struct, frozen=True, omit_defaults=True):
+    """A record of a journal, as it was written or found."""
+
+    number: int
+    at: Annotated[float, Meta(description="When it was written, by the clock of the session that wrote it.")] = 0.0
+    epoch: Annotated[float, Meta(description="When that clock was 0, in unix seconds.")] = 0.0
+    change: Annotated[Plain | None, Meta(description="What it says, if it can be read.")] = None
+    trouble: Annotated[
+        Literal["", "damaged", "newer"],
+        Meta(description="Why it can't: it is not what was written, or by a newer one."),
+    ] = ""
 
 
 class _Event(Struct, frozen=True, omit_defaults=True, tag_field="kind", tag=str.lower):
@@ -126,7 +143,7 @@ class Socket(_Event, frozen=True):
 class Cancelled(_Event, frozen=True):
     """An actor no longer waits for something outside of it; what that was counts as not having happened."""
 
-    call: Literal["take", "connect", "send", "receive", "close", "play", "wait"]
+    call: Literal["take", "connect", "send", "receive", "close", "append", "read", "play", "wait"]
     socket: Annotated[int, Meta(description="Which connection, if it was one's.")] = 0
     wait: Annotated[str, Meta(description="Which wait, if it was one.")] = ""
 
@@ -146,8 +163,16 @@ class Awaited(_Event, frozen=True):
 class Seen(_Event, frozen=True):
     """An actor looked at something that nobody decides."""
 
-    what: Literal["luck", "wall_clock"]
+    what: Literal["luck", "wall_clock", "epoch"]
     value: Annotated[float, Meta(description="A share from 0 to 1, or unix seconds.")]
+
+
+class Journal(_Event, frozen=True):
+    """The journal has written records, or found them, or failed to."""
+
+    call: Literal["append", "read"]
+    records: tuple[JournalRecord, ...] = ()
+    error: Failure | None = None
 
 
 class Device(_Event, frozen=True):
@@ -177,6 +202,6 @@ class Incomplete(_Event, frozen=True):
     reason: str
 
 
-_FromOutside: TypeAlias = Taken | Cancelled | Begun | Awaited | Seen | Socket
+_FromOutside: TypeAlias = Taken | Cancelled | Begun | Awaited | Seen | Socket | Journal
 _FromAnActor: TypeAlias = Reminder | Published | Closed | Provider | Device | Crashed
 Event: TypeAlias = Sent | _FromOutside | _FromAnActor | Over | Incomplete

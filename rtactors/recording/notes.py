@@ -54,7 +54,7 @@ class Notes(ABC):
         """Mail or an event, as it is noted."""
         return self.leave_out.from_plain(plain(value, self.names.of, self._audio))
 
-    def failure(self, error: Exception) -> lines.Failure:
+    def failure(self, error: BaseException) -> lines.Failure:
         """The same of an error."""
         return failure_of(error, self.leave_out.from_plain)
 

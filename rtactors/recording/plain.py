@@ -16,7 +16,8 @@ from msgspec.structs import fields
 
 from rtactors import mail
 from rtactors.channels import Inbox
-from rtactors.errors import ConfigurationError, ConnectionFailed
+from rtactors.errors import ConfigurationError, ConnectionFailed, JournalConflict, JournalDamaged, JournalFailed
+from rtactors.journal.records import Change
 from rtactors.recording.lines import Failure, Plain
 from rtactors.reply import ReplyRecord
 from rtactors.transports.base import SocketClosed
@@ -33,7 +34,13 @@ MAIL: dict[str, dict[str, type[Struct]]] = {
         "message": mail.MessageMail,
     }.items()
 }
-"""What an actor can be told, by its type's name."""
+"""What an actor can be told, by its type's name. (Nobody outside tells the journal actor anything.)"""
+_CHANGES = {each.__name__: each for each in get_args(Change)}
+_ERRORS = {
+    each.__name__: each
+    for each in (ConfigurationError, JournalConflict, JournalDamaged, JournalFailed, RuntimeError, TimeoutError)
+}
+"""Those that are told apart by their type, and are made of a message."""
 
 
 class Names:
@@ -105,6 +112,12 @@ def message_from(data: Plain, actor: str, names: Names) -> Any:  # noqa: ANN401 
     return convert(_with_audio(data), of, dec_hook=names.make)
 
 
+def change_from(data: Plain) -> Change:
+    """What a journal's record says, as `plain` wrote it. Raises ValidationError or KeyError if there is none such."""
+    of = _CHANGES[data["type"]]
+    return convert({**data, "type": of.__struct_config__.tag}, of)
+
+
 def _with_audio(value: Any) -> Any:  # noqa: ANN401 - JSON
     match value:
         case {"$audio": {"base64": str(text)}}:
@@ -137,9 +150,5 @@ def error_of(failure: Failure) -> Exception:
             return SocketClosed(failure.code, failure.reason)
         case "ConnectionFailed":
             return ConnectionFailed(failure.message, retryable=failure.retryable)
-        case "ConfigurationError":
-            return ConfigurationError(failure.message)
-        case "RuntimeError":
-            return RuntimeError(failure.message)
         case name:
-            return cast("Exception", type(name, (Exception,), {})(failure.message))
+            return _ERRORS.get(name, type(name, (Exception,), {}))(failure.message)

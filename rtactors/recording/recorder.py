@@ -1,5 +1,6 @@
 """Records a session into a file."""
 
+import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -69,8 +70,13 @@ class Recorder(Tap):
         if not isinstance(self._file, str | Path):
             return Writer(self._file, owned=False)
         try:
-            return Writer(Path(self._file).open("wb"), owned=True)
+            return Writer(open(self._file, "wb", opener=_for_its_owner), owned=True)
         except OSError as error:
             raise ConfigurationError(
                 f"cannot record into {self._file} ({error.strerror}): choose another file"
             ) from None
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    """What people said is nobody else's to read."""
+    return os.open(path, flags, 0o600)

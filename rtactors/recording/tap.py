@@ -5,15 +5,18 @@ Actors know nothing of it. `Recorder` is one; a replay is another, which lets ha
 
 import time
 from abc import ABC
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
-from typing import Any, cast
+from typing import Any, Literal
 
 import anyio
 from msgspec.structs import asdict, replace
 
 from rtactors.actor import Publish
+from rtactors.causes import causes
 from rtactors.channels import Inbox
+from rtactors.journal.base import Journal
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.providers.base import Provider
 from rtactors.recording import lines
@@ -21,6 +24,7 @@ from rtactors.recording.notes import Notes, who
 from rtactors.recording.tapped import (
     TappedEvent,
     TappedInbox,
+    TappedJournal,
     TappedProvider,
     TappedReminders,
     TappedSink,
@@ -38,12 +42,26 @@ class Tap(Notes, ABC):
 
     _tasks = 0
 
-    def open(self, provider: Provider, deadlines: Deadlines, bounds: Bounds, reconnect: Backoff | None) -> None:
+    def open(  # noqa: PLR0913 - what a session is made with
+        self,
+        provider: Provider,
+        deadlines: Deadlines,
+        bounds: Bounds,
+        reconnect: Backoff | None,
+        *,
+        session_id: str = "",
+        journal: Literal["", "begun", "resumed"] = "",
+    ) -> None:
         """The session begins. Raises ConfigurationError if nobody can listen."""
+        if journal == "resumed":  # what was said before may have keys in it, and is read before they are asked for
+            with suppress(Exception):  # which is told when they are
+                self.leave_out.learn(provider.endpoint())
         self.begin(
             lines.Header(
                 rtactors=version("rtactors"),
                 provider=provider.name,
+                session_id=session_id,
+                journal=journal,
                 capabilities=provider.capabilities,
                 deadlines=deadlines,
                 bounds=bounds,
@@ -67,6 +85,7 @@ class Tap(Notes, ABC):
             reminders=self.reminders(),
             inbox=self.inbox,
             wall_clock=self._seen("wall_clock", surroundings.wall_clock),
+            epoch=self._seen("epoch", surroundings.epoch),
             event=self.event,
             task=self.task,
         )
@@ -115,6 +134,9 @@ class Tap(Notes, ABC):
     def sink(self, sink: Sink) -> Sink:
         return TappedSink(self, sink)
 
+    def journal(self, journal: Journal) -> Journal:
+        return TappedJournal(self, journal)
+
     def running(self, name: str, run: Run) -> Run:
         """`run` of an actor: what happens in it is the actor's doing."""
 
@@ -123,15 +145,7 @@ class Tap(Notes, ABC):
             try:
                 await run()
             except Exception as error:
-                self.tell(lines.Crashed, errors=tuple(map(self.failure, _leaves(error))))
+                self.tell(lines.Crashed, errors=tuple(map(self.failure, causes(error))))
                 raise
 
         return tapped
-
-
-def _leaves(error: Exception) -> Iterator[Exception]:
-    if isinstance(error, ExceptionGroup):
-        for member in cast("ExceptionGroup[Exception]", error).exceptions:
-            yield from _leaves(member)
-    else:
-        yield error

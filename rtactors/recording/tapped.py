@@ -5,7 +5,7 @@ for; so what was told can happen again in that order.
 """
 
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
@@ -14,6 +14,9 @@ import anyio
 from anyio import get_cancelled_exc_class
 
 from rtactors.channels import Inbox, InboxFull
+from rtactors.errors import ConfigurationError
+from rtactors.journal.base import Journal
+from rtactors.journal.records import Damage, decode
 from rtactors.providers.base import Capabilities, Endpoint, Frame, Provider
 from rtactors.recording import lines
 from rtactors.recording.notes import DEVICE, REMINDERS, Notes, who
@@ -182,7 +185,7 @@ def tapped_connect(notes: Notes, connect: transports.Connect) -> transports.Conn
 
         async with AsyncExitStack() as stack:
             stack.callback(left)  # once it is
-            with _telling(notes, number, "connect"):
+            with _telling(notes, lines.Socket, {"socket": number}, "connect"):
                 socket = await stack.enter_async_context(connect(endpoint))
             notes.tell(lines.Socket, socket=number, call="connect")
             opened = True
@@ -196,41 +199,81 @@ class TappedSocket:
 
     def __init__(self, notes: Notes, number: int, socket: transports.Socket) -> None:
         self._notes = notes
-        self._number = number
+        self._which = {"socket": number}
         self._socket = socket
 
     async def send(self, frame: Frame) -> None:
         told = self._told(frame, incoming=False)
-        with _telling(self._notes, self._number, "send", **told):
+        with _telling(self._notes, lines.Socket, self._which, "send", **told):
             await self._socket.send(frame)
-        self._notes.tell(lines.Socket, socket=self._number, call="send", **told)
+        self._notes.tell(lines.Socket, **self._which, call="send", **told)
 
     async def receive(self) -> Frame:
-        with _telling(self._notes, self._number, "receive"):
+        with _telling(self._notes, lines.Socket, self._which, "receive"):
             frame = await self._socket.receive()
-        self._notes.tell(lines.Socket, socket=self._number, call="receive", **self._told(frame, incoming=True))
+        self._notes.tell(lines.Socket, **self._which, call="receive", **self._told(frame, incoming=True))
         return frame
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        with _telling(self._notes, self._number, "close", code=code, reason=reason):
+        with _telling(self._notes, lines.Socket, self._which, "close", code=code, reason=reason):
             await self._socket.close(code, reason)
-        self._notes.tell(lines.Socket, socket=self._number, call="close", code=code, reason=reason)
+        self._notes.tell(lines.Socket, **self._which, call="close", code=code, reason=reason)
 
     def _told(self, frame: Frame, *, incoming: bool) -> dict[str, Any]:
         kept = self._notes.leave_out.from_frame(frame, incoming=incoming)
         return {"frame": kept, "binary": isinstance(frame, bytes)}
 
 
+class TappedJournal:
+    """Tells what it was given, once that is durable, and what it held."""
+
+    def __init__(self, notes: Notes, journal: Journal) -> None:
+        self._notes = notes
+        self._journal = journal
+        self.sessions = journal.sessions
+
+    async def append(self, session_id: str, first: int, records: Sequence[bytes]) -> None:
+        told = self._told(session_id, enumerate(records, first))
+        with _telling(self._notes, lines.Journal, {}, "append", records=told):
+            await self._journal.append(session_id, first, records)
+        self._notes.tell(lines.Journal, call="append", records=told)
+
+    async def read(self, session_id: str) -> Sequence[tuple[int, bytes]]:
+        with _telling(self._notes, lines.Journal, {}, "read"):
+            stored = await self._journal.read(session_id)
+        self._notes.tell(lines.Journal, call="read", records=self._told(session_id, stored))
+        return stored
+
+    def _told(self, session_id: str, stored: Iterable[tuple[int, bytes]]) -> tuple[lines.JournalRecord, ...]:
+        return tuple(self._record(session_id, number, body) for number, body in stored)
+
+    def _record(self, session_id: str, number: int, body: bytes) -> lines.JournalRecord:
+        try:
+            record = decode(session_id, number, body)
+        except Damage:
+            return lines.JournalRecord(number, trouble="damaged")
+        except ConfigurationError:
+            return lines.JournalRecord(number, trouble="newer")
+        at = record.at - record.epoch  # as all times in a recording
+        return lines.JournalRecord(number, at, record.epoch, self._notes.plain(record.change))
+
+
 @contextmanager
-def _telling(notes: Notes, number: int, call: str, **what: Any) -> Generator[None]:  # noqa: ANN401 - fields of a line
+def _telling(
+    notes: Notes,
+    kind: Callable[..., lines.Event],
+    which: Mapping[str, int],
+    call: str,
+    **what: Any,  # noqa: ANN401 - fields of a line
+) -> Generator[None]:
     """Tell why it came to nothing, if it does."""
     try:
         yield
     except get_cancelled_exc_class():
-        notes.tell(lines.Cancelled, call=call, socket=number)
+        notes.tell(lines.Cancelled, call=call, **which)
         raise
     except Exception as error:
-        notes.tell(lines.Socket, socket=number, call=call, error=notes.failure(error), **what)
+        notes.tell(kind, **which, call=call, error=notes.failure(error), **what)
         raise
 
 

@@ -1,5 +1,6 @@
 """Events of a recording in words: one line each."""
 
+from collections import Counter
 from typing import Any, cast, get_args
 
 from msgspec import Raw, json
@@ -63,6 +64,8 @@ def sentence(event: lines.Event, taken: lines.Event | None = None) -> str:  # no
         case lines.Socket():
             frame = f" {_frame(event.frame)}" if isinstance(event.frame, Raw) else ""
             return f"connection {event.socket}: {event.call}{frame}{_failed(event.error)}"
+        case lines.Journal():
+            return f"journal: {event.call} {_records(event.records)}{_failed(event.error)}"
         case lines.Device():
             audio = f" {value(event.audio)}" if event.audio else ""
             return f"device: {event.call}{_named(event.message_id)}{audio}{_failed(event.error)}"
@@ -92,6 +95,12 @@ def value(each: Any) -> str:  # noqa: ANN401 - JSON
             return each if plain else repr(_cut(each))
         case _:
             return _cut(json.encode(each).decode())
+
+
+def _records(records: tuple[lines.JournalRecord, ...]) -> str:
+    """How many there are of each type."""
+    count = Counter(str(record.change["type"]) if record.change else record.trouble for record in records)
+    return ", ".join(f"{number} {each}" for each, number in count.items()) or "nothing"
 
 
 def _frame(frame: Raw) -> str:

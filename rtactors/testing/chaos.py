@@ -45,6 +45,8 @@ KINDS: tuple[Kind, ...] = ("stall", "corrupt", "hang up", "reset")
 CHUNK = 2**16
 """Bytes that are read at once, at most; of a limited bandwidth so many as pass within `TICK_S`."""
 TICK_S = 0.02
+CALM = 0.25
+"""The share of connections that meet no fault, whatever the `weather`."""
 IN_FLIGHT = 256
 """Chunks that are on their way in one direction, at most; then no more is read, and the sender has to wait."""
 _TOP_BIT = 0x80
@@ -91,8 +93,8 @@ def calm(_number: int) -> Conditions:
     return Conditions()
 
 
-def weather(seed: int, *, kinds: Sequence[Kind] = KINDS, within: int = 200_000, calm: float = 0.25) -> Plan:
-    """A plan by chance, the same for the same seed: so many of the connections (`calm`, 0 to 1) meet no fault.
+def weather(seed: int, *, kinds: Sequence[Kind] = KINDS, within: int = 200_000) -> Plan:
+    """A plan by chance, the same for the same seed: a quarter of the connections meet no fault.
 
     The others meet one of `kinds` after up to `within` bytes of one direction; the first kilobyte, where the handshake
     is, is hit as often as the ten behind it. Some are slow as well.
@@ -101,7 +103,7 @@ def weather(seed: int, *, kinds: Sequence[Kind] = KINDS, within: int = 200_000, 
     def conditions(number: int) -> Conditions:
         chance = random.Random(f"{seed} {number}")  # noqa: S311 - repeatable, not secret
         ways = {name: _slow(chance) for name in ("up", "down")}
-        if kinds and chance.random() >= calm:
+        if kinds and chance.random() >= CALM:
             fault = Fault(chance.choice(kinds), int(math.exp(chance.uniform(0, math.log(within)))))
             name = chance.choice(["up", "down"])
             ways[name] = replace(ways[name], fault=fault)

@@ -209,9 +209,8 @@ def _interruptions(facts: Facts) -> Iterator[tuple[float, float]]:
         for at in story.speech_started:
             if at >= connection.heard_until:
                 continue
-            if (
-                facts.connection.open or at < closed_at - facts.evidence.delay
-            ):  # else it may not have been told any more
+            told = facts.connection.open or at < closed_at - facts.evidence.delay  # else it may not have been any more
+            if told:
                 yield at, at + facts.evidence.delay + HAIR_S
     for at in facts.evidence.interruptions:
         yield at, at + HAIR_S

@@ -126,8 +126,12 @@ def all_tell_of_the_same(facts: Facts) -> Iterator[str]:
 
 
 def _journal_and_history(journalled: tuple[HistoryItem, ...], everything: tuple[HistoryItem, ...]) -> Iterator[str]:
-    """A function call that broke off stands on the server, and so in the history; who resumes has no use for it."""
-    history = [item for item in everything if item.kind != "function_call" or item.status == "completed"]
+    """A function call that broke off stands on the server, and so in the history; who resumes has no use for it.
+
+    Nor for its output, which no server would take without the call.
+    """
+    broken = {item.call_id for item in everything if item.kind == "function_call" and item.status != "completed"}
+    history = [item for item in everything if not item.call_id or item.call_id not in broken]
     for index in range(max(len(journalled), len(history))):
         there = journalled[index] if index < len(journalled) else "nothing"
         here = history[index] if index < len(history) else "nothing"

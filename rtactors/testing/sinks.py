@@ -31,7 +31,6 @@ from rtactors.sinks.base import Finished, Lost, Paused, Progress, Report, Resume
 PATIENCE_S = 10
 """After so long without the report that it waits for, a check gives up."""
 
-MessageReport = Started | Progress | Starved | Paused | Resumed | Finished
 R = TypeVar("R", Started, Progress, Starved, Paused, Resumed, Finished)
 
 

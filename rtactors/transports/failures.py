@@ -48,9 +48,8 @@ def connection_failed(  # noqa: C901, PLR0912 - a table, one case for each way t
     match error:
         case InvalidStatus():
             status = error.response.status_code
-            said = endpoint.without_secrets(_server_message(error.response.body))[
-                :_MAX_QUOTE
-            ]  # cut, a key is not known
+            said = endpoint.without_secrets(_server_message(error.response.body))
+            said = said[:_MAX_QUOTE]  # now: a key that is cut is not known
             retryable = status in _RETRYABLE or status >= _FIRST_SERVER_ERROR
             advice = _ADVICE.get(status, "try again later" if retryable else "check the URL and the model's name")
             if status == HTTPStatus.NOT_FOUND and urlsplit(where).path == "/realtime":

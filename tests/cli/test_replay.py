@@ -108,8 +108,8 @@ def test_a_torn_recording_is_said_to_be_one(file: Path, tmp_path: Path) -> None:
     result = rtactors("replay", torn, "--check")
     assert result.code == 0
     assert result.out.startswith(
-        "The last line is torn, and was left away: the process ended while it was written.\n"
-        "The recording has no end: the process ended before the session did.\n"
+        "The last line is torn, and was left away: the process ended, or the disk was full.\n"
+        "The recording has no end: the process ended before the session did, or the disk was full.\n"
     )
 
 

@@ -11,7 +11,12 @@ from rtactors.testing.sinks import probing
 
 from .conftest import SoundCard
 
-pytestmark = [pytest.mark.anyio, pytest.mark.device, pytest.mark.flaky(reruns=3)]  # see conftest.py
+pytestmark = [  # see conftest.py
+    pytest.mark.anyio,
+    pytest.mark.device,
+    pytest.mark.flaky(reruns=3),
+    pytest.mark.xdist_group("device"),
+]
 
 BLOCK = 24 * BLOCK_MS
 

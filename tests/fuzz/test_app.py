@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from rtactors import RtactorsError, Session
 from rtactors.history import HistoryItem
+from rtactors.journal import MemoryJournal
 from rtactors.limits import Bounds
 from rtactors.loopback.script import Call, Reply, Say, Turn
 from rtactors.loopback.server import MemoryServer
 from rtactors.providers import OpenAIRealtime
 from rtactors.session_events import Problem
-from rtactors.sinks import PacedSink
+from rtactors.sinks import MemorySink, PacedSink
 from rtactors.testing.clock import BackendName, Deadlock, run_virtual
 from tests.fuzz.grammar import CALLS, ITEMS
 from tests.fuzz.inputs import count, inputs
@@ -129,3 +130,17 @@ def test_a_closed_session_says_that_it_is(method: str) -> None:
             await getattr(session, method)(*values.get(method, ("x",)))
 
     run_virtual(main)
+
+
+@pytest.mark.parametrize("journal", ["calls.db", 7, object()])
+def test_a_journal_that_is_none_is_refused_at_once(journal: Any) -> None:
+    with pytest.raises(TypeError, match="SqliteJournal"):
+        Session(OpenAIRealtime(api_key=""), sink=MemorySink(), journal=journal)
+    with pytest.raises(TypeError, match="SqliteJournal"):
+        Session.resume(journal, "call 1", OpenAIRealtime(api_key=""), sink=MemorySink())
+
+
+@pytest.mark.parametrize(("session_id", "error"), [("", ValueError), ("\ud800", ValueError), (b"x", TypeError)])
+def test_a_session_id_that_is_none_is_refused_at_once(session_id: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="session_id"):
+        Session(OpenAIRealtime(api_key=""), sink=MemorySink(), journal=MemoryJournal(), session_id=session_id)

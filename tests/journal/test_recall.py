@@ -11,9 +11,10 @@ from rtactors.actors.scribe import Scribe
 from rtactors.channels import Inbox
 from rtactors.events import Item
 from rtactors.journal.recall import ledger_of
-from rtactors.journal.records import Change, Record
+from rtactors.journal.records import Change, ItemChanged, Record, SavedItem
 from rtactors.ledger import Ledger
 from rtactors.session_events import SessionEvent
+from statecharts.item import ITEM, Added
 
 
 class Writer:
@@ -90,6 +91,40 @@ async def test_a_history_that_is_set_at_once_has_its_order(seed: int) -> None:
         writer.add(after)
         await writer.hand_over()
         writer.check()
+
+
+@pytest.mark.anyio
+async def test_what_has_moved_to_the_front_is_there() -> None:
+    writer = Writer()
+    for _ in range(3):
+        writer.add(None)
+    for entry in writer.ledger:
+        ITEM.fire(entry.life, Added())
+    await writer.hand_over()
+    last = writer.ledger[writer.ids[-1]]
+    assert writer.ledger.place(last, "")
+    writer.scribe.moved(last)
+    await writer.hand_over()
+    writer.check()
+    assert writer.recalled().history()[0].id == last.item.id
+
+
+def test_output_of_a_call_that_was_nobodys_is_not_there() -> None:
+    """It said that the call was cancelled. Without the call no server takes it."""
+    user = ItemChanged(item=SavedItem(id="1", role="user", text="Hello."), after="", handed_over=True)
+    call = ItemChanged(item=SavedItem(id="2", kind="function_call", call_id="call", status="incomplete"), after="1")
+    output = SavedItem(id="3", kind="function_call_output", call_id="call", output="It was cancelled.")
+    changes = (user, call, ItemChanged(item=output, after="2", handed_over=True))
+    ledger = ledger_of([Record(1, 0.0, 0.0, change) for change in changes], epoch=0.0)
+    assert [item.id for item in ledger.history()] == ["1"]
+    assert not ledger.unanswered
+
+
+def test_call_without_an_id_takes_nothing_along() -> None:
+    call = ItemChanged(item=SavedItem(id="1", kind="function_call"), after="")
+    user = ItemChanged(item=SavedItem(id="2", role="user", text="Hello."), after="1")
+    ledger = ledger_of([Record(1, 0.0, 0.0, change) for change in (call, user)], epoch=0.0)
+    assert [item.id for item in ledger.history()] == ["2"]
 
 
 @pytest.mark.anyio

@@ -447,7 +447,7 @@ async def test_a_journal_that_never_answers_has_failed() -> None:
     async with MemoryServer() as server:
         with pytest.raises(JournalFailed, match="within 7 s"):
             await converse()
-        with pytest.raises(JournalFailed, match=r"within 10\.0 s"):
+        with pytest.raises(JournalFailed, match="within 10 s"):
             async with session_with(server, journal, session_id="another"):
                 pytest.fail("it can't be written down")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
 from rtactors import ConfigurationError, JournalConflict, JournalDamaged, JournalFailed
 from rtactors.journal import SqliteJournal, salvage, sqlite
@@ -41,6 +42,12 @@ def records(first: int, count: int, session_id: str = "s") -> list[bytes]:
 
 def database(journal: SqliteJournal) -> sqlite3.Connection:
     return journal._database  # pyright: ignore[reportPrivateUsage] - no app has a use for it
+
+
+async def taken_up(journal: SqliteJournal) -> None:
+    """Until the thread is about to write what was appended."""
+    while journal._waiting:  # pyright: ignore[reportPrivateUsage] - the same
+        await checkpoint()
 
 
 @contextmanager
@@ -195,11 +202,32 @@ async def test_nobody_need_wait_for_a_disk_that_hangs(path: Path) -> None:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(journal.append, "s", 1, records(1, 1))
                 await anyio.wait_all_tasks_blocked()
+                await taken_up(journal)
                 tasks.cancel_scope.cancel()
         # It was given up, not taken back: a thread can't be.
         with pytest.raises(JournalConflict):
             await journal.append("s", 1, records(1, 1))
         assert await journal.read("s") == [(1, record(1))]
+
+
+async def test_what_was_given_up_before_its_turn_is_not_written_later(path: Path) -> None:
+    """Else none of the sessions that a hanging disk has ended could be resumed at once."""
+    async with SqliteJournal(path) as journal:
+        for session_id in "abc":
+            await journal.append(session_id, 1, records(1, 1, session_id))
+        with held(path):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(journal.append, "a", 2, records(2, 1, "a"))
+                await anyio.wait_all_tasks_blocked()
+                await taken_up(journal)
+                tasks.start_soon(journal.append, "b", 2, records(2, 1, "b"))
+                tasks.start_soon(journal.append, "c", 2, records(2, 1, "c"))
+                await anyio.wait_all_tasks_blocked()
+                tasks.cancel_scope.cancel()
+        for session_id in "bc":
+            assert [number for number, _ in await journal.read(session_id)] == [1]
+        for session_id in "bc":
+            await journal.append(session_id, 2, records(2, 1, session_id))
 
 
 # --------------------------------------------------------------------------------------------------------- bad disks

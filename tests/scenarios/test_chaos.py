@@ -122,7 +122,9 @@ async def test_half_open_is_found_out(way: str, caplog: pytest.LogCaptureFixture
         talk.sink.play_all()
         await anyio.sleep_forever()
     assert "1011" in str(talk.failure)
-    assert not caplog.records  # the app is told, that is enough
+    assert not [
+        record for record in caplog.records if record.name.startswith("rtactors.transports")
+    ]  # told once is enough
     assert len(talk.heard()) == 3
     assert talk.heard() == [(message.id, message.heard_ms) for message in talk.said()]
 

@@ -75,9 +75,10 @@ def test_cancelled_at_any_turn_of_entering(backend: BackendName, passes: int) ->
 
 @pytest.mark.parametrize("seconds", [2, 25])
 async def test_a_deadline_bounds_the_opening(seconds: float) -> None:
-    with pytest.raises(ConnectionFailed, match="in time"):
+    with pytest.raises(ConnectionFailed, match="in time") as failed:
         async with session_with(never, Deadlines(connect=seconds)):
             pytest.fail("there is nothing to talk to")
+    assert failed.value.retryable
     assert anyio.current_time() == seconds
 
 

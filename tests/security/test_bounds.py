@@ -14,7 +14,7 @@ from msgspec import json
 
 from rtactors import LimitReached, Session
 from rtactors.channels import Inbox
-from rtactors.limits import Bounds
+from rtactors.limits import Backoff, Bounds
 from rtactors.providers import OpenAIRealtime
 from rtactors.reminders import Reminders
 from rtactors.sinks import PacedSink
@@ -121,6 +121,22 @@ async def test_audio_of_messages_that_are_over_does_not_count() -> None:
             await server.say("response.done", response={"id": response_id, "status": "completed"})
             await anyio.sleep(1)
         assert [item.heard_ms for item in session.history] == [200] * 10
+
+
+async def test_audio_of_lost_connections_counts_until_it_was_heard() -> None:
+    server = ServerByHand()
+    provider, bounds = OpenAIRealtime(api_key=""), Bounds(audio=30_000)
+    reconnect = Backoff(most=0.01, luck=lambda: 1.0)
+    session = Session(provider, sink=PacedSink(), connect=server.connect, reconnect=reconnect, bounds=bounds)
+    with pytest.raises(LimitReached, match=r"Bounds\.audio"):  # noqa: PT012 - the session raises it when it is left
+        async with session:
+            for number in range(4):
+                where: Json = {"response_id": f"resp_{number}", "item_id": f"item_{number}"}
+                await server.say("response.output_audio.delta", **where, delta=AUDIO)
+                await anyio.sleep(0.01)
+                await server.socket.close(1001)
+                await anyio.sleep(0.02)
+            await anyio.sleep(1)
 
 
 async def test_responses_under_way() -> None:

@@ -13,7 +13,7 @@ from rtactors.recording.telling import sentence
 _LONGEST, _BEFORE = 200, 40
 """Characters of what is told of a value, and how many of them stand before the difference."""
 _STARS = re.compile(r"\*{3,}")
-_FIRST = ("kind", "who", "to", "type", "call")
+_FIRST = ("kind", "who", "to", "type", "call", "error")
 _WHAT_IT_IS = ("kind", "who", "to", "mail.type", "event.type", "call")
 """If one of these is another, then it is another event altogether."""
 

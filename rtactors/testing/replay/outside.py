@@ -1,4 +1,4 @@
-"""What is outside of a session, played by the recording: the provider's settings, the network, the audio device."""
+"""What is outside of a session, played by the recording: the provider's settings, network, journal, audio device."""
 
 import base64
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -7,10 +7,11 @@ from typing import Literal, cast
 
 from msgspec import Raw, json
 
+from rtactors.journal.records import VERSION, Opened, Record, encode
 from rtactors.providers.base import Capabilities, Endpoint, Frame, Provider
 from rtactors.recording import lines
 from rtactors.recording.leave_out import AUDIO, filled_in
-from rtactors.recording.plain import error_of
+from rtactors.recording.plain import change_from, error_of
 from rtactors.sinks.base import Report
 from rtactors.testing.replay.tape import Tape
 from rtactors.transports.base import Socket
@@ -104,6 +105,41 @@ def _frame(raw: Raw, *, binary: bool) -> Frame:
         case tree:
             text = json.encode(filled_in(tree)).decode() if AUDIO.encode() in data else data.decode()
     return text.encode() if binary else text
+
+
+class StandInJournal:
+    """Takes and holds what it did."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+
+    async def append(self, session_id: str, first: int, records: Sequence[bytes]) -> None:  # noqa: ARG002 - the tap compares it
+        await self._outcome("append")
+
+    async def read(self, session_id: str) -> Sequence[tuple[int, bytes]]:
+        found = await self._outcome("read")
+        return [(record.number, _stored(session_id, record)) for record in found.records]
+
+    async def sessions(self) -> Sequence[str]:
+        return [self._tape.header.session_id]
+
+    async def _outcome(self, call: str) -> lines.Journal:
+        await self._tape.turn((call, 0))
+        event = self._tape.mine
+        assert isinstance(event, lines.Journal)
+        if event.error:
+            raise error_of(event.error)
+        return event
+
+
+def _stored(session_id: str, record: lines.JournalRecord) -> bytes:
+    """As the journal had it, or something that is as unreadable."""
+    if record.trouble == "damaged":
+        return b""
+    if record.change is None:
+        return encode(session_id, record.number, Record(VERSION + 1, 0.0, 0.0, Opened()))
+    at, change = record.epoch + record.at, change_from(record.change)
+    return encode(session_id, record.number, Record(VERSION, at, record.epoch, change))
 
 
 class StandInDevice:

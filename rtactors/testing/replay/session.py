@@ -14,7 +14,7 @@ from rtactors.history import HistoryItem
 from rtactors.limits import Backoff
 from rtactors.providers.base import Provider
 from rtactors.recording import Recording, lines, read_recording
-from rtactors.recording.notes import DEVICE, REMINDERS
+from rtactors.recording.notes import APP, DEVICE, REMINDERS
 from rtactors.recording.plain import message_from
 from rtactors.recording.reading import Recorded
 from rtactors.recording.telling import sentence
@@ -22,7 +22,7 @@ from rtactors.session import Session
 from rtactors.testing.clock import SteppedLoop, run_stepped
 from rtactors.testing.replay.difference import Differs
 from rtactors.testing.replay.gates import Gates
-from rtactors.testing.replay.outside import StandInDevice, StandInNetwork, StandInProvider
+from rtactors.testing.replay.outside import StandInDevice, StandInJournal, StandInNetwork, StandInProvider
 from rtactors.testing.replay.turns import is_from_outside, turn_of
 from statecharts.message import MESSAGE
 
@@ -79,16 +79,21 @@ class _Replayed(Session):
             reconnect=None if tape.header.reconnect is None else convert(tape.header.reconnect, Backoff),
             deadlines=tape.header.deadlines,
             bounds=tape.header.bounds,
+            journal=StandInJournal(tape) if tape.header.journal else None,
+            session_id=tape.header.session_id,
             recorder=tape,
         )
+        self._resumes = tape.header.journal == "resumed"
+        self._entering: anyio.CancelScope
 
     async def follow(self, loop: SteppedLoop, after: Callable[[Moment], None]) -> list[HistoryItem]:
         tape, lives = self._tape, dict[tuple[str, str], str]()
         stopped: BaseException | None = None
         loop.at(tape.header.at)
         tape.begin(tape.header)
+        self._entering = anyio.CancelScope()
         async with anyio.create_task_group() as self._tasks:
-            self._start_all()
+            self._tasks.start_soon(self._enter)
             await loop.settled()
             seen = 0
             while tape.next and not tape.difference:
@@ -102,12 +107,20 @@ class _Replayed(Session):
                     break
                 seen = tape.happened
             tape.let_all_cancel()
+            self._entering.cancel()
             self._stop()
         if stopped:
             raise stopped
         if tape.difference:
             raise Differs(tape.difference)
         return self.history
+
+    async def _enter(self) -> None:
+        """Begin; what comes of a journal that can't be opened is the recording's to say."""
+        with self._entering, suppress(Exception):
+            if self._journal:
+                await self._open_journal(self._journal)
+            self._start_all()
 
     async def _turn(self, loop: SteppedLoop, event: lines.Event) -> None:
         """Let happen what comes next, and all that follows from it."""
@@ -127,6 +140,8 @@ class _Replayed(Session):
         match event:
             case lines.Cancelled():
                 self._tape.let_cancel(turn_of(event))
+                if event.who == APP:  # which gave up entering, or whose time was over
+                    self._entering.cancel()
             case lines.Sent() if event.who == REMINDERS:
                 self._tape.pending.ring(event)
             case lines.Sent():

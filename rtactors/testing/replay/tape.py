@@ -1,7 +1,7 @@
 """The recording, as what happens next."""
 
 import sys
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +18,9 @@ from rtactors.recording.tap import Tap
 from rtactors.ring import Run
 from rtactors.testing.replay.difference import Difference, Differs, Found, first_difference, told
 from rtactors.testing.replay.turns import takes_time
+
+_HAIR_S = 1e-6
+"""So exactly a moment is known that was told in unix seconds: a float of today's has steps of a quarter of that."""
 
 
 class Tape(Tap):
@@ -41,7 +44,7 @@ class Tape(Tap):
         self._complete = bool(self.events) and isinstance(self.events[-1].event, lines.Over)
         self._waiting: dict[object, deque[tuple[anyio.Event, anyio.CancelScope]]] = {}
         self._let: Counter[object] = Counter()
-        self._turns: list[float] = []
+        self._turns = [recording.header.at]
         self._until = 0.0
         self._over = False
         self._exact = not any(map(takes_time, recording.events, recording.events[1:]))
@@ -147,12 +150,12 @@ class Tape(Tap):
         """Whether it lies between the turns around the one in which it was looked up."""
         if self._exact:
             return recorded == replayed
-        turn = bisect_left(self._turns, replayed)
-        if self._turns[turn : turn + 1] != [replayed]:
+        first, last = bisect_left(self._turns, replayed - _HAIR_S), bisect_right(self._turns, replayed + _HAIR_S)
+        if first == last:
             return False
-        begin = self._turns[turn - 1] if turn else self.header.at
-        end = self._turns[turn + 1] if turn + 1 < len(self._turns) else self._until
-        return begin <= recorded <= end
+        begin = self._turns[max(first - 1, 0)]
+        end = self._turns[last] if last < len(self._turns) else self._until
+        return begin - _HAIR_S <= recorded <= end + _HAIR_S
 
 
 def _is_what_was_brought(event: lines.Event, recorded: lines.Event) -> bool:

@@ -8,7 +8,7 @@ _AT_ONCE_S = 0.001
 """So soon an actor goes on in real time with what it is doing; in virtual time that takes none."""
 
 
-def turn_of(event: lines.Event) -> object:
+def turn_of(event: lines.Event) -> object:  # noqa: PLR0911 (a table)
     """What it lets happen; None if nobody waits for its turn with it."""
     match event:
         case lines.Taken() | lines.Cancelled(call="take"):
@@ -19,6 +19,8 @@ def turn_of(event: lines.Event) -> object:
             return "wait", event.wait
         case lines.Device(call="stopped") | lines.Cancelled(call="play"):
             return "play"
+        case lines.Journal():
+            return event.call, 0
         case lines.Socket() | lines.Cancelled():
             return event.call, event.socket
         case _:

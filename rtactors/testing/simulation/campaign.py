@@ -75,7 +75,7 @@ def count(outcome: Outcome) -> Figures:
         if isinstance(event, Transition) and event.chart == MESSAGE.name and event.after in MESSAGE.final:
             if event.before not in MESSAGE.final:
                 counts[f"messages {event.after}"] += 1
-        elif isinstance(event, ConnectionChanged) and event.state == "ready":
+        elif isinstance(event, ConnectionChanged) and event.state == "connected":
             counts["connections"] += 1
         elif not isinstance(event, Transition):
             name = _COUNTED.get(type(event).__name__)

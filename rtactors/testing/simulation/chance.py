@@ -286,7 +286,7 @@ def _device(chance: Chance) -> Device:
         latency_ms=chance.pick((0, 0, 20, 150)),
         tail_ms=chance.pick((0, 0, 10, 150)),
         block_ms=chance.pick((0, 0, 10, 40)),
-        lag_ms=chance.pick((0, 0, 5, 300, 900, 900)),
+        lag_ms=chance.pick((0, 0, 5, 300, 900, 2500)),
         mute=chance.pick(("",) * 8 + ("progress", "ends", "all")),
         stalls=chance.many(_stall, 2),
         lost_ms=chance.pick((0,) * 9 + (1500,)) and 1 + chance.number(4000),

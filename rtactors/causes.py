@@ -1,0 +1,13 @@
+"""What is in a group of errors, however deep: task groups put what went wrong in a task into one, and nest them."""
+
+from collections.abc import Iterator
+from typing import cast
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The errors in nested groups; of an error that is no group, itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for member in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            yield from causes(member)
+    else:
+        yield error
