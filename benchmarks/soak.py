@@ -406,8 +406,8 @@ def main() -> int:
     parser.add_argument("--loop", choices=["asyncio", "uvloop", "trio"], default="asyncio")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the evidence")
     options = parser.parse_args()
-    if options.sessions < 2 * BATCH:
-        parser.error(f"--sessions: growth can't be told from fewer than {2 * BATCH}")
+    if options.sessions < 2 * options.batch:
+        parser.error(f"--sessions: growth can't be told from fewer than two batches, {2 * options.batch}")
 
     asked = {name: getattr(options, name) for name in ("sessions", "at_once", "batch", "warm_up")}
     run = partial(soak, **asked, watch=show)

@@ -80,7 +80,7 @@ class _Replayed(Session):
             deadlines=tape.header.deadlines,
             bounds=tape.header.bounds,
             journal=StandInJournal(tape) if tape.header.journal else None,
-            session_id=tape.header.session_id,
+            session_id=tape.header.session_id or None,
             recorder=tape,
         )
         self._resumes = tape.header.journal == "resumed"
