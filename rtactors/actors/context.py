@@ -224,7 +224,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         entry = self._scribe.touch(self.ledger[generated.message_id])
         entry.generated_ms = max(entry.generated_ms, generated.ms)
         entry.item = replace(entry.item, text=generated.text or entry.item.text, status=generated.status)
-        if entry.spoken and entry.spoken.heard_ms < entry.generated_ms:
+        if entry.spoken and entry.keep_ms != 0 and entry.spoken.heard_ms < entry.generated_ms:
             self._keep(entry, entry.spoken.heard_ms)
 
     def _on_said(self, spoken: ChatMessage) -> None:

@@ -1,5 +1,6 @@
 """Responses that begin late or without a word, that nobody wants any more, or that can't be had; messages too long."""
 
+import anyio
 import pytest
 
 from rtactors import Bounds, ReplyFailed, Session
@@ -9,7 +10,7 @@ from rtactors.providers import OpenAIRealtime
 from rtactors.session_events import AgentSaid, FunctionCalled, Problem
 from rtactors.sinks import PacedSink
 from rtactors.testing.conversation import ALL_EVENTS, conversation
-from tests.scenarios.by_hand import CALL, Json, ServerByHand
+from tests.scenarios.by_hand import CALL, MESSAGE, Json, ServerByHand
 from tests.scenarios.test_interruption import FIRST, SECOND, length
 
 pytestmark = pytest.mark.anyio
@@ -75,6 +76,24 @@ async def test_a_function_call_of_an_abandoned_request_is_not_run_but_deleted() 
         assert session.history == []
         assert await server.take() == []
     assert not [event async for event in events if isinstance(event, FunctionCalled)]
+
+
+async def test_a_refused_delete_is_not_sent_again_with_each_piece_of_audio() -> None:
+    """The app took out a message that was cut, and the server goes on making it."""
+    server = ServerByHand()
+    async with by_hand(server) as session:
+        await session.generate_reply()
+        await server.begin(await server.receive("response.create"))
+        await server.announce(MESSAGE)
+        await server.speak(1000)
+        await anyio.sleep(0.3)
+        await session.interrupt()
+        await session.remove(MESSAGE["id"])
+        await server.refuse(await server.receive("conversation.item.delete"))
+        for _ in range(5):
+            await server.speak(100)
+        sent = [event["type"] for event in await server.take()]
+        assert "conversation.item.delete" not in sent
 
 
 # ---------------------------------------------------------------------------------------------------- the one slot
