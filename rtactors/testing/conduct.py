@@ -309,6 +309,8 @@ def stops_have_a_reason(facts: Facts) -> Iterator[str]:
     refusals = [one.answered_at for one in facts.story.creates if one.refused and one.answered_at is not None]
     everything = [*_interruptions(facts, surely=False), *((at, math.inf) for at in ends)]
     everything += [(at, at + evidence.delay + HAIR_S) for at in refusals]  # of a question: its reply is not wanted
+    if any(story.speech_started for story in facts.stories):  # a narrow network takes longer than `delay` to say so
+        everything += [(e.at, e.at + HAIR_S) for e in evidence.events if isinstance(e, UserStartedSpeaking)]
     for segment in evidence.segments:
         at = segment.cleared_at
         response = _response_of(facts, segment.message_id)
@@ -407,7 +409,10 @@ def calls_carry_what_was_given(facts: Facts) -> Iterator[str]:
     if not (facts.connection.open and facts.evidence.settled):
         return
     sent = {create.call_id: create.output for story in facts.stories for create in story.creates if create.call_id}
+    never_held = any(facts.never_held(item_id) for item_id in facts.evidence.removed)  # may be such an output
     for call_id, output in facts.evidence.answers.items():
+        if call_id not in sent and never_held:
+            continue
         if call_id not in sent:
             yield f"function call {call_id} was answered, but the output was never sent"
         elif sent[call_id] != output:

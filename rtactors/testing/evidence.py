@@ -202,6 +202,10 @@ class Facts:
         """Whether the app took it out, or may have."""
         return item_id in self.evidence.removed or item_id in self.evidence.undecided
 
+    def never_held(self, item_id: str) -> bool:
+        """Whether no server ever said that it has this item."""
+        return all(story.never_held(item_id) for story in self.stories)
+
     def gave_up(self, item_id: str) -> bool:
         """Whether the server would not let itself be told, and the app knows, or left before it could."""
         if item_id in self.problems and self.story.was_not_told(item_id):

@@ -388,12 +388,14 @@ def the_next_server_knows_what_was_heard(facts: Facts) -> Iterator[str]:
         held = facts.held.get(item.id)
         if held is None or facts.gave_up(item.id):
             continue  # I2 knows whether that may be
+        if item.kind == "function_call" and item.call_id in facts.story.begun_calls:
+            continue  # this server's own
         there = (held.type, held.role, held.call_id, held.name, held.arguments, held.output)
         here = (item.kind, item.role, item.call_id, item.name, item.arguments, item.output)
         if there != here:
             yield f"after the reconnect, {item.id} is {there} on the server, in the history {here}"
-        told = not held.frames  # else it is this server's own, or the voice of somebody whose words are not known
-        if told and held.text != item.heard_text:
+        written = not held.frames  # else it is the voice of somebody whose words are not known
+        if written and held.text != item.heard_text:
             yield f"after the reconnect, {item.id} is {held.text!r} on the server, in the history {item.heard_text!r}"
 
 
@@ -428,9 +430,10 @@ def _text_of(facts: Facts, message: WireMessage, item: HistoryItem) -> Iterator[
     stopped_at = segment.stopped_at if segment and segment.cleared_at is not None else None
     if stopped_at is None:
         least = most = message.text
-    else:  # what the server sent just then may have been known already, or not
+    else:  # what the server sent just then, or before the device told the end, may have been known already, or not
+        told_at = max((at for at, _ in segment.told), default=stopped_at) if segment else stopped_at
         least = message.text_until(stopped_at - facts.evidence.delay)
-        most = message.text_until(stopped_at + facts.evidence.delay)
+        most = message.text_until(max(stopped_at, told_at) + facts.evidence.delay)
     end = int(item.heard_ms / facts.evidence.ms_per_character)
     fewest, expected, heard = _whole_words(least, end), _whole_words(most, end), len(item.heard_text.split())
     tolerance = 1 if message.completed_by(stopped_at) else 1 + expected // 10

@@ -192,6 +192,9 @@ class WireStory:
         """All that the client asked for about an item, in order."""
         return [operation for operation in self._operations.values() if operation.item_id == item_id]
 
+    def never_held(self, item_id: str) -> bool:
+        return item_id not in self._ever_held
+
     def was_not_told(self, item_id: str) -> bool:
         """Whether the last thing that was asked for about an item did not come to be, or it was never told of it."""
         about = self.operations_on(item_id)
