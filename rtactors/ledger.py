@@ -192,7 +192,10 @@ class Ledger:
         """
         if after is None or after == entry.item.id or (after and after not in self._entries):
             return False
-        if after in {entry.previous.item.id if entry.previous else "", self.anchor(entry)}:
+        before = entry.previous
+        while before is not None and before.retold and not before.on_server:  # this server knows nothing of it
+            before = before.previous
+        if (before.item.id if before else "") == after:
             return False
         self.move(entry, self._behind_what_was(self._predecessor(after)))
         return True

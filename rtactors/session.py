@@ -361,7 +361,7 @@ class Session(AsyncContextManagerMixin):
         self._context.inbox.send(mail.FallSilent())
         with anyio.move_on_after(self._deadlines.close):
             await self.quiet()
-        self._transport.inbox.send(mail.CloseConnection())
+        self._transport.inbox.urgent(mail.CloseConnection())  # what was accepted goes out all the same
         with anyio.move_on_after(self._deadlines.close):
             await self._transport.closed.wait()
         if self._journal:

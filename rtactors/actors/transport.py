@@ -25,7 +25,7 @@ from rtactors.providers.base import Provider
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import ConnectionChanged, Problem, Unhandled
 from rtactors.transports.base import Connect
-from rtactors.user_audio import UserAudio
+from rtactors.user_audio import InputCommand, UserAudio
 from statecharts import connection, link
 from statecharts.connection import CONNECTION, ConnectionEvent
 from statecharts.link import LINK, LinkEvent
@@ -140,6 +140,8 @@ class TransportActor(Actor[mail.TransportMail]):
                 if self._told:
                     await self._send(message)
             case mail.CloseConnection():
+                # Who leaves has no use for an answer to what was said before.
+                self._again = deque(each for each in self._again if not isinstance(each, InputCommand))
                 self._fire(link.CloseAsked())
             case mail.LossKnown():
                 self._loss_known = True

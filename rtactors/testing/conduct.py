@@ -202,15 +202,13 @@ def the_user_is_quoted(facts: Facts) -> Iterator[str]:
 # ----------------------------------------------------------------------------------------------------- interruptions
 
 
-def _interruptions(facts: Facts) -> Iterator[tuple[float, float]]:
-    """From when to when an interruption may have reached the session: the user's speech, and the app's own."""
+def _interruptions(facts: Facts, *, surely: bool = True) -> Iterator[tuple[float, float]]:
+    """From when to when an interruption reached the session, `surely` or maybe: the user's, and the app's own."""
     closed_at = max((e.at for e in facts.evidence.events if isinstance(e, ConnectionChanged)), default=math.inf)
     for story, connection in zip(facts.stories, facts.evidence.connections, strict=True):
         for at in story.speech_started:
-            if at >= connection.heard_until:
-                continue
-            told = facts.connection.open or at < closed_at - facts.evidence.delay  # else it may not have been any more
-            if told:
+            in_time = facts.connection.open or at < closed_at - facts.evidence.delay
+            if not surely or (at < connection.heard_until and in_time):
                 yield at, at + facts.evidence.delay + HAIR_S
     for at in facts.evidence.interruptions:
         yield at, at + HAIR_S
@@ -297,7 +295,7 @@ def _goes_on(facts: Facts, response: WireResponse, at: float) -> bool:
 def _steered(facts: Facts) -> list[tuple[float, float]]:
     """When something may have been stopped because somebody wanted that: interruptions, leaving, stopping one reply."""
     evidence = facts.evidence
-    times = [*_interruptions(facts), *((at, at + HAIR_S) for at in evidence.stopped.values())]
+    times = [*_interruptions(facts, surely=False), *((at, at + HAIR_S) for at in evidence.stopped.values())]
     times += [(at, math.inf) for at in (evidence.left_at, evidence.device_lost_at) if at is not None]
     return times
 
@@ -309,7 +307,7 @@ def stops_have_a_reason(facts: Facts) -> Iterator[str]:
         return
     ends = [at for at in (evidence.left_at, evidence.device_lost_at) if at is not None]
     refusals = [one.answered_at for one in facts.story.creates if one.refused and one.answered_at is not None]
-    everything = [*_interruptions(facts), *((at, math.inf) for at in ends)]
+    everything = [*_interruptions(facts, surely=False), *((at, math.inf) for at in ends)]
     everything += [(at, at + evidence.delay + HAIR_S) for at in refusals]  # of a question: its reply is not wanted
     if any(story.speech_started for story in facts.stories):  # a narrow network takes longer than `delay` to say so
         everything += [(e.at, e.at + HAIR_S) for e in evidence.events if isinstance(e, UserStartedSpeaking)]

@@ -178,8 +178,8 @@ class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reconnects: bool = True
     """Whether the session may make another connection for one that is lost."""
     backend: BackendName = "asyncio"
-    turns: int | None = None
-    """The seed of the order in which tasks take their turns; None is first come, first served."""
+    turns: int = 0
+    """The seed of the order in which tasks take their turns."""
 
     def to_json(self) -> str:
         """For people to read; `read_plan` reads it."""

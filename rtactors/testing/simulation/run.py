@@ -145,7 +145,7 @@ class _World:
         self.app = AppRecord()
         self.device = SimulatedDevice(plan.device)
         self.ears = Ears(self.device, tells=Blur(plan.device), lag=plan.device.lag_ms / 1000)
-        self.network = SimulatedNetwork(plan.network, plan.turns or 0)
+        self.network = SimulatedNetwork(plan.network, plan.turns)
         self.faults = faults_of(plan.faults)
         self.server: MemoryServer
         self.ended_at = 0.0
@@ -336,15 +336,12 @@ class _World:
             undecided.update(item_id for then, item_id in ended if then == at and item_id not in kept)
             undecided.update(item_id for then, item_id in told if at - delay <= then <= at and item_id not in kept)
         undecided -= self.app.removed
-        hung_up = min(
-            (event.at for event in self.events if isinstance(event, ConnectionChanged) and event.state == "closed"),
-            default=math.inf,
-        )
+        closed = [event.at for event in self.events if isinstance(event, ConnectionChanged) and event.state == "closed"]
+        hung_up = min(closed, default=self.ended_at)  # it did not come so far, within its deadlines
         unheard = [self._heard_until(number) for number in range(len(self.server.sessions))]
         undecided.update(item_id for then, item_id in told if then >= min(hung_up - delay, unheard[-1]))
-        if hung_up < math.inf:  # what the server did last it could not tell any more
-            held = {item.id for wire in self.server.sessions for item in wire.items}
-            undecided |= held - {item_id for _, item_id in told}
+        held = {item.id for wire in self.server.sessions for item in wire.items}
+        undecided |= held - {item_id for _, item_id in told}  # what the server did last it could not tell any more
         return frozenset(undecided)
 
 
