@@ -46,6 +46,7 @@ FLOORS = {
         "rtactors.events",
         "rtactors.heard_text",
         "rtactors.history",
+        "rtactors.interruption",
         "rtactors.portaudio",
         "rtactors.operations",
         "rtactors.reply",
