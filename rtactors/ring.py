@@ -33,6 +33,7 @@ class Ring(Struct, frozen=True):
     """The inboxes of a session. To insert an actor, give its neighbours a ring that has its inbox in the place."""
 
     transport: Inbox[mail.TransportMail]
+    turn: Inbox[mail.TurnMail]
     response: Inbox[mail.ResponseMail]
     sink: Inbox[mail.SinkMail]
     context: Inbox[mail.ContextMail]

@@ -22,13 +22,15 @@ from rtactors.actors.journal import JournalActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
+from rtactors.actors.turn import TurnActor
 from rtactors.causes import causes
 from rtactors.companion import Companion, Company
 from rtactors.errors import ConfigurationError, ReplyFailed, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role, Setup
 from rtactors.history import HistoryItem
-from rtactors.interruption import Interruption
+from rtactors.interruption import AT_ONCE, Interruption, InterruptionRule
+from rtactors.interruption_rule import RuleCompanion
 from rtactors.journal.base import Journal
 from rtactors.journal.recall import ledger_of
 from rtactors.limits import Backoff, Bounds, Deadlines
@@ -46,6 +48,8 @@ from rtactors.transports.base import Connect, Socket
 class Options(TypedDict, total=False):
     """How a session behaves, whatever it says; as in `Session`."""
 
+    interruption: Interruption
+    interruption_rule: InterruptionRule | None
     connect: Connect | None
     reconnect: Backoff | None
     deadlines: Deadlines
@@ -114,6 +118,8 @@ class Session(AsyncContextManagerMixin):
         provider: Provider,
         *,
         sink: Sink,
+        interruption: Interruption = AT_ONCE,
+        interruption_rule: InterruptionRule | None = None,
         connect: Connect | None = None,
         reconnect: Backoff | None = Backoff(),  # noqa: B008 - immutable
         deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
@@ -147,7 +153,8 @@ class Session(AsyncContextManagerMixin):
         self._asked: WeakSet[ReplyRecord] = WeakSet()
         self._awaited: set[anyio.Event] = set()
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
-        self._companions: list[Companion] = []
+        self._interruption = arguments.interruption(interruption)
+        self._companions: list[Companion] = [RuleCompanion(interruption_rule)] if interruption_rule else []
         self._company: anyio.CancelScope | None = None  # what the companions run in
 
         connect = connect or partial(_websocket, deadlines=deadlines)
@@ -164,10 +171,16 @@ class Session(AsyncContextManagerMixin):
         inbox = surroundings.inbox
         ring = Ring(
             transport=inbox("transport", bounds.commands),
+            turn=inbox("turn", bounds.inbox),
             response=inbox("response", bounds.inbox),
             sink=inbox("sink", bounds.inbox),
             context=inbox("context", bounds.inbox),
             journal=inbox("journal", bounds.inbox) if journal else None,
+        )
+        setup = Setup(
+            functions=tuple(each for companion in self._companions for each in companion.functions),
+            server_interrupts=interruption.at_once or not capabilities.turn_settings,
+            server_replies=interruption.at_once or not capabilities.turn_settings,
         )
         self._transport = TransportActor(
             ring,
@@ -175,10 +188,11 @@ class Session(AsyncContextManagerMixin):
             provider=provider,
             connect=connect,
             reconnect=reconnect,
-            setup=Setup(functions=tuple(each for companion in self._companions for each in companion.functions)),
+            setup=setup,
             fail=self._fail,
         )
-        self._response = ResponseActor(ring, surroundings, spawn=self._start)
+        self._turn_actor = TurnActor(ring, surroundings, policy=interruption, setup=setup)
+        self._response = ResponseActor(ring, surroundings, policy=interruption, setup=setup, spawn=self._start)
         self._context = ContextActor(ring, surroundings)
         self._sink = SinkActor(ring, surroundings, sink=sink, fail=self._fail)
         self._journal: JournalActor | None = None
@@ -254,6 +268,31 @@ class Session(AsyncContextManagerMixin):
         self._check()
         await self._transport.inbox.put(events.ClearAudio(self._new_operation()))
 
+    async def begin_turn(self) -> None:
+        """The user begins to speak: their finger is on the button. For providers without turn detection.
+
+        What was sent and not committed is thrown away. Requests wait until the turn is ended or cancelled, and
+        what is being heard is interrupted, or held, or goes on, as the policy of interruption says.
+        """
+        await self._steer(mail.BeginTurn(self._new_id("turn")))
+        await self.clear_audio()
+
+    async def end_turn(self, **wanted: Unpack[Wanted]) -> Reply:
+        """The user has finished: make an item of what they said, and ask for a reply to it. Returns its handle at once.
+
+        If the server takes no item of it (none of it was sent, or too little), the reply fails with that as its reason.
+        """
+        operation, request = self._new_operation(), self._request(wanted)
+        await self._tell(mail.EndTurn(operation, request.reply.id))
+        await self._transport.inbox.deliver(events.CommitAudio(operation))
+        await self._tell(request)
+        return Reply(request.reply, self.interrupt)
+
+    async def cancel_turn(self) -> None:
+        """Throw away what was sent of the user's turn. What the policy of interruption held goes on."""
+        await self._steer(mail.CancelTurn())
+        await self.clear_audio()
+
     # -- steering
 
     async def interrupt(self, reply: Reply | None = None) -> None:
@@ -272,6 +311,11 @@ class Session(AsyncContextManagerMixin):
     async def unpause(self) -> None:
         """Go on with what `pause` holds."""
         await self._steer(mail.SetPaused(paused=False))
+
+    async def set_interruption(self, message_id: str, policy: Interruption) -> None:
+        """When the user may interrupt a message that was announced (`MessageAnnounced`), from now on."""
+        message_id, policy = self._text("message_id", message_id), arguments.interruption(policy)
+        await self._steer(mail.SetInterruption(message_id, policy))
 
     # -- the record
 
@@ -376,6 +420,7 @@ class Session(AsyncContextManagerMixin):
             self._deadlines,
             self._bounds,
             self._reconnect,
+            interruption=self._interruption,
             session_id=self.id,
             journal=("resumed" if self._resumes else "begun") if self._journal else "",
         )
@@ -447,7 +492,7 @@ class Session(AsyncContextManagerMixin):
 
     def _start_all(self) -> None:
         self._run(self._reminders.run, "reminders")
-        for actor in (self._journal, self._sink, self._context, self._response, self._transport):
+        for actor in (self._journal, self._sink, self._context, self._response, self._turn_actor, self._transport):
             if actor:
                 self._start(actor)
 
@@ -519,7 +564,7 @@ class Session(AsyncContextManagerMixin):
         finally:
             self._awaited.discard(event)
 
-    async def _steer(self, message: mail.Steering) -> None:
+    async def _steer(self, message: mail.ContextMail) -> None:
         """As `_tell`, but also while a session that can't go on plays what it has."""
         self._check_open()
         await self._send(message)

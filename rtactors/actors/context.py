@@ -147,6 +147,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._scribe.acknowledge(message.durable)
             case mail.OperationDeadline():
                 self._on_deadline(message.operation_id)
+            case mail.BeginTurn() | mail.EndTurn() | mail.CancelTurn():
+                self._ring.turn.send(message)
             case _:
                 self._ring.response.send(message)  # steering, behind what was asked before it
         self._check_bounds()

@@ -80,7 +80,7 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
         self._policy = policy
         self._agent: Interruption | None = None  # the policy of what is heard, else of what is generated
         self._setup = setup  # by which the server acts
-        self._updates: deque[mail.SetupSent] = deque()  # on their way to it
+        self._updates: deque[mail.SetupTold] = deque()  # on their way to it
         self._disobeyed = False  # it acts by itself, though it was set up not to
         self._turns: dict[str, _Turn] = {}  # by the id of the item that they become; by one of ours, if by hand
         self._by_hand: _Turn | None = None  # the one that the app has begun and not ended
@@ -92,7 +92,7 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
         self._told: set[str] = set()  # problems, each once
         self._count = 0
 
-    def handle(self, message: mail.TurnMail) -> None:  # noqa: C901 - one case for each type
+    def handle(self, message: mail.TurnMail) -> None:
         match message:
             case events.SpeechStarted():
                 self._begin(message.item_id, began_ms=message.audio_ms)
@@ -113,8 +113,11 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
                 self._on_refused(message)
             case mail.AgentPolicy():
                 self._on_agent(message.policy)
-            case mail.SetupSent():
-                self._updates.append(message)
+            case mail.SetupTold():
+                if message.operation_id:
+                    self._updates.append(message)
+                else:
+                    self._setup = message.setup
             case mail.BeginTurn():
                 self._cancel_by_hand()
                 self._by_hand = self._begin(message.turn_id, by_hand=True)
@@ -212,7 +215,6 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
 
     def _on_lost(self) -> None:
         """The next server is told what is no item yet, and will hear it for itself; what the app began goes on."""
-        self._setup = self._updates[-1].setup if self._updates else self._setup
         self._updates.clear()
         for turn in list(self._turns.values()):
             if not turn.by_hand:
