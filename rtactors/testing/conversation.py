@@ -255,8 +255,8 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     none is given, so that nothing is heard until the test says so), `loses` are its reports that get lost, `slack_ms`
     is how coarsely it counts. `ms_per_character` is None where a fault makes the sound longer or shorter than the
     words. A `journal` must hold the history in the end. A session that ends on its own has to do so with what it
-    `raises`; the block is then left there, and `failure` tells it. `recorder` is the session's, as are more arguments in
-    `session`.
+    `raises`; the block is then left there, and `failure` tells it. `recorder` is the session's, and `session` are more
+    arguments of it.
 
     Raises InvariantBroken at its end.
     """
