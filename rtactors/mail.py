@@ -70,7 +70,7 @@ class RequestReply(Struct, frozen=True):
     joins: bool = False
     """Whether any other reply to the conversation as it stands then will do as well, if one is asked for anyway."""
     priority: int = 0
-    """Those with more of it are asked for, and heard, before others that wait."""
+    """Those with more of it are asked for before others that wait."""
     timeout: float | None = None
     """Seconds within which the server has to start it, else it is given up; None: no limit to the time that it waits
     for its turn."""
@@ -547,6 +547,13 @@ class AnswerCall(Struct, frozen=True):
     output: str
 
 
+class AppendHandoff(Struct, frozen=True):
+    """What a text agent has to say on a `HandoffRequested`."""
+
+    handoff_id: str
+    text: str
+
+
 class SetHistory(Struct, frozen=True):
     """Make the conversation hold these items. What stands in it already stays as and where it is."""
 
@@ -603,6 +610,7 @@ ContextMail: TypeAlias = (
     | events.InputCommitted
     | events.InputTranscript
     | events.InputTranscriptFailed
+    | events.HandoffRequested
     | events.ProviderError
     | ItemAnnounced
     | Generated
@@ -616,6 +624,7 @@ ContextMail: TypeAlias = (
     | RemoveItem
     | SetHistory
     | AnswerCall
+    | AppendHandoff
     | ReplyStarted
     | ReplyHeard
     | ReplyOver

@@ -120,6 +120,14 @@ class FunctionCalled(Struct, frozen=True, tag=True, gc=False):
     """Of the response that made it; `""` if it was resumed."""
 
 
+class HandoffRequested(Struct, frozen=True, tag=True, gc=False):
+    """The model hands what the user wants to a text agent, by an event of its own and no function call."""
+
+    handoff_id: str
+    item_id: str
+    text: str
+
+
 class Problem(Struct, frozen=True, tag=True, gc=False, kw_only=True):
     """Something went wrong that does not end the session."""
 
@@ -156,6 +164,7 @@ SessionEvent: TypeAlias = (
     | AgentStateChanged
     | AgentSaid
     | FunctionCalled
+    | HandoffRequested
     | Problem
     | Unhandled
     | Dropped

@@ -105,6 +105,7 @@ class TransportActor(Actor[mail.TransportMail]):
             events.InputCleared: self._on_input_cleared,
             events.InputTranscript: self._on_transcript,
             events.InputTranscriptFailed: self._on_transcript_failed,
+            events.HandoffRequested: ring.context.send,
             events.SessionStarted: _known,
             events.SessionConfigured: ring.turn.send,
             events.ProviderError: self._on_error,
