@@ -109,9 +109,17 @@ class SetPaused(Struct, frozen=True):
 class UserSpeaks(Struct, frozen=True):
     """Requests wait until they have finished."""
 
+    time: int
+    """1 for the first, and so on."""
+
 
 class UserFellSilent(Struct, frozen=True):
-    """The user's turn is over and it is known what it was; a server that replies by itself has had its time to."""
+    """The user's turn is over and it is known what it was; a server that replies by itself has had its time to.
+
+    It goes by the context actor, behind what asks for a reply to it. `time` is that of the last `UserSpeaks` before it.
+    """
+
+    time: int
 
 
 class UserInterrupts(Struct, frozen=True):
@@ -635,6 +643,7 @@ ContextMail: TypeAlias = (
     | BeginTurn
     | EndTurn
     | CancelTurn
+    | UserFellSilent
     | WhenAcknowledged
     | WhenDurable
     | OperationDeadline

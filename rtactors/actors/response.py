@@ -197,6 +197,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._over: str | None = None  # why no server will come any more
         self._owed = False  # a server that replies to speech has not begun to, though the user's turn is there
         self._user_speaks = False
+        self._user_spoke = 0  # so many times
         self._policy = policy
         self._policy_told: Interruption | None = None
         self._setup = setup
@@ -220,9 +221,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             case events.ResponseDone():
                 self._on_done(message)
             case mail.UserSpeaks():
-                self._user_speaks = True
+                self._user_speaks, self._user_spoke = True, message.time
                 self._fire_queue(queue.UserSpeaks())
-            case mail.UserFellSilent():
+            case mail.UserFellSilent() if message.time == self._user_spoke:  # else they have begun again since
                 self._user_speaks = self._owed = False
                 self._fire_queue(queue.UserSilent(len(self._requests)))
             case mail.UserInterrupts():

@@ -90,7 +90,8 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
         self._time_is_up = True  # for the user to go on, and for a server that replies by itself to do so
         self._silence: Reminder | None = None
         self._told: set[str] = set()  # problems, each once
-        self._count = 0
+        self._times = 0  # that the user spoke
+        self._answers = 0  # that were asked for
 
     def handle(self, message: mail.TurnMail) -> None:
         match message:
@@ -155,7 +156,8 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
         turn = _Turn(INTERRUPTION.start(turn_id), policy, began_ms=began_ms, silent=silent, by_hand=by_hand)
         self._turns[turn_id] = turn
         self._user_speaks = True
-        self._ring.response.send(mail.UserSpeaks())
+        self._times += 1
+        self._ring.response.send(mail.UserSpeaks(self._times))
         self._expect_silence(self._deadlines.speech)
         self._fire(turn, chart.SpeechBegan(policy.enabled, policy.conditional, policy.pause, silent))
         self._expect_length(turn)
@@ -312,7 +314,7 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
         """What waits for the user to have spoken also waits until it is known what that was."""
         if self._user_speaks and self._time_is_up and not any(turn.undecided for turn in self._turns.values()):
             self._user_speaks = False
-            self._ring.response.send(mail.UserFellSilent())
+            self._ring.context.send(mail.UserFellSilent(self._times))
 
     # -- what the server does by itself
 
@@ -389,8 +391,8 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
         if turn.server_replies:
             self._see_answer(turn)
         else:
-            self._count += 1
-            turn.asked = own_id("answer", self._count)
+            self._answers += 1
+            turn.asked = own_id("answer", self._answers)
             self._ring.context.send(mail.RequestReply(ReplyRecord(turn.asked), joins=True))
 
     def _let_go(self, turn_id: str) -> None:
