@@ -237,7 +237,7 @@ class SetInterruption(Struct, frozen=True):
 
 Steering: TypeAlias = RequestReply | StopReply | InterruptAll | FallSilent | SetPaused | SetInterruption | WhenSilent
 """What an app tells the response actor. It goes by the context actor, so that it stays in order with what the app does
-to the conversation."""
+to the conversation, and by the turn actor."""
 
 
 class ResponseDeadline(Struct, frozen=True):
@@ -331,6 +331,9 @@ class WordsDue(Struct, frozen=True):
 class SpeechOver(Struct, frozen=True):
     """The user's turn counts as over, and a server that replies by itself has had its time to."""
 
+    wait: int
+    """Which wait for that is over: 1 for the first; only the newest counts."""
+
 
 TurnMail: TypeAlias = (
     MessageOpened
@@ -346,7 +349,10 @@ TurnMail: TypeAlias = (
     | events.SessionConfigured
     | events.ProviderError
     | ConnectionLost
+    | ConnectionReady
     | ConnectionEnded
+    | Steering
+    | UserFellSilent
     | AgentPolicy
     | SetupTold
     | BeginTurn
@@ -356,7 +362,7 @@ TurnMail: TypeAlias = (
     | WordsDue
     | SpeechOver
 )
-"""What the transport tells of responses goes by the turn actor, so that it stays in order with what the user does."""
+"""What is for the response actor goes by the turn actor, so that it stays in order with what the user does."""
 
 # ------------------------------------------------------------------------------------------------- to a message actor
 

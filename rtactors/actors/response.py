@@ -223,9 +223,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             case mail.UserSpeaks():
                 self._user_speaks, self._user_spoke = True, message.time
                 self._fire_queue(queue.UserSpeaks())
-            case mail.UserFellSilent() if message.time == self._user_spoke:  # else they have begun again since
-                self._user_speaks = self._owed = False
-                self._fire_queue(queue.UserSilent(len(self._requests)))
+            case mail.UserFellSilent():
+                if message.time == self._user_spoke:  # else they have begun again since
+                    self._user_speaks = self._owed = False
+                    self._fire_queue(queue.UserSilent(len(self._requests)))
             case mail.UserInterrupts():
                 self._interrupt_all("user", server_cancels=message.server_cancels, spares=message.spares)
             case mail.HoldSpeech():
@@ -235,7 +236,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             case mail.Unwanted():
                 self._discard(message.response_id)
             case mail.RestFirst():
-                if any(each.rest_to_come for each in self._all()) and self._discard(message.response_id):
+                if self._rest_awaited and self._discard(message.response_id):
                     self._ask_again()
             case mail.SetInterruption():
                 if known := self._messages.get(message.message_id):
@@ -376,10 +377,19 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._fire(response, chart.Abandoned(reason))
 
     @property
+    def _comes_again(self) -> bool:
+        """Whether a reply is on its way round, to be asked for again."""
+        return any(not stopped for stopped in self._asked_again.values())
+
+    @property
+    def _rest_awaited(self) -> bool:
+        """Whether the rest of something is still to be begun."""
+        rests = (each.rest_to_come or (each.is_rest and each.life.state in _UNSTARTED) for each in self._all())
+        return self._comes_again or any(rests)
+
+    @property
     def _slot_taken(self) -> bool:
-        """By a default response, or by one that is on its way to be asked for again."""
-        on_their_way = any(not stopped for stopped in self._asked_again.values())
-        return on_their_way or any(response.generating for response in self._responses.values())
+        return self._comes_again or any(response.generating for response in self._responses.values())
 
     def _see_slot(self) -> None:
         """Let the queue see whether a default response is under way."""
@@ -704,7 +714,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         policies += [each.policy for each in self._responses.values() if each.policy and each.under_policy]
         policies += [each.policy for each in self._messages.values() if each.policy]
         at_once = all(policy.at_once for policy in policies)
-        if at_once != self._setup.server_interrupts:
+        if at_once != self._setup.server_interrupts and not (at_once and self._comes_again):
             self._setup = replace(self._setup, server_interrupts=at_once, server_replies=at_once)
             self._operation += 1
             self._ring.transport.urgent(mail.UpdateSession(operation_id("turn", self._operation), self._setup))

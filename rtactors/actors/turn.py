@@ -89,6 +89,7 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
         self._user_speaks = False
         self._time_is_up = True  # for the user to go on, and for a server that replies by itself to do so
         self._silence: Reminder | None = None
+        self._waits = 0  # for silence, each of them ends the one before
         self._told: set[str] = set()  # problems, each once
         self._times = 0  # that the user spoke
         self._answers = 0  # that were asked for
@@ -130,7 +131,7 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
                 self._on_lasts(message)
             case mail.WordsDue():
                 self._on_due(message.turn_id)
-            case mail.SpeechOver():
+            case mail.SpeechOver() if message.wait == self._waits:
                 self._on_over()
             case mail.ConnectionLost():
                 self._on_lost()
@@ -139,6 +140,8 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
                 self._ring.response.send(message)
                 if message.request_id is None and not message.out_of_band and self._capabilities.echoes_request:
                     self._on_own_response(message.response_id)
+            case mail.SpeechOver():
+                pass
             case _:
                 self._ring.response.send(message)
         self._see_silence()
@@ -301,7 +304,8 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
         self._time_is_up = False
         if self._silence:
             self._silence.cancel()
-        self._silence = self.remind(seconds, mail.SpeechOver())
+        self._waits += 1
+        self._silence = self.remind(seconds, mail.SpeechOver(self._waits))
 
     def _on_over(self) -> None:
         self._time_is_up = True
