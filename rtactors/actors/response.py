@@ -367,7 +367,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         response.expected = False
         response.refusals += 1
         # Each pause is twice the one before: the last of them begins before the deadline.
-        busy = error.kind == "busy" and _PAUSE_S * 2**response.refusals <= self._deadlines.busy
+        in_time = _PAUSE_S * 2**response.refusals <= self._deadlines.busy
+        busy = error.kind == "busy" and in_time and not response.out_of_band
         self._fire(response, chart.Refused(busy, error.message))
         if response.life.state == "waiting":
             self._enqueue(response, in_front=True)
