@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from statecharts import connection, item, link, message, playback, response
+from statecharts import call, connection, item, link, message, playback, response
 from statecharts.chart import Chart
 
 _CHARTS: tuple[tuple[Chart[Any, Any], str | None], ...] = (
@@ -12,6 +12,7 @@ _CHARTS: tuple[tuple[Chart[Any, Any], str | None], ...] = (
     (playback.PLAYBACK, playback.__doc__),
     (connection.CONNECTION, connection.__doc__),
     (link.LINK, link.__doc__),
+    (call.CALL, call.__doc__),
 )
 
 CHARTS: dict[str, Chart[Any, Any]] = {chart.name: chart for chart, _ in _CHARTS}
