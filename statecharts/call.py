@@ -95,7 +95,7 @@ def answer_error(_id: str, event: Refused | Failed) -> Answer:
     return Answer(f"Error: {event.reason}")
 
 
-def answer_not_run(_id: str, event: Cancelled) -> Answer:
+def answer_never_run(_id: str, event: Cancelled) -> Answer:
     return Answer(f"Cancelled: {event.reason}. The function was not run.")
 
 
@@ -138,7 +138,7 @@ CALL: Chart[CallEvent, CallEffect] = Chart(
     edges=(
         on("waiting", Refused, "refused", answer_error, report),
         on("waiting", PlaceFree, "running", run),
-        on("waiting", Cancelled, "cancelled", answer_not_run),
+        on("waiting", Cancelled, "cancelled", answer_never_run),
         on("waiting", Expired, "expired", answer_not_begun, report_slow),
         on("running", Returned, "answered", answer),
         on("running", Failed, "failed", answer_error, report),
