@@ -1,9 +1,9 @@
-"""One function call of the model's: waiting -> running -> answered | failed, and each way in which it ends otherwise.
+"""One function call of the model's: waiting -> running -> answered | failed, or refused, or stopped.
 
 A call begins when it is complete. It is answered once, whatever happens: the model is never left without an output, and
 never gets two. A call that is stopped, because it is cancelled or has had its time, is answered at once; but it keeps
-its place until its function has really ended (`cancelling`, `expiring`), since a function that does not let itself be
-stopped still holds its thread. What such a function gives in the end is dropped: the model was told otherwise.
+its place until its function has really ended (`stopping`), since one that does not let itself be stopped still holds
+its thread. What such a function gives in the end is dropped: the model was told otherwise.
 """
 
 from typing import TypeAlias
@@ -95,7 +95,7 @@ def answer_error(_id: str, event: Refused | Failed) -> Answer:
     return Answer(f"Error: {event.reason}")
 
 
-def answer_never_run(_id: str, event: Cancelled) -> Answer:
+def answer_not_run(_id: str, event: Cancelled) -> Answer:
     return Answer(f"Cancelled: {event.reason}. The function was not run.")
 
 
@@ -123,36 +123,30 @@ def report(_id: str, event: Refused | Failed) -> Report:
 CALL: Chart[CallEvent, CallEffect] = Chart(
     "call",
     states={
-        "waiting": "complete; all places are taken",
+        "waiting": "complete; as many functions run as may at once",
         "running": "its function runs",
-        "cancelling": "answered; its function has not ended yet",
-        "expiring": "answered; its function has not ended yet",
+        "stopping": "answered; its function has not ended yet",
     },
     final={
+        "refused": "it was not run, and the model knows why",
         "answered": "the model has the function's output",
         "failed": "the model has the function's error",
-        "refused": "the model knows why it was not run",
-        "cancelled": "the model knows that it was cancelled",
-        "expired": "the model knows that it took too long",
+        "stopped": "the model knows why it was stopped",
     },
     edges=(
         on("waiting", Refused, "refused", answer_error, report),
+        on("waiting", Cancelled, "refused", answer_not_run),
+        on("waiting", Expired, "refused", answer_not_begun, report_slow),
         on("waiting", PlaceFree, "running", run),
-        on("waiting", Cancelled, "cancelled", answer_never_run),
-        on("waiting", Expired, "expired", answer_not_begun, report_slow),
         on("running", Returned, "answered", answer),
         on("running", Failed, "failed", answer_error, report),
-        on("running", Cancelled, "cancelling", stop, answer_cut_off),
-        on("running", Expired, "expiring", stop, answer_slow, report_slow),
-        on("cancelling", Returned, "cancelled"),
-        on("cancelling", Failed, "cancelled"),
-        on("cancelling", Stopped, "cancelled"),
-        on("expiring", Returned, "expired"),
-        on("expiring", Failed, "expired"),
-        on("expiring", Stopped, "expired"),
+        on("running", Cancelled, "stopping", stop, answer_cut_off),
+        on("running", Expired, "stopping", stop, answer_slow, report_slow),
+        on("stopping", Returned, "stopped"),
+        on("stopping", Failed, "stopped"),
+        on("stopping", Stopped, "stopped"),
     ),
     ignored={
-        "cancelling": (Cancelled, Expired),
-        "expiring": (Cancelled, Expired),
+        "stopping": (Cancelled, Expired),
     },
 )

@@ -44,7 +44,7 @@ _INTERRUPTED = {"user": "the user interrupted", "app": "it was interrupted"}
 
 _OPEN = CALL.group("waiting", "running")
 """The states of a call that is not answered."""
-_HOLDS_PLACE = CALL.group("running", "cancelling", "expiring")
+_HOLDS_PLACE = CALL.group("running", "stopping")
 
 
 class Called(Struct, frozen=True):

@@ -294,15 +294,11 @@ def test_a_call_runs_at_most_once_and_is_answered_just_once() -> None:
     assert histories(CALL, Served(), served) == {
         ("waiting", Served()),
         ("running", Served(runs=1)),
-        ("cancelling", Served(runs=1, answers=1, stops=1)),
-        ("expiring", Served(runs=1, answers=1, stops=1)),
+        ("stopping", Served(runs=1, answers=1, stops=1)),
+        ("refused", Served(answers=1)),
         ("answered", Served(runs=1, answers=1)),
         ("failed", Served(runs=1, answers=1)),
-        ("refused", Served(answers=1)),
-        ("cancelled", Served(answers=1)),
-        ("cancelled", Served(runs=1, answers=1, stops=1)),
-        ("expired", Served(answers=1)),
-        ("expired", Served(runs=1, answers=1, stops=1)),
+        ("stopped", Served(runs=1, answers=1, stops=1)),
     }
 
 
