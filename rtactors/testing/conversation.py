@@ -39,7 +39,7 @@ from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint
 from rtactors.recording import Recorder
 from rtactors.reply import Reply
-from rtactors.session import Session
+from rtactors.session import Session, Tools
 from rtactors.session_events import ConnectionChanged, SessionEvent, Transition
 from rtactors.sinks.base import Report, Sink
 from rtactors.testing.chaos import ChaosProxy, Plan
@@ -235,6 +235,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     network: Callable[[Socket], Socket] = lambda socket: socket,
     round_trip: float | None = None,
     sink: Sink | None = None,
+    tools: Tools = (),
     loses: Callable[[Report], bool] = lambda _report: False,
     raises: type[RtactorsError] | tuple[type[RtactorsError], ...] = (),
     slack_ms: float = 0,
@@ -252,7 +253,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     `provider` are arguments of `OpenAIRealtime`; `network` may stand between the two, such as a slow one, whose
     `round_trip` is then so many seconds; so may a plan of `chaos`, with real sockets. `sink` plays (a `SteppedSink` if
     none is given, so that nothing is heard until the test says so), `loses` are its reports that get lost, `slack_ms`
-    is how coarsely it counts. `ms_per_character` is None where a fault makes the sound longer or shorter than the
+    is how coarsely it counts. `tools` are the session's. `ms_per_character` is None where a fault makes the sound longer or shorter than the
     words. A `journal` must hold the history in the end. A session that ends on its own has to do so with what it
     `raises`; the block is then left there, and `failure` tells it. `recorder` is the session's.
 
@@ -277,6 +278,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
         session = Session(
             OpenAIRealtime(**settings),
             sink=ears,
+            tools=tools,
             connect=_through(network, server.connect if isinstance(server, MemoryServer) else websocket),
             reconnect=reconnect,
             deadlines=deadlines,

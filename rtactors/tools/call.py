@@ -27,6 +27,9 @@ class Call:
 
         async def book(hotel: str, call: Call) -> str:
             await call.progress("The hotel has rooms, I am booking one.", say=True)
+            ...
+
+    It may be used in whatever task or thread the function runs in.
     """
 
     def __init__(self, id: str, name: str, progress: Progress) -> None:

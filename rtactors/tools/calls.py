@@ -27,7 +27,6 @@ from rtactors.tools.parameters import BadArguments
 from rtactors.tools.tool import Tool
 from statecharts import call as chart
 from statecharts.call import CALL, CallEvent
-from statecharts.chart import Life
 
 MOST_PROGRESS = 100
 """How often the model is told of one call's progress; what comes after that only the app is."""
@@ -123,7 +122,7 @@ class Calls(ReactiveActor[CallsMail]):
                 self.inbox.close()
                 self._tasks.cancel_scope.cancel()
 
-    def handle(self, message: CallsMail) -> None:
+    def handle(self, message: CallsMail) -> None:  # noqa: C901 - a case for each thing that it is told
         match message:
             case Called():
                 self._on_called(message.event, message.offered)

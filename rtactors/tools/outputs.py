@@ -22,7 +22,8 @@ def output_of(result: object, longest: int) -> str:
         text = _text_of(result)
         return arguments.text("its output", text, longest)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise NoOutput(f"the function has run, but what it gave ({type(result).__name__}) can't be told: {error}") from None
+        what = f"the function has run, but what it gave ({type(result).__name__}) can't be told"
+        raise NoOutput(f"{what}: {error}") from None
 
 
 def _text_of(result: object) -> str:

@@ -8,7 +8,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any, Union, cast, get_args, get_type_hints
+from typing import Any, Union, get_args, get_type_hints
 
 import msgspec
 from msgspec import UNSET, UnsetType, defstruct
@@ -41,7 +41,7 @@ class Parameters:
         fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
         defaults: dict[str, Any] = {}
         hints = _hints(name, function)
-        given = cast("dict[str, Any]", function.keywords) if isinstance(function, functools.partial) else {}
+        given = _given(function)
         for parameter in inspect.signature(function).parameters.values():
             where = f"the parameter {parameter.name!r} of the tool {name!r}"
             if way_out := _WAYS_OUT.get(parameter.kind):
@@ -79,7 +79,7 @@ class Parameters:
         return {name: value for name, value in values if value is not UNSET}
 
     def _explain(self, error: str) -> str:
-        """msgspec says what was expected and where, but not which values an enum has."""
+        """What was expected and where is msgspec's word; which values an enum has it doesn't say."""
         path = _PATH.search(error)
         if path is None or path[1] is None:
             return error if len(error) <= _LONGEST else f"{error[:_LONGEST]}..."
@@ -87,6 +87,11 @@ class Parameters:
         wanted = {**schema, **self.schema.get("$defs", {}).get(schema.get("$ref", "").rpartition("/")[2], {})}
         found, takes = error[: min(path.start(), _LONGEST)], msgspec.json.encode(wanted).decode()
         return f"argument `{path[1]}{path[2]}`: {found}. It takes {takes}"
+
+
+def _given(function: object) -> frozenset[str]:
+    """The keyword arguments that a partial has already."""
+    return frozenset(function.keywords) if isinstance(function, functools.partial) else frozenset()
 
 
 def _hints(name: str, function: Callable[..., Any]) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """The companion that runs the session's tools: hears which functions the model calls, and knows which it may call."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from rtactors.channels import Inbox
 from rtactors.companion import Companion, Company
+from rtactors.errors import ConfigurationError
 from rtactors.events import Function
 from rtactors.limits import Bounds
 from rtactors.reply import ReplyRecord
@@ -14,10 +15,19 @@ from rtactors.tools.tool import Tool, tools_of
 
 
 class Runner(Companion):
-    """Of one session. Raises ConfigurationError if one of `tools` is none, or two have the same name."""
+    """Of one session. Raises ConfigurationError if one of `tools` is none, two have the same name, or one has that of a
+    function that the provider's settings declare.
+    """
 
-    def __init__(self, tools: Sequence[Tool[..., Any] | Callable[..., Any]]) -> None:
+    def __init__(
+        self, tools: Sequence[Tool[..., Any] | Callable[..., Any]], declared: Collection[str] = frozenset()
+    ) -> None:
         self._tools = tools_of(tools)
+        if twice := [name for name in self._tools if name in declared]:
+            raise ConfigurationError(
+                f"the provider's settings declare the function {twice[0]!r}, and so does a tool of the session: "
+                "leave it out of one of them"
+            )
         self.functions = tuple(tool.declaration for tool in self._tools.values())
         self._lent: list[tuple[ReplyRecord, dict[str, Tool[..., Any]]]] = []
         self._inbox: Inbox[CallsMail] = Inbox("tools", Bounds().inbox)
@@ -39,8 +49,10 @@ class Runner(Companion):
                 pass
 
     def _offered(self, response_id: str) -> dict[str, Tool[..., Any]]:
-        lent = (tools for reply, tools in self._lent if reply.response_id == response_id)
-        return self._tools | next(lent, {})
+        for reply, tools in self._lent:
+            if reply.response_id == response_id:
+                return self._tools | tools
+        return self._tools
 
     async def run(self, company: Company) -> None:
         self._inbox.capacity = company.bounds.inbox

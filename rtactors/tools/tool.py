@@ -4,8 +4,8 @@ import functools
 import inspect
 import math
 import re
-from collections.abc import Callable
-from typing import Any, Generic, Literal, ParamSpec, TypeAlias, TypeVar, get_args, overload
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Literal, ParamSpec, TypeAlias, TypeVar, cast, get_args, overload
 
 from rtactors.errors import ConfigurationError
 from rtactors.events import Function
@@ -108,16 +108,16 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     return Tool(function, **options) if function else functools.partial(Tool, **options)
 
 
-def tools_of(functions: "tuple[Tool[..., Any] | Callable[..., Any], ...]") -> "dict[str, Tool[..., Any]]":
+def tools_of(functions: Sequence[Tool[..., Any] | Callable[..., Any]]) -> dict[str, Tool[..., Any]]:
     """By name. Raises ConfigurationError if one of them is no function, or two have the same name."""
     found: dict[str, Tool[..., Any]] = {}
     for function in functions:
         if not callable(function):
             raise ConfigurationError(f"a tool is a function, not {function!r}")
-        each = function if isinstance(function, Tool) else Tool(function)
+        each: Tool[..., Any] = cast("Tool[..., Any]", function) if isinstance(function, Tool) else Tool(function)
         if found.setdefault(each.name, each) is not each:
             raise ConfigurationError(
-                f"two tools are called {each.name!r}: give one another name, by `tool(name=\"...\")(function)`"
+                f'two tools are called {each.name!r}: give one another name, by `tool(name="...")(function)`'
             )
     return found
 

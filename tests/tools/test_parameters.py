@@ -128,7 +128,10 @@ TOLD: list[tuple[Callable[..., Any], dict[str, Any]]] = [
             Unit=UNIT,
         ),
     ),
-    (choices, schema(["how", "unit"], {"how": {"enum": ["fast", "slow"]}, "unit": {"$ref": "#/$defs/Unit"}}, Unit=UNIT)),
+    (
+        choices,
+        schema(["how", "unit"], {"how": {"enum": ["fast", "slow"]}, "unit": {"$ref": "#/$defs/Unit"}}, Unit=UNIT),
+    ),
     (
         described,
         schema(
@@ -390,22 +393,22 @@ async def yields_async(city: str) -> Any:
     yield city
 
 
-@pytest.mark.parametrize(
-    ("function", "told"),
-    [
-        (untyped, r"'city' of the tool 'untyped' has no type.*write `city: str`"),
-        (Shop.order, r"'self' of the tool 'order' has no type.*tool\(thing.method\)"),
-        (positional, "'city' of the tool 'positional' .* remove the `/`"),
-        (many, "'cities' of the tool 'many' .* take a list"),
-        (named, "'cities' of the tool 'named' .* take a dict"),
-        (unknown, "'Decimal' is not defined. Import it at the top"),
-        (untold, "the tool 'untold' has no JSON .*Shop.* Take text"),
-        (two_objects, "the tool 'two_objects' has no JSON"),
-        (yields, "'yields' yields: return"),
-        (yields_async, "'yields_async' yields: return"),
-        (lambda: None, r"can't be called '<lambda>': .*tool\(name="),
-    ],
-)
+REFUSED: list[tuple[Callable[..., Any], str]] = [
+    (untyped, r"'city' of the tool 'untyped' has no type.*write `city: str`"),
+    (Shop.order, r"'self' of the tool 'order' has no type.*tool\(thing.method\)"),
+    (positional, "'city' of the tool 'positional' .* remove the `/`"),
+    (many, "'cities' of the tool 'many' .* take a list"),
+    (named, "'cities' of the tool 'named' .* take a dict"),
+    (unknown, "'Decimal' is not defined. Import it at the top"),
+    (untold, "the tool 'untold' has no JSON .*Shop.* Take text"),
+    (two_objects, "the tool 'two_objects' has no JSON"),
+    (yields, "'yields' yields: return"),
+    (yields_async, "'yields_async' yields: return"),
+    (lambda: None, r"can't be called '<lambda>': .*tool\(name="),
+]
+
+
+@pytest.mark.parametrize(("function", "told"), REFUSED, ids=range(len(REFUSED)))
 def test_a_function_that_a_model_cannot_call_is_refused_at_once(function: Callable[..., Any], told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
         tool(function)
