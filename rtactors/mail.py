@@ -420,6 +420,13 @@ class AnswerCall(Struct, frozen=True):
     output: str
 
 
+class AppendHandoff(Struct, frozen=True):
+    """What a text agent has to say on a `HandoffRequested`."""
+
+    handoff_id: str
+    text: str
+
+
 class SetHistory(Struct, frozen=True):
     """Make the conversation hold these items. What stands in it already stays as and where it is."""
 
@@ -476,6 +483,7 @@ ContextMail: TypeAlias = (
     | events.InputCommitted
     | events.InputTranscript
     | events.InputTranscriptFailed
+    | events.HandoffRequested
     | events.ProviderError
     | ItemAnnounced
     | Generated
@@ -490,6 +498,7 @@ ContextMail: TypeAlias = (
     | RemoveItem
     | SetHistory
     | AnswerCall
+    | AppendHandoff
     | ReplyStarted
     | ReplyHeard
     | ReplyOver

@@ -134,6 +134,14 @@ class ToolProgress(Struct, frozen=True, tag=True, gc=False):
     at: float
 
 
+class HandoffRequested(Struct, frozen=True, tag=True, gc=False):
+    """The model hands what the user wants to a text agent, by an event of its own and no function call."""
+
+    handoff_id: str
+    item_id: str
+    text: str
+
+
 class Problem(Struct, frozen=True, tag=True, gc=False, kw_only=True):
     """Something went wrong that does not end the session."""
 
@@ -172,6 +180,7 @@ SessionEvent: TypeAlias = (
     | FunctionCalled
     | CallsComplete
     | ToolProgress
+    | HandoffRequested
     | Problem
     | Unhandled
     | Dropped

@@ -20,7 +20,7 @@ from rtactors.operations import operation_id, own_id
 from rtactors.reminders import Reminder
 from rtactors.reply import ReplyRecord
 from rtactors.ring import Ring, Surroundings
-from rtactors.session_events import AgentSaid, CallsComplete, FunctionCalled, Problem, UserSaid
+from rtactors.session_events import AgentSaid, CallsComplete, FunctionCalled, HandoffRequested, Problem, UserSaid
 from statecharts import item as chart
 from statecharts.item import ITEM, ItemEvent
 from statecharts.message import ChatMessage, Delete, Truncate
@@ -92,6 +92,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             case events.InputTranscriptFailed():
                 what = f"the user's turn {message.item_id} could not be transcribed: {message.message}"
                 self.publish(Problem(kind="other", message=what, operation=message.item_id))
+            case events.HandoffRequested():
+                self._scribe.acknowledge(HandoffRequested(message.handoff_id, message.item_id, message.text))
             case events.ProviderError():
                 self._on_refused(message)
             case mail.ItemAnnounced():
@@ -122,6 +124,10 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._on_set_history(message.items)
             case mail.AnswerCall():
                 self._on_answer(message)
+            case mail.AppendHandoff():
+                self._operation += 1
+                operation = operation_id("context", self._operation)
+                self._send(events.AppendHandoff(operation, message.handoff_id, message.text))
             case mail.ReplyStarted():
                 self._forget(message.reply)  # it is asked for again
                 self._replies.setdefault(message.response_id, []).append(message.reply)

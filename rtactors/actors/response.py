@@ -459,7 +459,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             return
         if response.unwanted:
             self._ring.context.send(mail.RemoveItem(item.id))
-        elif item.status == "completed":
+        elif item.status == "completed" and not response.interrupted:
             self._calls.add(item.call_id)
             self._held.append((response, item))
             self._hand_over_calls()

@@ -104,6 +104,7 @@ class TransportActor(Actor[mail.TransportMail]):
             events.InputCleared: self._on_input_cleared,
             events.InputTranscript: self._on_transcript,
             events.InputTranscriptFailed: ring.context.send,
+            events.HandoffRequested: ring.context.send,
             events.SessionStarted: _known,
             events.SessionConfigured: _known,
             events.ProviderError: self._on_error,
