@@ -53,12 +53,9 @@ Tools: TypeAlias = Sequence[Tool[..., Any] | Callable[..., Any]]
 class Options(TypedDict, total=False):
     """How a session behaves, whatever it says; as in `Session`."""
 
-<<<<<<< HEAD
+    tools: Tools
     interruption: Interruption
     interruption_rule: InterruptionRule | None
-=======
-    tools: Tools
->>>>>>> main
     connect: Connect | None
     reconnect: Backoff | None
     deadlines: Deadlines
@@ -127,17 +124,14 @@ class Session(AsyncContextManagerMixin):
     `history` then has what the journal lacks. Entering raises JournalConflict for an id that the journal has already.
     """
 
-    def __init__(  # noqa: PLR0913 - all but the provider go by name
+    def __init__(  # noqa: PLR0913, PLR0915 - all but the provider go by name; here the parts are put together
         self,
         provider: Provider,
         *,
         sink: Sink,
-<<<<<<< HEAD
+        tools: Tools = (),
         interruption: Interruption = AT_ONCE,
         interruption_rule: InterruptionRule | None = None,
-=======
-        tools: Tools = (),
->>>>>>> main
         connect: Connect | None = None,
         reconnect: Backoff | None = Backoff(),  # noqa: B008 - immutable
         deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
@@ -171,13 +165,11 @@ class Session(AsyncContextManagerMixin):
         self._asked: WeakSet[ReplyRecord] = WeakSet()
         self._awaited: set[anyio.Event] = set()
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
-<<<<<<< HEAD
         self._interruption = arguments.interruption(interruption)
-        self._companions: list[Companion] = [RuleCompanion(interruption_rule)] if interruption_rule else []
-=======
         self._runner = Runner(tools, capabilities.functions)
         self._companions: list[Companion] = [self._runner]
->>>>>>> main
+        if interruption_rule:
+            self._companions.append(RuleCompanion(interruption_rule))
         self._company: anyio.CancelScope | None = None  # what the companions run in
         self._alone = anyio.Event()  # once they have left
 

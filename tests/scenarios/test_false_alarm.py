@@ -62,7 +62,7 @@ def is_pause(report: Report) -> bool:
     return isinstance(report, Paused)
 
 
-def no_pause(message_id: str) -> None:  # noqa: ARG001 - that is its name
+def no_pause(message_id: str) -> None:
     """As a device that can't."""
 
 
