@@ -412,8 +412,8 @@ async def test_leaving_while_it_is_held(begin: Begin) -> None:
     assert (reply.over, reply.messages[0].heard_ms) == (True, 400)
 
 
-async def test_two_turns_before_a_reply_are_answered_by_one() -> None:
-    """E11: while the first waits to be answered, the user goes on; both stand in their order."""
+async def test_e11_two_turns_before_a_reply_are_answered_by_one() -> None:
+    """While the first waits to be answered, the user goes on; both stand in their order."""
     timing = Timing(command_ms=0, transcription_ms=400)
     async with conversation(
         replies(FIRST, THIRD), session=HELD, recognizer=Scripted("One.", "Two."), sink=PacedSink(), timing=timing
