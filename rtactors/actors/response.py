@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
-from rtactors.actors.message import MessageActor
 from rtactors.errors import LimitReached
 from rtactors.operations import operation_id
 from rtactors.reminders import Reminder
@@ -117,9 +116,9 @@ class _Response:
 
 
 class ResponseActor(ReactiveActor[mail.ResponseMail]):
-    """`spawn` starts a message actor under the session's supervision."""
+    """`spawn` starts the actor of a message under the session's supervision."""
 
-    def __init__(self, ring: Ring, surroundings: Surroundings, *, spawn: Callable[[MessageActor], None]) -> None:
+    def __init__(self, ring: Ring, surroundings: Surroundings, *, spawn: Callable[[mail.MessageOpened], None]) -> None:
         super().__init__(ring.response, surroundings.publish, surroundings.reminders)
         self._ring = ring
         self._surroundings = surroundings
@@ -340,7 +339,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         response.messages.append(message)
         self._ring.context.send(mail.ItemAnnounced(event.item, event.response_id))
         self.publish(MessageAnnounced(message.id, event.response_id, event.item.phase, anyio.current_time()))
-        self._spawn(MessageActor(opened, self._ring, self._surroundings))
+        self._spawn(opened)
         if response.life.state in _PLAYS and not response.interrupted:
             self._queue(message)
             self._give_floor()

@@ -37,7 +37,7 @@ _SHORTEST_LIMIT_S = 60
 class TransportActor(Actor[mail.TransportMail]):
     """`decided` is set once the first connection is set up, or can't be; `closed` once there is none any more.
 
-    `fail` is told why there is none, if we did not want it.
+    `fail` is told why there is none, if we did not want it. `inbox_of` makes the one by which a message is spoken to.
     """
 
     def __init__(  # noqa: PLR0913 - all that a connection needs
@@ -49,6 +49,7 @@ class TransportActor(Actor[mail.TransportMail]):
         connect: Connect,
         reconnect: Backoff | None,
         fail: Callable[[RtactorsError], None],
+        inbox_of: Callable[[str], Inbox[mail.MessageMail]],
     ) -> None:
         super().__init__(ring.transport, surroundings.publish)
         self.decided = anyio.Event()
@@ -60,7 +61,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._fail = fail
         self._deadlines = surroundings.deadlines
         self._bounds = surroundings.bounds
-        self._new_inbox = surroundings.inbox
+        self._inbox_of = inbox_of
         self._wall_clock = surroundings.wall_clock
         self._new_event = surroundings.event
         self._as_task = surroundings.task
@@ -204,7 +205,7 @@ class TransportActor(Actor[mail.TransportMail]):
             raise LimitReached(
                 f"the server has made {self._bounds.items} messages (Bounds.items): begin another session"
             )
-        inbox: Inbox[mail.MessageMail] = self._new_inbox(f"message {event.item.id}", self._bounds.inbox)
+        inbox = self._inbox_of(event.item.id)
         self._messages[event.item.id] = self._live[event.item.id] = inbox
         self._ring.response.send(mail.MessageOpened(event, inbox))
         return inbox

@@ -35,6 +35,7 @@ from rtactors.loopback.script import IMMEDIATE, Script, story
 from rtactors.loopback.server import MemoryServer, Options, Server
 from rtactors.loopback.session import Session as ServerSession
 from rtactors.loopback.voice import ToneVoice
+from rtactors.pipeline import Pipeline
 from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint
 from rtactors.recording import Recorder
@@ -245,6 +246,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     bounds: Bounds = Bounds(events=ALL_EVENTS),  # noqa: B008 - immutable
     journal: Journal | None = None,
     recorder: Recorder | None = None,
+    pipeline: Pipeline = Pipeline(),  # noqa: B008 - immutable
     **options: Unpack[Options],
 ) -> AsyncGenerator[Conversation]:
     """Begin one with a server that follows `script`, at once if no `timing` is given; `options` are the server's.
@@ -254,7 +256,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     none is given, so that nothing is heard until the test says so), `loses` are its reports that get lost, `slack_ms`
     is how coarsely it counts. `ms_per_character` is None where a fault makes the sound longer or shorter than the
     words. A `journal` must hold the history in the end. A session that ends on its own has to do so with what it
-    `raises`; the block is then left there, and `failure` tells it. `recorder` is the session's.
+    `raises`; the block is then left there, and `failure` tells it. `recorder` and `pipeline` are the session's.
 
     Raises InvariantBroken at its end.
     """
@@ -283,6 +285,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             bounds=bounds,
             journal=journal,
             recorder=recorder,
+            pipeline=pipeline,
         )
         talk = Conversation(session, server, ears, device)
         if proxy:
