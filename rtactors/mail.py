@@ -120,6 +120,8 @@ class ConnectionLost(Struct, frozen=True):
     """
 
     reason: str
+    connection: int = 0
+    """Which one: the response actor may hear of its end before it hears that it was `ConnectionReady`."""
 
 
 class ConnectionReady(Struct, frozen=True):
@@ -130,6 +132,7 @@ class ConnectionReady(Struct, frozen=True):
     """
 
     turns: dict[str, bytes]
+    connection: int = 0
 
 
 class ConnectionEnded(Struct, frozen=True):

@@ -386,6 +386,8 @@ class Session(AsyncContextManagerMixin):
         self._ring.transport.urgent(mail.CloseConnection())  # what was accepted goes out all the same
         with anyio.move_on_after(self._deadlines.close):
             await self._transport.closed.wait()
+        with anyio.move_on_after(self._deadlines.close):
+            await self.quiet()  # everybody knows it, and what they did then stands in the record
         if self._journal:
             await self._until(mail.WhenDurable)
 

@@ -139,6 +139,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._operation = 0
         self._count = 0
         self._connected = False
+        self._lost = -1  # the last connection of which we know that it is
         self._over: str | None = None  # why no server will come any more
         self._owed = False  # a server that replies to speech has not begun to, though the user's turn is there
         self._user_speaks = False
@@ -195,9 +196,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._on_message_ended(message.message_id)
             case mail.ConnectionLost():
                 self._on_connection_lost(message.reason)
+                self._lost = message.connection
                 self._ring.context.send(message)
             case mail.ConnectionReady():
-                self._connected = True
+                self._connected = message.connection > self._lost
             case mail.ConnectionEnded():
                 self._on_connection_ended(message.reason)
             case mail.WhenSilent():

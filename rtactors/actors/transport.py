@@ -342,12 +342,14 @@ class TransportActor(Actor[mail.TransportMail]):
         self._in_use, self._next = self._next, None
         self._in_use.use()
         self._expect_limit(self._in_use)
-        self._ring.context.send(mail.ConnectionReady(self._audio.turns()))
+        self._ring.context.send(mail.ConnectionReady(self._audio.turns(), self._in_use.number))
         self.decided.set()
 
     def _forget(self, reason: str) -> None:
         """Nothing more comes from this server, and nothing that it was sent counts."""
+        lost = 0
         if self._in_use:
+            lost = self._in_use.number
             self._in_use.ignore()
             if not self._in_use.over:
                 self._tasks.start_soon(self._as_task(self._in_use.retire))
@@ -356,7 +358,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._told = self._loss_known = False
         self._again.clear()
         self._messages.clear()  # those that are not over still have their audio
-        self._ring.response.send(mail.ConnectionLost(reason))
+        self._ring.response.send(mail.ConnectionLost(reason, lost))
         self._interrupt_sending()
 
     def _expect_limit(self, used: Connection) -> None:
