@@ -151,10 +151,10 @@ class Stage(ReactiveActor[T]):
         cast("Inbox[mail.Answer]", self.inbox).urgent(answer)
 
     def _on_answer(self, answer: mail.Answer) -> None:
+        then = self._asked.pop(answer.question)
         if answer.failure:
-            what = f"what {self.inbox.name} asked came to nothing: {answer.failure}"
-            raise RuntimeError(what) from self._failures.get(answer.question)
-        self._asked.pop(answer.question)(answer.value)
+            raise self._failures.pop(answer.question, None) or _error(answer.failure)
+        then(answer.value)
 
 
 class Line(Generic[T]):
@@ -213,6 +213,12 @@ def _check(stage: object, factory: object, inbox: Inbox[Any]) -> None:
     if cast("Actor[Any]", stage).inbox is not inbox:
         what = f"{inbox.name}: {_told(factory)} gave an actor with another inbox than that of its place"
         raise TypeError(f"{what}: call super().__init__(place)")
+
+
+def _error(failure: str) -> Exception:
+    """One like that which was recorded."""
+    name, _, message = failure.partition(": ")
+    return type(name, (Exception,), {})(message)
 
 
 def _name(factory: object) -> str:

@@ -492,7 +492,17 @@ class Session(AsyncContextManagerMixin):
         self._run(partial(run_behind, before, run) if before else run, f"{actor.inbox.name} actor")
 
     def _running(self, name: str, run: Run) -> Run:
-        return self._recorder.running(name, run) if self._recorder else run
+        """What it does is its doing; and if it crashes, nothing of what follows counts."""
+        run = self._recorder.running(name, run) if self._recorder else run
+
+        async def running() -> None:
+            try:
+                await run()
+            except Exception:
+                self._stop()
+                raise
+
+        return running
 
     def _run(self, run: Callable[[], Awaitable[None]], name: str) -> None:
         self._tasks.start_soon(self._shielded, run, name=name)

@@ -225,12 +225,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._on_connection_lost(message.reason)
                 self._lost = message.connection
                 self._ring.context.send(message)
-            case mail.ConnectionReady() if message.connection > self._lost:  # else it is gone already
-                self._connected = True
-                self._fire_queue(queue.Ready(len(self._requests), self._user_speaks))
-                for response in self._all():
-                    if response.out_of_band and response.life.state == "waiting":
-                        self._fire(response, chart.SlotFree())
+            case mail.ConnectionReady():
+                if message.connection > self._lost:  # else it is gone already
+                    self._on_connection_ready()
             case mail.ConnectionEnded():
                 self._on_connection_ended(message.reason)
             case mail.WhenSilent():
@@ -502,6 +499,13 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             message.inbox.send(mail.GenerationEnded(status))
 
     # -- the connection
+
+    def _on_connection_ready(self) -> None:
+        self._connected = True
+        self._fire_queue(queue.Ready(len(self._requests), self._user_speaks))
+        for response in self._all():
+            if response.out_of_band and response.life.state == "waiting":
+                self._fire(response, chart.SlotFree())
 
     def _on_connection_lost(self, reason: str) -> None:
         """What was received is played. What was asked for waits for the next server, as does the rest of a reply."""
