@@ -389,6 +389,13 @@ class CallCompleted(Struct, frozen=True):
     """A function call is complete: it may run."""
 
     item: events.Item
+    response_id: str
+
+
+class CallsOver(Struct, frozen=True):
+    """There are no more function calls of a response than those that were told complete."""
+
+    response_id: str
 
 
 class CallCancelled(Struct, frozen=True):
@@ -486,6 +493,7 @@ ContextMail: TypeAlias = (
     | HeardSoFar
     | CallCompleted
     | CallCancelled
+    | CallsOver
     | Truncate
     | Delete
     | ChatMessage

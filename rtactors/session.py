@@ -6,7 +6,7 @@ A session wires the actors to one another in one task group. It steers nothing b
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Any, Literal, Self, TypedDict, Unpack
+from typing import Any, Literal, Self, TypeAlias, TypedDict, Unpack
 from uuid import uuid4
 from weakref import WeakSet
 
@@ -44,12 +44,17 @@ from rtactors.reply import Reply, ReplyRecord
 from rtactors.ring import Ring, Run, Surroundings
 from rtactors.session_events import FunctionCalled, Problem, SessionEvent
 from rtactors.sinks.base import Sink
+from rtactors.tools.runner import Runner
+from rtactors.tools.tool import Tool
 from rtactors.transports.base import Connect, Socket
+
+Tools: TypeAlias = Sequence[Tool[..., Any] | Callable[..., Any]]
 
 
 class Options(TypedDict, total=False):
     """How a session behaves, whatever it says; as in `Session`."""
 
+    tools: Tools
     connect: Connect | None
     reconnect: Backoff | None
     deadlines: Deadlines
@@ -65,6 +70,8 @@ class Wanted(TypedDict, total=False):
     """Instead of the session's."""
     tool_choice: str | None
     """`auto`, `none`, `required`, or the name of the function that the model has to call."""
+    tools: Tools | None
+    """Functions that the model may call in this reply, instead of the session's."""
     output: Literal["audio", "text"] | None
     max_output_tokens: int | None
     metadata: Mapping[str, str]
@@ -102,7 +109,9 @@ class Session(AsyncContextManagerMixin):
     A `recorder` (see `rtactors.recording`) keeps all that happens in a file. A `pipeline` (see `rtactors.pipeline`) has
     actors of your own between those of the session.
 
-    An agent with a function to call, given to the provider as one of its `tools`:
+    `tools` are functions that the model may call, plain ones or made by `rtactors.tools.tool`, which says how they are
+    run; what they give goes to the model, which is then asked to go on. Functions that the provider's own settings
+    declare are left to the app:
 
         async for event in session.events():
             if isinstance(event, FunctionCalled):  # from rtactors.session_events
@@ -121,6 +130,7 @@ class Session(AsyncContextManagerMixin):
         provider: Provider,
         *,
         sink: Sink,
+        tools: Tools = (),
         connect: Connect | None = None,
         reconnect: Backoff | None = Backoff(),  # noqa: B008 - immutable
         deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
@@ -148,8 +158,10 @@ class Session(AsyncContextManagerMixin):
         self._asked: WeakSet[ReplyRecord] = WeakSet()
         self._awaited: set[anyio.Event] = set()
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
-        self._companions: list[Companion] = []
+        self._runner = Runner(tools, capabilities.functions)
+        self._companions: list[Companion] = [self._runner]
         self._company: anyio.CancelScope | None = None  # what the companions run in
+        self._alone = anyio.Event()  # once they have left
 
         connect = connect or partial(_websocket, deadlines=deadlines)
         surroundings = Surroundings(self._publish, Reminders(), provider.capabilities, deadlines, bounds)
@@ -367,7 +379,8 @@ class Session(AsyncContextManagerMixin):
                         raise self._failure
                     self._tasks.start_soon(self._end_on_failure)
                     self._open = True
-                    self._tasks.start_soon(self._keep_company)
+                    self._company = anyio.CancelScope()
+                    self._tasks.start_soon(self._keep_company, self._company)
                     yield self
                 finally:
                     if self._company:
@@ -429,6 +442,8 @@ class Session(AsyncContextManagerMixin):
         """Stop what is being said, settle the record, hang up, write down; none of it for longer than its deadline."""
         self._ring.context.send(mail.FallSilent())
         with anyio.move_on_after(self._deadlines.close):
+            await self._alone.wait()  # what they have begun, they may finish
+        with anyio.move_on_after(self._deadlines.close):
             await self.quiet()
         with anyio.move_on_after(self._deadlines.close):
             await self._to_transport.passed()
@@ -449,7 +464,7 @@ class Session(AsyncContextManagerMixin):
         if self._failure and self._open:
             raise self._failure
 
-    async def _keep_company(self) -> None:
+    async def _keep_company(self, scope: anyio.CancelScope) -> None:
         surroundings = self._surroundings
         company = Company(
             self._ring.context.send,
@@ -459,10 +474,13 @@ class Session(AsyncContextManagerMixin):
             self._deadlines,
             self._bounds,
         )
-        with anyio.CancelScope() as self._company:
-            async with anyio.create_task_group() as tasks:
-                for companion in self._companions:
-                    tasks.start_soon(companion.run, company)
+        try:
+            with scope:
+                async with anyio.create_task_group() as tasks:
+                    for companion in self._companions:
+                        tasks.start_soon(companion.run, company)
+        finally:
+            self._alone.set()
 
     def _fail(self, failure: RtactorsError) -> None:
         """The first cause counts."""
@@ -582,7 +600,12 @@ class Session(AsyncContextManagerMixin):
         return arguments.text(name, value, self._bounds.text)
 
     def _request(self, wanted: Wanted | WantedReply, *, joins: bool = False) -> mail.RequestReply:
-        request = arguments.request(ReplyRecord(self._new_id("reply")), wanted, self._bounds.text, joins=joins)
+        tools = wanted.get("tools")
+        rest = {name: value for name, value in wanted.items() if name != "tools"}
+        request = arguments.request(ReplyRecord(self._new_id("reply")), rest, self._bounds.text, joins=joins)
+        if tools is not None:
+            options = replace(request.options, functions=self._runner.lend(request.reply, tools))
+            request = replace(request, options=options, joins=False)
         self._asked.add(request.reply)
         return request
 
