@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
-from rtactors.actors.message import MessageActor
 from rtactors.errors import LimitReached
 from rtactors.interruption import Interruption
 from rtactors.operations import operation_id
@@ -157,8 +156,8 @@ class _Response:
 
 
 class ResponseActor(ReactiveActor[mail.ResponseMail]):
-    """`spawn` starts a message actor under the session's supervision. `policy` is the session's; `setup` is what the
-    server is set up with first.
+    """`spawn` starts the actor of a message under the session's supervision. `policy` of interruption is the session's,
+    `setup` what its server is set up with first.
     """
 
     def __init__(
@@ -168,7 +167,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         *,
         policy: Interruption,
         setup: events.Setup,
-        spawn: Callable[[MessageActor], None],
+        spawn: Callable[[mail.MessageOpened], None],
     ) -> None:
         super().__init__(ring.response, surroundings.publish, surroundings.reminders)
         self._ring = ring
@@ -195,6 +194,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._count = 0
         self._count_started = 0
         self._connected = False
+        self._lost = -1  # the last connection of which we know that it is
         self._over: str | None = None  # why no server will come any more
         self._owed = False  # a server that replies to speech has not begun to, though the user's turn is there
         self._user_speaks = False
@@ -272,13 +272,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._on_message_ended(message.message_id)
             case mail.ConnectionLost():
                 self._on_connection_lost(message.reason)
+                self._lost = message.connection
                 self._ring.context.send(message)
             case mail.ConnectionReady():
-                self._connected = True
-                self._fire_queue(queue.Ready(len(self._requests), self._user_speaks))
-                for response in self._all():
-                    if response.out_of_band and response.life.state == "waiting":
-                        self._fire(response, chart.SlotFree())
+                if message.connection > self._lost:  # else it is gone already
+                    self._on_connection_ready()
             case mail.ConnectionEnded():
                 self._on_connection_ended(message.reason)
             case mail.WhenSilent():
@@ -504,7 +502,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         response.messages.append(message)
         self._ring.context.send(mail.ItemAnnounced(event.item, event.response_id))
         self.publish(MessageAnnounced(message.id, event.response_id, event.item.phase, anyio.current_time()))
-        self._spawn(MessageActor(opened, self._ring, self._surroundings))
+        self._spawn(opened)
         if response.life.state in _PLAYS and not response.interrupted:
             self._await_floor(message)
             self._give_floor()
@@ -580,6 +578,13 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             message.inbox.send(mail.GenerationEnded(status))
 
     # -- the connection
+
+    def _on_connection_ready(self) -> None:
+        self._connected = True
+        self._fire_queue(queue.Ready(len(self._requests), self._user_speaks))
+        for response in self._all():
+            if response.out_of_band and response.life.state == "waiting":
+                self._fire(response, chart.SlotFree())
 
     def _on_connection_lost(self, reason: str) -> None:
         """What was received is played. What was asked for waits for the next server, as does the rest of a reply."""
