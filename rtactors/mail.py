@@ -78,6 +78,12 @@ class RequestReply(Struct, frozen=True):
     """When the user may interrupt it; None: as the session has it."""
 
 
+class ConversationKnown(Struct, frozen=True):
+    """The server holds all that stood in the conversation when this reply, which joins any other, was asked for."""
+
+    reply_id: str
+
+
 class StopReply(Struct, frozen=True):
     """They don't want this one any more: give it up if it has not started, interrupt it if it has."""
 
@@ -205,6 +211,7 @@ ResponseMail: TypeAlias = (
     | events.InputCommitted
     | events.InputCleared
     | Steering
+    | ConversationKnown
     | AudioBegan
     | MessagePlaying
     | MessageStalled

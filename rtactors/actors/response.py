@@ -77,6 +77,7 @@ class _Response:
         "expected",
         "failure",
         "interrupted",
+        "known",
         "life",
         "messages",
         "open",
@@ -96,6 +97,7 @@ class _Response:
     def __init__(self, life: Life, *requests: mail.RequestReply) -> None:
         self.life = life
         self.requests = [*requests]  # those that it answers; none if the server began it by itself
+        self.known: set[str] = set()  # of its requests those that what the server holds says all about
         self.response_id = ""
         self.order = 0  # of the server's beginning it
         self.output: tuple[events.Item, ...] = ()
@@ -130,6 +132,12 @@ class _Response:
         alike = len({each.attempt for each in asked}) == 1 and all(each.options == _PLAIN for each in asked)
         wanted_alike = len({(each.priority, each.interruption) for each in asked}) == 1
         return alike and wanted_alike and (request.joins or self.requests[0].joins)
+
+    @property
+    def will_do_with_any(self) -> bool:
+        """Whether a reply that the server begins by itself answers this one, which waits, as well."""
+        plain = not self.is_rest and not self.priority and all(each.interruption is None for each in self.requests)
+        return plain and all(each.joins and each.reply.id in self.known for each in self.requests)
 
     @property
     def generating(self) -> bool:
@@ -200,6 +208,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._on_refused(message)
             case mail.RequestReply():
                 self._on_request(message)
+            case mail.ConversationKnown():
+                for waiting in self._requests:
+                    waiting.known.add(message.reply_id)
             case mail.StopReply():
                 self._on_stop(message)
             case mail.RequestDeadline():
@@ -400,6 +411,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if asked is None:
             self._owed = False
             asked = self._responses[response_id] = _Response(RESPONSE.start(response_id))
+            if not out_of_band:
+                asked.requests = self._answered_by(response_id)
         asked.response_id = response_id
         asked.out_of_band = out_of_band or asked.out_of_band
         self._by_response_id[response_id] = asked
@@ -410,6 +423,15 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if self._closing:
             self._stop(asked)
         return asked
+
+    def _answered_by(self, response_id: str) -> list[mail.RequestReply]:
+        """Those that wait and need no reply of their own: the server makes one, and knows what they are about."""
+        found: list[mail.RequestReply] = []
+        for waiting in [each for each in self._requests if each.will_do_with_any]:
+            found += waiting.requests
+            waiting.requests = []
+            self._give_up(waiting, f"response {response_id} answers it")
+        return found
 
     def _adopt(self, known: _Response, asked: _Response, *, over: bool) -> None:
         """What began without being announced is what we had asked for: known only now, maybe when it is `over`."""
