@@ -1,6 +1,5 @@
 """A quicksilver server (V1) as a provider: the settings of one session, and what such a server can do."""
 
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -68,7 +67,7 @@ class QuicksilverRealtime:
                 output=wire.AudioOutput(voice=UNSET if voice is None else voice),
             ),
         )
-        self._reader = Reader(secrets.token_hex(4))
+        self._reader = Reader()
 
     def __repr__(self) -> str:  # never the key
         return f"QuicksilverRealtime({self.model!r})"

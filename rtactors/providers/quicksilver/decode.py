@@ -92,17 +92,17 @@ class _Turn:
 class Reader:
     """Reads the frames of one connection after the other.
 
-    `token` is in the ids that it makes, none of which is used twice.
+    The ids that it makes hold that of the server's session, and a number that is used once: the same frames give the
+    same ids.
     """
 
-    def __init__(self, token: str) -> None:
-        self._token = token
+    def __init__(self) -> None:
+        self._session_id = ""
         self._count = 0
         self.begin()
 
     def begin(self) -> None:
         """Another connection: nothing of the one before goes on."""
-        self._set_up = False
         self._message: _Message | None = None
         self._turn: _Turn | None = None
         self._turns: deque[str] = deque(maxlen=_REMEMBERED)  # ids of those that have begun
@@ -148,10 +148,9 @@ class Reader:
                 return iter([_error(event)])
 
     def _on_updated(self, session: wire.SessionInfo) -> Iterator[ProviderEvent]:
-        """It both greets and confirms; a later one only confirms."""
-        if not self._set_up:
-            self._set_up = True
-            yield SessionStarted(session.id)
+        """It both greets and confirms."""
+        self._session_id = session.id
+        yield SessionStarted(session.id)
         yield SessionConfigured()
 
     # -- what the model says
@@ -299,7 +298,7 @@ class Reader:
 
     def _new_id(self, kind: str) -> str:
         self._count += 1
-        return f"{kind}_{self._token}_{self._count}"
+        return f"{kind}_{self._session_id}_{self._count}"
 
 
 def _alike(text: str, other: str) -> bool:
