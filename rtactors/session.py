@@ -24,6 +24,8 @@ from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
 from rtactors.causes import causes
 from rtactors.companion import Companion, Company
+from rtactors.delegation.companion import Delegation
+from rtactors.delegation.delegate import Delegate
 from rtactors.errors import ConfigurationError, ReplyFailed, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role, Setup
@@ -38,7 +40,7 @@ from rtactors.recording.tap import Tap
 from rtactors.reminders import Reminders
 from rtactors.reply import Reply, ReplyRecord
 from rtactors.ring import Ring, Surroundings
-from rtactors.session_events import FunctionCalled, Problem, SessionEvent
+from rtactors.session_events import ConversationEnded, FunctionCalled, Problem, SessionEvent
 from rtactors.sinks.base import Sink
 from rtactors.transports.base import Connect, Socket
 
@@ -46,6 +48,7 @@ from rtactors.transports.base import Connect, Socket
 class Options(TypedDict, total=False):
     """How a session behaves, whatever it says; as in `Session`."""
 
+    delegate: Delegate | None
     connect: Connect | None
     reconnect: Backoff | None
     deadlines: Deadlines
@@ -114,6 +117,7 @@ class Session(AsyncContextManagerMixin):
         provider: Provider,
         *,
         sink: Sink,
+        delegate: Delegate | None = None,
         connect: Connect | None = None,
         reconnect: Backoff | None = Backoff(),  # noqa: B008 - immutable
         deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
@@ -143,11 +147,14 @@ class Session(AsyncContextManagerMixin):
         self._open = False
         self._used = False
         self._stopped = False
-        self._over = False
+        self._crash: Exception | None = None
+        self._ended: ConversationEnded | None = None
         self._asked: WeakSet[ReplyRecord] = WeakSet()
         self._awaited: set[anyio.Event] = set()
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
-        self._companions: list[Companion] = []
+        self.delegate = Delegation(delegate, capabilities) if delegate else None
+        """What goes on with the delegate, if there is one: `stop` ends what it works on."""
+        self._companions: list[Companion] = [*([self.delegate] if self.delegate else [])]
         self._company: anyio.CancelScope | None = None  # what the companions run in
 
         connect = connect or partial(_websocket, deadlines=deadlines)
@@ -241,6 +248,15 @@ class Session(AsyncContextManagerMixin):
         self._check()
         await self._transport.inbox.put(events.AppendAudio(audio), self._bounds.input)
 
+    def offer_audio(self, pcm: bytes) -> bool:
+        """As `send_audio`, but never waits: while `Bounds.offered` pieces wait for a slow network, one more is dropped.
+
+        Whether it was taken. For a microphone that can't be held up; who can wait loses nothing with `send_audio`.
+        """
+        audio = arguments.audio(pcm)
+        self._check()
+        return self._transport.inbox.offer(events.AppendAudio(audio), self._bounds.offered)
+
     async def commit_audio(self) -> None:
         """End the user's turn by hand (for providers without turn detection). It asks for no reply.
 
@@ -320,7 +336,8 @@ class Session(AsyncContextManagerMixin):
         for event in self._left:
             if isinstance(event, Problem) or event.call_id in self._context.ledger.unanswered:
                 stream.push(event)
-        if self._over:
+        if self._ended:
+            stream.push(self._ended)
             stream.close()
         return stream
 
@@ -367,7 +384,6 @@ class Session(AsyncContextManagerMixin):
             raise _cause(group, self._failure) from None
         finally:
             self._stop()  # if it did not come so far
-            self._over = True
             self._let_go()
 
     def _open_recorder(self, recorder: Tap) -> None:
@@ -396,7 +412,9 @@ class Session(AsyncContextManagerMixin):
 
     def _let_go(self) -> None:
         """Nobody waits for a session that is over."""
+        self._ended = self._how_it_ended()
         for stream in self._streams:
+            stream.push(self._ended)
             stream.close()
         for record in self._asked:
             if not record.ended.is_set():
@@ -404,6 +422,14 @@ class Session(AsyncContextManagerMixin):
                 record.resolve("failed", interrupted=False, failure=failure)
         for event in self._awaited:
             event.set()
+
+    def _how_it_ended(self) -> ConversationEnded:
+        cause = self._failure or self._crash
+        if cause is None:
+            return ConversationEnded("requested", "", anyio.current_time())
+        lost = isinstance(cause, SessionClosed) and cause.connection_lost
+        message = "; ".join(str(each) or type(each).__name__ for each in causes(cause))
+        return ConversationEnded("transport_closed" if lost else "error", message, anyio.current_time())
 
     async def _close(self) -> None:
         """Stop what is being said, settle the record, hang up, write down; none of it for longer than its deadline."""
@@ -435,10 +461,14 @@ class Session(AsyncContextManagerMixin):
             self._deadlines,
             self._bounds,
         )
-        with anyio.CancelScope() as self._company:
-            async with anyio.create_task_group() as tasks:
-                for companion in self._companions:
-                    tasks.start_soon(companion.run, company)
+        try:
+            with anyio.CancelScope() as self._company:
+                async with anyio.create_task_group() as tasks:
+                    for companion in self._companions:
+                        tasks.start_soon(companion.run, company)
+        except BaseException as error:
+            self._blame(error)
+            raise
 
     def _fail(self, failure: RtactorsError) -> None:
         """The first cause counts."""
@@ -466,11 +496,17 @@ class Session(AsyncContextManagerMixin):
                 scope.cancel()
             try:
                 await run()
-            except BaseException:
+            except BaseException as error:
+                self._blame(error)
                 self._stop()
                 raise
             finally:
                 self._scopes.discard(scope)
+
+    def _blame(self, error: BaseException) -> None:
+        """What an actor or a companion raised ends the session; what it raised because that ends doesn't."""
+        if isinstance(error, Exception):
+            self._crash = self._crash or error
 
     def _stop(self) -> None:
         self._stopped = True
@@ -532,6 +568,11 @@ class Session(AsyncContextManagerMixin):
         return arguments.text(name, value, self._bounds.text)
 
     def _request(self, wanted: Wanted | WantedReply, *, joins: bool = False) -> mail.RequestReply:
+        if not self._surroundings.capabilities.replies_on_request:
+            raise ConfigurationError(
+                f"{self.provider.name} can't be asked for a reply: it replies by itself to what the user says, or what "
+                "is added as theirs (Session.add)"
+            )
         request = arguments.request(ReplyRecord(self._new_id("reply")), wanted, self._bounds.text, joins=joins)
         self._asked.add(request.reply)
         return request

@@ -119,16 +119,7 @@ class GiveUp(Struct, frozen=True, tag=True, gc=False):
 
 
 DelegationEffect: TypeAlias = (
-    Collect
-    | Acknowledge
-    | RunAgent
-    | SteerAgent
-    | StopAgent
-    | TellProgress
-    | Answer
-    | Conclude
-    | TellFailure
-    | GiveUp
+    Collect | Acknowledge | RunAgent | SteerAgent | StopAgent | TellProgress | Answer | Conclude | TellFailure | GiveUp
 )
 
 

@@ -23,7 +23,7 @@ FLOORS = {
     "tools": ["rtactors.cli", "rtactors.testing"],
     "door": ["rtactors"],  # what `import rtactors` gives, and nothing else
     "session": ["rtactors.session"],
-    "workers": ["rtactors.actors", "rtactors.loopback", "rtactors.recording"],
+    "workers": ["rtactors.actors", "rtactors.delegation", "rtactors.loopback", "rtactors.recording"],
     "contracts": [
         "rtactors.arguments",
         "rtactors.companion",
@@ -82,6 +82,7 @@ ONLY = {
         "rtactors.errors",
         "rtactors.providers.base",
         "rtactors.providers.openai.wire",
+        "rtactors.providers.quicksilver.wire",
         "rtactors.transports",
     ],
 }

@@ -1,95 +1,47 @@
-"""The delegate of a session: hears what is said, hands requests to the agent, and tells the model what comes of them.
+"""The delegation actor: hands requests to the agent, and tells the model what comes of them.
 
-It is a companion: beside the ring, and talking back as an app does. It owns the active transcript, the one delegation
-that is under way, and the task in which the agent runs. Nothing that it does holds anybody up: it hears in passing, and
-whatever takes time has a task of its own.
+It owns the one delegation that is under way, and the task in which the agent runs. Nothing that it does holds anybody
+up: whatever takes time has a task of its own.
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import anyio
-import msgspec
 from anyio.abc import TaskGroup
 from msgspec import Struct
 
 from rtactors import mail
+from rtactors.actor import ReactiveActor
 from rtactors.causes import causes
 from rtactors.channels import Inbox
-from rtactors.companion import Companion, Company
+from rtactors.companion import Company
+from rtactors.delegation.delegate import Delegate, input_of
 from rtactors.delegation.telling import ByCall, ByHandoff, Telling
 from rtactors.delegation.transcript import Transcript
-from rtactors.delegation.work import OUTPUT, Agent, Request, Work
-from rtactors.events import Function
-from rtactors.providers.base import Capabilities
-from rtactors.session_events import (
-    AgentSaid,
-    FunctionCalled,
-    HandoffRequested,
-    MessageAnnounced,
-    MessageText,
-    Problem,
-    SessionEvent,
-    Transition,
-    UserSaid,
-    UserStartedSpeaking,
-    UserTranscript,
-)
+from rtactors.delegation.work import OUTPUT, Request, Work
+from rtactors.errors import SessionClosed
+from rtactors.reminders import Reminder, Reminders
+from rtactors.session_events import FunctionCalled, HandoffRequested, Problem
 from statecharts import delegation as chart
-from statecharts.chart import Life
-from statecharts.delegation import DELEGATION, DelegationEvent
+from statecharts.delegation import DELEGATION, DelegationEffect, DelegationEvent
 
 GRACE_S = 1.0
 """How long the words that trail a request are collected, where it is an event that comes ahead of them (V1)."""
 REMEMBERED = 1024
 """Requests whose ids are known when they come again."""
-_INBOX = 1024
-"""Requests and news of the agent that wait for their turn: they are handled at once."""
-
-_KEYS = ("input_transcript", "input", "text", "prompt", "query")
-"""The arguments that may hold what is asked: the first that isn't blank does."""
-_DESCRIPTION = (
-    "Hand work to the background agent, who can do what you can't: look things up, plan, calculate, act. Also hand it "
-    "whatever the user adds or changes while it works. It answers later; until then tell the user that it is under way."
-)
-_PROMPT = "What the user wants, in full, with all that the agent has to know."
-_SILENCE = "Call this if nothing should be said now, such as when the user speaks to somebody else."
-
-Tail: TypeAlias = Callable[[Request], Awaitable[None]]
 
 
-class Delegate(Struct, frozen=True, kw_only=True):
-    """Who does the work that a speech model hands over: `Session(..., delegate=Delegate(agent=plan))`.
+class Stop(Struct, frozen=True):
+    """The app doesn't want any more what is under way."""
 
-    `agent` is any async function from a `Work` to the answer: `async def plan(work: Work) -> str`. One works at a time;
-    what is asked meanwhile steers it. An actor is one by `rtactors.delegation.by_actor`.
-    """
-
-    agent: Agent
-    grace: float | None = None
-    """Seconds in which the words that trail a request are collected, before the agent has it; 0: none. Left out, it is
-    1 for providers that announce requests ahead of their words (V1), 0 for function calls (V2)."""
-    name: str = "background_agent"
-    """Of the function by which work is handed over (V2)."""
-    description: str = _DESCRIPTION
-    """What the model is told of it."""
-    silence: str | None = "remain_silent"
-    """The name of the function by which the model says that nothing is to be said (V2); None: there is none."""
-    speak_progress: bool = False
-    """Ask for a reply to each progress (V2). Otherwise the model has it for when it speaks next."""
-    unattached: str | None = None
-    """Under which id to tell what comes when no request is open any more (V1; the Codex app takes `codex`); None: it is
-    dropped."""
-    tail: Tail | None = None
-    """Is given what nobody was told when the session ends: the words since the last request, and what was asked and not
-    handed over yet. It has `Deadlines.close` for that. None: nothing is run after the end."""
+    reason: str
 
 
 class _Due(Struct, frozen=True):
-    """The time of grace of what was collected `number`th is over."""
+    """The time of grace of a request is over."""
 
-    number: int
+    request_id: str
 
 
 class _Told(Struct, frozen=True):
@@ -108,8 +60,7 @@ class _Ended(Struct, frozen=True):
     reason: str = ""
 
 
-class _Stop(Struct, frozen=True):
-    reason: str
+DelegationMail: TypeAlias = FunctionCalled | HandoffRequested | Stop | _Due | _Told | _Ended
 
 
 class _Asked(Struct, frozen=True):
@@ -118,124 +69,97 @@ class _Asked(Struct, frozen=True):
     id: str
     text: str
     item_id: str = ""
-    """The user's item that it repeats the words of, if it does."""
+    """The user's item whose words it repeats, if it does."""
 
 
 class _Active:
     """The delegation that is under way."""
 
-    def __init__(self, asked: _Asked) -> None:
-        self.life: Life = DELEGATION.start(asked.id)
-        self.request_id = asked.id
-        """What is to be answered."""
-        self.asked: _Asked | None = asked  # what is being collected
+    __slots__ = ("asked", "due", "further", "life", "request_id", "scope", "told", "work")
+
+    def __init__(self, request_id: str) -> None:
+        self.life = DELEGATION.start(request_id)
+        self.request_id = request_id  # what is to be answered
+        self.asked: _Asked | None = None  # what is being collected
+        self.due: Reminder | None = None
         self.further: deque[Request] = deque()  # for the agent, and not read by it
         self.work: Work | None = None
         self.scope: anyio.CancelScope | None = None  # of the agent
         self.told = False  # anything, as progress
 
 
-class DelegateActor(Companion):
-    """What an app has of it: `stop`, and what is under way (`active`)."""
+class DelegationActor(ReactiveActor[DelegationMail]):
+    """Runs until cancelled, and with it the agent. `transcript` is written by others."""
 
-    def __init__(self, delegate: Delegate, capabilities: Capabilities) -> None:
-        self.functions = () if capabilities.hands_off else _functions(delegate, capabilities.functions)
+    def __init__(
+        self, inbox: Inbox[DelegationMail], company: Company, delegate: Delegate, transcript: Transcript
+    ) -> None:
+        super().__init__(inbox, company.publish, Reminders())  # its own: the session's are part of its recording
+        hands_off = company.capabilities.hands_off
+        self._company = company
         self._delegate = delegate
-        self._by_handoff = capabilities.hands_off
-        self._grace = delegate.grace if delegate.grace is not None else GRACE_S if capabilities.hands_off else 0.0
-        self._inbox: Inbox[FunctionCalled | HandoffRequested | _Due | _Told | _Ended | _Stop] = Inbox("delegate", _INBOX)
+        self._transcript = transcript
+        self._overwrites = hands_off  # a further request takes the place of the one before
+        self._grace = (GRACE_S if hands_off else 0) if delegate.grace is None else delegate.grace
+        self._unattached = delegate.unattached if hands_off else None
+        self._telling: Telling = (
+            ByHandoff(company) if hands_off else ByCall(company, speak_progress=delegate.speak_progress)
+        )
         self._output: Inbox[_Told | _Ended] = Inbox("delegate's output", OUTPUT)
-        self._transcript = Transcript()
         self._seen: dict[str, None] = {}  # ids of requests, in order
         self._active: _Active | None = None
-        self._last_id = ""  # of the last request
-        self._collected = 0
-        self._company: Company
-        self._telling: Telling
         self._tasks: TaskGroup
-
-    # -- for the app
 
     @property
     def active(self) -> str | None:
-        """The id of the request that the agent works on, or is about to; None if there is none."""
         return self._active.life.id if self._active else None
 
-    def stop(self, reason: str = "the app wanted it so") -> None:
-        """End what is under way: the agent is cancelled, and the model told so, which then isn't asked to speak.
-
-        Does nothing if nothing is under way.
-        """
-        self._inbox.send(_Stop(reason))
-
-    # -- what is heard, in passing
-
-    def hear(self, event: SessionEvent) -> None:
-        """Words go into the transcript at once, so what was said before a request is there when that is handled."""
-        match event:
-            case UserTranscript():
-                self._transcript.add(event.item_id, "user", event.text)
-            case MessageText():
-                self._transcript.add(event.message_id, "assistant", event.text)
-            case UserStartedSpeaking():
-                self._transcript.begin(event.item_id, "user")
-            case MessageAnnounced():
-                self._transcript.begin(event.message_id, "assistant")
-            case UserSaid():
-                self._transcript.complete(event.item_id, "user", event.text)
-            case AgentSaid(message=said):
-                self._transcript.complete(said.id, "assistant", said.heard_text)
-            case Transition(chart="message", after="skipped"):
-                self._transcript.complete(event.id, "assistant", "")
-            case FunctionCalled() if event.name in {self._delegate.name, self._delegate.silence}:
-                self._inbox.send(event)
-            case HandoffRequested():
-                self._inbox.send(event)
-            case _:
-                pass
-
-    # -- its life
-
-    async def run(self, company: Company) -> None:
-        self._company = company
-        self._telling = (
-            ByHandoff(company)
-            if self._by_handoff
-            else ByCall(company, speak_progress=self._delegate.speak_progress)
-        )
+    async def run(self) -> None:
         try:
             async with anyio.create_task_group() as self._tasks:
+                self._tasks.start_soon(self._reminders.run)
                 self._tasks.start_soon(self._pass_on)
-                while True:
-                    self._handle(await self._inbox.receive())
+                await super().run()
         finally:
-            self._inbox.close()
             self._output.close()
-            if self._delegate.tail:
-                await self._hand_over_tail(self._delegate.tail)
 
     async def _pass_on(self) -> None:
-        """What the agent says, in order and no faster than the network takes it."""
+        """What the agent says, in order, and no faster than the network takes it."""
         while True:
             said = await self._output.receive()
-            self._inbox.send(said)
+            self.inbox.send(said)
             if isinstance(said, _Told):
                 await said.sent.wait()
 
-    def _handle(self, message: FunctionCalled | HandoffRequested | _Due | _Told | _Ended | _Stop) -> None:
+    async def hand_over_tail(self) -> None:
+        """What nobody was told, if somebody wants it; once, behind the end."""
+        left = self._active
+        asked = left and left.asked
+        further = [] if left is None else [request.input for request in left.further]
+        transcript = self._transcript.take()
+        words = "\n".join(filter(None, [*further, asked.text.strip() if asked else ""]))
+        if self._delegate.tail is None or not (words or transcript):
+            return
+        try:
+            await self._delegate.tail(Request(left.life.id if left else "", words, transcript))
+        except Exception as error:  # noqa: BLE001 - whatever the app's code raises: the session is over
+            what = f"the end of the conversation could not be handed over: {_sentence(error)}"
+            self.publish(Problem(kind="other", message=what))
+
+    def handle(self, message: DelegationMail) -> None:
         match message:
             case FunctionCalled():
                 self._on_call(message)
             case HandoffRequested():
                 self._on_request(_Asked(message.handoff_id, message.text, message.item_id))
-            case _Due():
-                if self._active and message.number == self._collected:
-                    self._on_due(self._active)
+            case _Due(request_id=request_id):
+                if self._active and self._active.asked and self._active.asked.id == request_id:
+                    self._fire(self._active, chart.Due(blank=not self._route(self._active)))
             case _Told():
                 self._on_told(message)
             case _Ended():
                 self._on_ended(message)
-            case _Stop():
+            case Stop():
                 if self._active:
                     self._fire(self._active, chart.StopAsked(message.reason))
 
@@ -255,62 +179,50 @@ class DelegateActor(Companion):
         self._seen[asked.id] = None
         if len(self._seen) > REMEMBERED:
             del self._seen[next(iter(self._seen))]
-        self._last_id = asked.id
-        if self._active is None:
-            self._active = _Active(asked)
-            self._collect()
-            return
         active = self._active
-        blank = not self._route(active)
-        active.asked = asked
-        if self._by_handoff:
+        if active is None:
+            self._active = _Active(asked.id)
+            self._collect(self._active, asked)
+            return
+        if self._overwrites:
             active.request_id = asked.id
-        self._fire(active, chart.Steered(asked.id, blank))
+        # What is being collected is routed now, or was blank: in either case this one takes its place.
+        self._fire(active, chart.Steered(asked.id, blank=not self._route(active)), asked)
 
-    def _collect(self) -> None:
-        """Wait for the words that trail what was asked last."""
-        self._collected += 1
-        if self._grace > 0:
-            self._tasks.start_soon(self._remind, self._grace, _Due(self._collected))
+    def _collect(self, active: _Active, asked: _Asked) -> None:
+        """Wait for the words that trail it."""
+        if active.due:
+            active.due.cancel()
+        active.asked = asked
+        if self._grace:
+            active.due = self.remind(self._grace, _Due(asked.id))
         else:
-            self._inbox.send(_Due(self._collected))
-
-    async def _remind(self, seconds: float, due: _Due) -> None:
-        await anyio.sleep(seconds)
-        self._inbox.send(due)
-
-    def _on_due(self, active: _Active) -> None:
-        self._fire(active, chart.Due(blank=not self._route(active)))
+            self.handle(_Due(asked.id))
 
     def _route(self, active: _Active) -> bool:
         """Put what was collected where the agent finds it, if there are any words in it."""
         asked, active.asked = active.asked, None
-        request = self._request(asked) if asked else None
-        if request:
-            active.further.append(request)
-        return request is not None
-
-    def _request(self, asked: _Asked) -> Request | None:
+        if asked is None:
+            return False
         if asked.item_id:
             self._transcript.told(asked.item_id, "user", asked.text)
         transcript = self._transcript.take()
         words = asked.text.strip() or "\n".join(map(str, transcript))
-        return Request(asked.id, words, transcript) if words else None
+        if words:
+            active.further.append(Request(asked.id, words, transcript))
+        return bool(words)
 
     # -- the agent
 
     def _run_agent(self, active: _Active) -> None:
         active.work = Work(active.further.popleft(), active.further, self._on_progress)
         active.scope = anyio.CancelScope()
-        self._tasks.start_soon(self._run, active.work, active.scope)
+        self._tasks.start_soon(self._work, active.work, active.scope)
 
-    async def _run(self, work: Work, scope: anyio.CancelScope) -> None:
+    async def _work(self, work: Work, scope: anyio.CancelScope) -> None:
         with scope:
             try:
-                answer: object = await self._delegate.agent(work)
-                if not isinstance(answer, str):
-                    raise TypeError(f"the agent returned a {type(answer).__name__}, where its answer is a text")  # noqa: TRY301 - as if it were its own
-                ended = _Ended(work, answer)
+                ended = _Ended(work, _text(await self._delegate.agent(work)))
             except Exception as error:  # noqa: BLE001 - whatever an agent raises is told
                 ended = _Ended(work, "", reason=_sentence(error))
             finally:
@@ -319,19 +231,15 @@ class DelegateActor(Companion):
 
     async def _on_progress(self, work: Work, text: str) -> None:
         if self._output.closed:
-            raise_over()
-        if text.strip() and not self._is_dropped(work):
+            raise SessionClosed("the session is over: nobody can be told how the work goes")
+        if text.strip() and (not work.over or self._unattached):
             await self._output.put(_Told(work, text, anyio.Event()))
 
-    def _is_dropped(self, work: Work) -> bool:
-        return work.over and not (self._by_handoff and self._delegate.unattached)
-
     def _on_told(self, told: _Told) -> None:
-        active = self._active
-        if active and told.work is active.work:
-            self._fire(active, chart.Progressed(told.text))
-        elif self._by_handoff and self._delegate.unattached:
-            self._telling.progress(self._delegate.unattached, told.text)
+        if self._active and told.work is self._active.work:
+            self._fire(self._active, chart.Progressed(told.text))
+        elif self._unattached:
+            self._telling.progress(self._unattached, told.text)
         self._company.tell(mail.WhenSent(told.sent))
 
     def _on_ended(self, ended: _Ended) -> None:
@@ -339,45 +247,63 @@ class DelegateActor(Companion):
         if active is None or ended.work is not active.work:
             return
         if ended.reason:
-            what = f"the agent failed in the delegation {active.life.id}: {ended.reason}"
-            self._company.publish(Problem(kind="other", message=what, operation=active.life.id))
+            what = f"the agent failed in delegation {active.life.id}: {ended.reason}"
+            self.publish(Problem(kind="other", message=what, operation=active.life.id))
             self._fire(active, chart.Raised(ended.reason))
         else:
             self._fire(active, chart.Returned(ended.text, unread=bool(active.further)))
 
     # -- effects
 
-    def _fire(self, active: _Active, event: DelegationEvent) -> None:
+    def _fire(self, active: _Active, event: DelegationEvent, asked: _Asked | None = None) -> None:
+        """`asked` is what is to be collected from now on, if anything is."""
         effects = self.fire(DELEGATION, active.life, event)
         if active.life.state in DELEGATION.final:
             self._active = None
-        telling = self._telling
+            if active.due:
+                active.due.cancel()
         for effect in effects:
             match effect:
-                case chart.Collect():
-                    self._collect()
-                case chart.Acknowledge():
-                    telling.acknowledge(effect.request_id)
+                case chart.Collect() if asked:
+                    self._collect(active, asked)
                 case chart.RunAgent():
                     self._run_agent(active)
-                case chart.SteerAgent():
-                    if active.work:
-                        active.work.wake()
-                case chart.StopAgent():
-                    if active.scope:
-                        active.scope.cancel()
-                case chart.TellProgress():
-                    if effect.text.strip():
-                        active.told = True
-                        telling.progress(active.request_id, effect.text)
-                case chart.Answer():
-                    if effect.text.strip():
-                        telling.answer(active.request_id, effect.text)
-                    else:
-                        telling.conclude(active.request_id, told=True)
-                case chart.Conclude():
-                    telling.conclude(active.request_id, told=active.told)
-                case chart.TellFailure():
-                    telling.failed(active.request_id, effect.reason)
-                case chart.GiveUp():
-                    telling.given_up(active.request_id, effect.reason)
+                case chart.SteerAgent() if active.work:
+                    active.work.wake()
+                case chart.StopAgent() if active.scope:
+                    active.scope.cancel()
+                case _:
+                    self._tell(active, effect)
+
+    def _tell(self, active: _Active, effect: DelegationEffect) -> None:
+        """Let the model know."""
+        telling, request_id = self._telling, active.request_id
+        match effect:
+            case chart.Acknowledge():
+                telling.acknowledge(effect.request_id)
+            case chart.TellProgress(text=text) if text.strip():
+                active.told = True
+                telling.progress(request_id, text)
+            case chart.Answer(text=text) if text.strip():
+                telling.answer(request_id, text)
+            case chart.Answer():
+                telling.conclude(request_id, told=True)
+            case chart.Conclude():
+                telling.conclude(request_id, told=active.told)
+            case chart.TellFailure():
+                telling.failed(request_id, effect.reason)
+            case chart.GiveUp():
+                telling.given_up(request_id, effect.reason)
+            case _:
+                pass
+
+
+def _text(answer: object) -> str:
+    if not isinstance(answer, str):
+        raise TypeError(f"the agent returned a {type(answer).__name__}: its answer has to be a text")
+    return answer
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong, by what began it."""
+    return "; ".join(f"{type(each).__name__}: {each}".rstrip(": ") for each in causes(error))

@@ -110,9 +110,7 @@ def _recent(threads: Iterable[Thread], current: str) -> str:
 def _map(directory: Path, depth: int = DEPTH) -> Iterator[str]:
     """A line for each entry that tells something, directories first; what can't be read has none."""
     try:
-        entries = sorted(
-            (not entry.is_dir(), entry.name) for entry in directory.iterdir() if entry.name not in NOISY
-        )
+        entries = sorted((not entry.is_dir(), entry.name) for entry in directory.iterdir() if entry.name not in NOISY)
     except OSError:
         return
     for is_file, name in islice(entries, LISTED):

@@ -18,9 +18,7 @@ FINISHED: Final = "Background agent finished. Use the preceding [BACKEND] messag
 NOTHING: Final = "Nothing was asked: the request had no words. Nothing was done."
 FAILED: Final = "The background agent failed, and did not finish the task: "
 STOPPED: Final = "The background agent was stopped before it had finished: "
-RESTARTED: Final = (
-    "The background agent was interrupted by a restart: nobody knows how far it got. Ask the user whether to begin again."
-)
+RESTARTED: Final = "The background agent was interrupted by a restart: nobody knows how far it got. Ask the user whether to begin again."
 FINAL: Final = '"Agent Final Message":\n\n'
 """What the agent's last words begin with, in V1."""
 
@@ -66,7 +64,8 @@ class ByCall:
         del request_id  # a message belongs to no call
         text = BACKEND + head_and_tail(text, LONGEST)
         request = self._request() if self._speak_progress else None
-        self._company.tell(mail.AddItem(Item(id=self._company.new_id("backend"), role="user", text=text), then=request))
+        item = Item(id=self._company.new_id("backend"), role="user", text=text)
+        self._company.tell(mail.AddItem(item, then=request, by_agent=True))
 
     def answer(self, request_id: str, text: str) -> None:
         self._output(request_id, head_and_tail(text, LONGEST))

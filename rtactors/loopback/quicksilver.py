@@ -156,14 +156,15 @@ class Line:
             await self.send(wire.ServerError(message=f"The event could not be read: {error}"))
             return
         match event:
-            case wire.SessionUpdate(session=session):
+            case wire.SessionUpdate():
+                session = event.session
                 told = wire.SessionInfo(id=f"sess_{self._number:06}", instructions=session.instructions)
                 await self.send(wire.SessionUpdated(session=told))
-            case wire.InputAudioBufferAppend(audio=audio):
-                self.heard += len(audio)
-            case wire.ConversationItemCreate(item=item):
-                if item.role == "user":
-                    self._written.append("".join(part.text or "" for part in item.content))
+            case wire.InputAudioBufferAppend():
+                self.heard += len(event.audio)
+            case wire.ConversationItemCreate():
+                if event.item.role == "user":
+                    self._written.append("".join(part.text or "" for part in event.item.content))
             case wire.ConversationHandoffAppend():
                 self._appended.append(event)
         self.log.add(event, event.__struct_config__.tag, sent=False)  # pyright: ignore[reportArgumentType]  each type has one

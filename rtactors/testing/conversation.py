@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import anyio
 from anyio.lowlevel import checkpoint
 
+from rtactors.delegation import Delegate
 from rtactors.errors import RtactorsError, SessionClosed
 from rtactors.history import HistoryItem
 from rtactors.journal.base import Journal
@@ -235,6 +236,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     network: Callable[[Socket], Socket] = lambda socket: socket,
     round_trip: float | None = None,
     sink: Sink | None = None,
+    delegate: Delegate | None = None,
     loses: Callable[[Report], bool] = lambda _report: False,
     raises: type[RtactorsError] | tuple[type[RtactorsError], ...] = (),
     slack_ms: float = 0,
@@ -254,7 +256,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     none is given, so that nothing is heard until the test says so), `loses` are its reports that get lost, `slack_ms`
     is how coarsely it counts. `ms_per_character` is None where a fault makes the sound longer or shorter than the
     words. A `journal` must hold the history in the end. A session that ends on its own has to do so with what it
-    `raises`; the block is then left there, and `failure` tells it. `recorder` is the session's.
+    `raises`; the block is then left there, and `failure` tells it. `recorder` and `delegate` are the session's.
 
     Raises InvariantBroken at its end.
     """
@@ -277,6 +279,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
         session = Session(
             OpenAIRealtime(**settings),
             sink=ears,
+            delegate=delegate,
             connect=_through(network, server.connect if isinstance(server, MemoryServer) else websocket),
             reconnect=reconnect,
             deadlines=deadlines,

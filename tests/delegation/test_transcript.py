@@ -1,5 +1,7 @@
 """What was said and not yet told: nothing twice, nothing lost, in the order of the conversation."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -165,7 +167,7 @@ def test_pieces_of_any_kind_add_up_to_the_text(text: str, cuts: list[int]) -> No
     transcript = Transcript()
     places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
     lines: list[Line] = []
-    for start, stop in zip(places, places[1:], strict=False):
+    for start, stop in pairwise(places):
         transcript.add("u1", "user", text[start:stop])
         lines += transcript.take()
     transcript.complete("u1", "user", text)

@@ -124,7 +124,7 @@ class Reader:
         except (ValueError, RecursionError) as error:
             return (_unread(frame, error),)
 
-    def _translate(self, event: wire.ServerEvent) -> Iterator[ProviderEvent]:
+    def _translate(self, event: wire.ServerEvent) -> Iterator[ProviderEvent]:  # noqa: C901, PLR0911 (a table: a case an event)
         match event:
             case wire.OutputAudioDelta():
                 return self._on_audio(event)
@@ -309,9 +309,10 @@ def _alike(text: str, other: str) -> bool:
 
 def _error(event: wire.ServerError) -> ProviderError:
     """A server's error in our words, of which the codes are those of OpenAI."""
-    fields = cast("dict[str, Any]", event.error) if isinstance(event.error, dict) else {}
+    error: Any = event.error
+    fields: dict[str, Any] = cast("dict[str, Any]", error) if isinstance(error, dict) else {}
     told = {name: value for name in ("message", "code", "type") if isinstance(value := fields.get(name), str)}
-    whole = "" if not event.error else msgspec.json.encode(event.error).decode()
+    whole = msgspec.json.encode(error).decode() if error else ""
     detail = ErrorDetail(
         message=event.message or told.get("message") or whole, code=told.get("code"), type=told.get("type", "")
     )

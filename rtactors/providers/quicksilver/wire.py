@@ -66,8 +66,8 @@ class SessionAudio(Object, omit_defaults=False):
 
 
 class Session(Object, tag_field="type", tag="quicksilver"):
-    instructions: Maybe[str] = UNSET
     audio: SessionAudio
+    instructions: Maybe[str] = UNSET
 
 
 # ------------------------------------------------------------------------------------------------- what a client sends
