@@ -47,13 +47,13 @@ class Raised(Struct, frozen=True, tag=True, gc=False):
     reason: str
 
 
-class StopAsked(Struct, frozen=True, tag=True, gc=False):
+class Stopped(Struct, frozen=True, tag=True, gc=False):
     """The app doesn't want it any more, or the session ends."""
 
     reason: str
 
 
-DelegationEvent: TypeAlias = Due | Steered | Progressed | Returned | Raised | StopAsked
+DelegationEvent: TypeAlias = Due | Steered | Progressed | Returned | Raised | Stopped
 
 
 class Collect(Struct, frozen=True, tag=True, gc=False):
@@ -135,23 +135,23 @@ def collect(id: str, _event: Steered) -> Collect:
     return Collect(id)
 
 
-def acknowledge(_id: str, event: Steered) -> Acknowledge:
+def confirm(_id: str, event: Steered) -> Acknowledge:
     return Acknowledge(event.request_id)
 
 
-def run_agent(id: str, _event: Due | Steered | Returned) -> RunAgent:
+def run(id: str, _event: Due | Steered | Returned) -> RunAgent:
     return RunAgent(id)
 
 
-def steer_agent(id: str, _event: Due | Steered) -> SteerAgent:
+def steer(id: str, _event: Due | Steered) -> SteerAgent:
     return SteerAgent(id)
 
 
-def stop_agent(id: str, _event: StopAsked) -> StopAgent:
+def stop(id: str, _event: Stopped) -> StopAgent:
     return StopAgent(id)
 
 
-def tell_progress(id: str, event: Progressed | Returned) -> TellProgress:
+def tell(id: str, event: Progressed | Returned) -> TellProgress:
     return TellProgress(id, event.text)
 
 
@@ -159,15 +159,15 @@ def answer(id: str, event: Returned) -> Answer:
     return Answer(id, event.text)
 
 
-def conclude(id: str, _event: Due) -> Conclude:
+def close(id: str, _event: Due) -> Conclude:
     return Conclude(id)
 
 
-def tell_failure(id: str, event: Raised) -> TellFailure:
+def fail(id: str, event: Raised) -> TellFailure:
     return TellFailure(id, event.reason)
 
 
-def give_up(id: str, event: StopAsked) -> GiveUp:
+def drop(id: str, event: Stopped) -> GiveUp:
     return GiveUp(id, event.reason)
 
 
@@ -181,36 +181,36 @@ DELEGATION: Chart[DelegationEvent, DelegationEffect] = Chart(
     final={
         "finished": "answered",
         "failed": "the agent can't do it, and the model was told",
-        "stopped": "nobody works on it any more",
+        "stopped": "nobody works on it",
     },
     edges=(
-        on("collecting", Due, "finished", conclude, when=blank),
-        on("collecting", Due, "working", run_agent),
-        on("collecting", Steered, "collecting", acknowledge, collect, when=blank),
-        on("collecting", Steered, "steering", run_agent, acknowledge, collect),
-        on("collecting", StopAsked, "stopped", give_up),
-        on("working", Steered, "steering", acknowledge, collect),
-        on("working", Progressed, "working", tell_progress),
-        on("working", Returned, "working", tell_progress, run_agent, when=unread),
+        on("collecting", Due, "finished", close, when=blank),
+        on("collecting", Due, "working", run),
+        on("collecting", Steered, "collecting", confirm, collect, when=blank),
+        on("collecting", Steered, "steering", run, confirm, collect),
+        on("collecting", Stopped, "stopped", drop),
+        on("working", Steered, "steering", confirm, collect),
+        on("working", Progressed, "working", tell),
+        on("working", Returned, "working", tell, run, when=unread),
         on("working", Returned, "finished", answer),
-        on("working", Raised, "failed", tell_failure),
-        on("working", StopAsked, "stopped", stop_agent, give_up),
+        on("working", Raised, "failed", fail),
+        on("working", Stopped, "stopped", stop, drop),
         on("steering", Due, "working", when=blank),
-        on("steering", Due, "working", steer_agent),
-        on("steering", Steered, "steering", acknowledge, collect, when=blank),
-        on("steering", Steered, "steering", steer_agent, acknowledge, collect),
-        on("steering", Progressed, "steering", tell_progress),
-        on("steering", Returned, "steering", tell_progress, run_agent, when=unread),
-        on("steering", Returned, "collecting", tell_progress),
-        on("steering", Raised, "failed", tell_failure),
-        on("steering", StopAsked, "stopped", stop_agent, give_up),
+        on("steering", Due, "working", steer),
+        on("steering", Steered, "steering", confirm, collect, when=blank),
+        on("steering", Steered, "steering", steer, confirm, collect),
+        on("steering", Progressed, "steering", tell),
+        on("steering", Returned, "steering", tell, run, when=unread),
+        on("steering", Returned, "collecting", tell),
+        on("steering", Raised, "failed", fail),
+        on("steering", Stopped, "stopped", stop, drop),
     ),
     ignored={
         "collecting": (Progressed,),
         # What is late: the agent and the timer may end as this does.
         "working": (Due,),
-        "finished": (Due, Steered, Progressed, Returned, Raised, StopAsked),
-        "failed": (Due, Steered, Progressed, Returned, Raised, StopAsked),
-        "stopped": (Due, Steered, Progressed, Returned, Raised, StopAsked),
+        "finished": (Due, Steered, Progressed, Returned, Raised, Stopped),
+        "failed": (Due, Steered, Progressed, Returned, Raised, Stopped),
+        "stopped": (Due, Steered, Progressed, Returned, Raised, Stopped),
     },
 )

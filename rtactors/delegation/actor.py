@@ -135,9 +135,9 @@ class DelegationActor(ReactiveActor[DelegationMail]):
         """What nobody was told, if somebody wants it; once, behind the end."""
         left = self._active
         asked = left and left.asked
-        further = [] if left is None else [request.input for request in left.further]
-        transcript = self._transcript.take()
-        words = "\n".join(filter(None, [*further, asked.text.strip() if asked else ""]))
+        unread = [] if left is None else [*left.further]
+        transcript = (*(line for request in unread for line in request.transcript), *self._transcript.take())
+        words = "\n".join(filter(None, [*(request.input for request in unread), asked.text.strip() if asked else ""]))
         if self._delegate.tail is None or not (words or transcript):
             return
         try:
@@ -161,7 +161,7 @@ class DelegationActor(ReactiveActor[DelegationMail]):
                 self._on_ended(message)
             case Stop():
                 if self._active:
-                    self._fire(self._active, chart.StopAsked(message.reason))
+                    self._fire(self._active, chart.Stopped(message.reason))
 
     # -- requests
 

@@ -76,7 +76,9 @@ class Delegate(Struct, frozen=True):
 
 
 def input_of(arguments: str) -> str:
-    """What a function call asks for: the first argument that may hold it and isn't blank, else all as it was written."""
+    """What a function call asks for: the first argument that may hold it and isn't blank, else all as it was written;
+    "" if it holds nothing but blanks.
+    """
     try:
         given = msgspec.json.decode(arguments)
     except (ValueError, RecursionError):
@@ -85,8 +87,12 @@ def input_of(arguments: str) -> str:
         fields = cast("dict[str, object]", given)
         for key in _KEYS:
             value = fields.get(key)
-            if isinstance(value, str) and value.strip():
+            if isinstance(value, str) and not _is_blank(value):
                 return value
-        if not fields:
+        if all(key in _KEYS and _is_blank(value) for key, value in fields.items()):
             return ""
     return arguments
+
+
+def _is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())

@@ -2,8 +2,8 @@
 
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Final, TypeAlias
+from collections.abc import Awaitable, Callable
+from typing import Final, Self, TypeAlias
 from xml.sax.saxutils import escape
 
 import anyio
@@ -82,25 +82,43 @@ class Work:
             raise TypeError(f"progress is a text, not a {type(text).__name__}")
         await self._tell(self, text)
 
-    async def steering(self) -> AsyncIterator[Request]:
-        """Further requests, as they come; ends when the work is over."""
-        while not self.over:
-            while request := self.next_steering():
-                yield request
-            await self._news.wait()
+    def steering(self) -> "Steering":
+        """Further requests, as they come: `async for more in work.steering()`. Ends when the work is over."""
+        return Steering(self)
 
     def next_steering(self) -> Request | None:
         """The next further request, if there is one."""
         return self._further.popleft() if self._further and not self.over else None
 
+    async def news(self) -> None:
+        """Until there is a further request, or the end."""
+        await self._news.wait()
+
     def wake(self) -> None:
-        """There is news: a further request, or the end."""
+        """There is."""
         self._news.set()
         self._news = anyio.Event()
 
     def end(self) -> None:
         self.over = True
         self.wake()
+
+
+class Steering:
+    """The further requests of a work. (No generator: one that is left before its end is nobody's to close.)"""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Request:
+        while not self._work.over:
+            if request := self._work.next_steering():
+                return request
+            await self._work.news()
+        raise StopAsyncIteration
 
 
 Agent: TypeAlias = Callable[[Work], Awaitable[str]]
