@@ -78,7 +78,7 @@ class RequestReply(Struct, frozen=True):
     joins: bool = False
     """Whether any other reply to the conversation as it stands then will do as well, if one is asked for anyway."""
     priority: int = 0
-    """Those with more of it are asked for, and heard, before others that wait."""
+    """Those with more of it are asked for before others that wait."""
     timeout: float | None = None
     """Seconds within which the server has to start it, else it is given up; None: no limit to the time that it waits
     for its turn."""
@@ -394,6 +394,13 @@ class CallCompleted(Struct, frozen=True):
     """A function call is complete: it may run."""
 
     item: events.Item
+    response_id: str
+
+
+class CallsOver(Struct, frozen=True):
+    """There are no more function calls of a response than those that were told complete."""
+
+    response_id: str
 
 
 class CallCancelled(Struct, frozen=True):
@@ -493,6 +500,7 @@ ContextMail: TypeAlias = (
     | HeardSoFar
     | CallCompleted
     | CallCancelled
+    | CallsOver
     | Truncate
     | Delete
     | ChatMessage

@@ -6,7 +6,7 @@ A session wires the actors to one another in one task group. It steers nothing b
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Any, Literal, Self, TypedDict, Unpack
+from typing import Any, Literal, Self, TypeAlias, TypedDict, Unpack
 from uuid import uuid4
 from weakref import WeakSet
 
@@ -14,6 +14,7 @@ import anyio
 import anyio.lowlevel
 from anyio import AsyncContextManagerMixin
 from anyio.abc import TaskGroup
+from msgspec.structs import replace
 
 from rtactors import arguments, events, mail
 from rtactors.actor import Actor
@@ -42,12 +43,17 @@ from rtactors.reply import Reply, ReplyRecord
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import ConversationEnded, FunctionCalled, Problem, SessionEvent
 from rtactors.sinks.base import Sink
+from rtactors.tools.runner import Runner
+from rtactors.tools.tool import Tool
 from rtactors.transports.base import Connect, Socket
+
+Tools: TypeAlias = Sequence[Tool[..., Any] | Callable[..., Any]]
 
 
 class Options(TypedDict, total=False):
     """How a session behaves, whatever it says; as in `Session`."""
 
+    tools: Tools
     delegate: Delegate | None
     connect: Connect | None
     reconnect: Backoff | None
@@ -63,12 +69,15 @@ class Wanted(TypedDict, total=False):
     """Instead of the session's."""
     tool_choice: str | None
     """`auto`, `none`, `required`, or the name of the function that the model has to call."""
+    tools: Tools | None
+    """Functions that the model may call in this reply, instead of the session's."""
     output: Literal["audio", "text"] | None
     max_output_tokens: int | None
     metadata: Mapping[str, str]
     """Kept by the server with its response."""
     priority: int
-    """0 if it is left out. Replies with more of it are asked for, and heard, before others that wait."""
+    """0 if it is left out. Replies with more of it are asked for before others that wait. What the model has made
+    already is heard before it, in the order of the server's history: `interrupt` what may not be."""
     timeout: float | None
     """Seconds within which the server has to start it, its waiting included; else it is given up (ReplyFailed)."""
     interruption: Interruption | None
@@ -98,7 +107,9 @@ class Session(AsyncContextManagerMixin):
 
     A `recorder` (see `rtactors.recording`) keeps all that happens in a file.
 
-    An agent with a function to call, given to the provider as one of its `tools`:
+    `tools` are functions that the model may call, plain ones or made by `rtactors.tools.tool`, which says how they are
+    run; what they give goes to the model, which is then asked to go on. Functions that the provider's own settings
+    declare are left to the app:
 
         async for event in session.events():
             if isinstance(event, FunctionCalled):  # from rtactors.session_events
@@ -117,6 +128,7 @@ class Session(AsyncContextManagerMixin):
         provider: Provider,
         *,
         sink: Sink,
+        tools: Tools = (),
         delegate: Delegate | None = None,
         connect: Connect | None = None,
         reconnect: Backoff | None = Backoff(),  # noqa: B008 - immutable
@@ -154,8 +166,11 @@ class Session(AsyncContextManagerMixin):
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
         self.delegate = Delegation(delegate, capabilities) if delegate else None
         """What goes on with the delegate, if there is one: `stop` ends what it works on."""
-        self._companions: list[Companion] = [*([self.delegate] if self.delegate else [])]
+        delegating = self.delegate.calls if self.delegate else frozenset[str]()
+        self._runner = Runner(tools, capabilities.functions | delegating)
+        self._companions: list[Companion] = [self._runner, *([self.delegate] if self.delegate else [])]
         self._company: anyio.CancelScope | None = None  # what the companions run in
+        self._alone = anyio.Event()  # once they have left
 
         connect = connect or partial(_websocket, deadlines=deadlines)
         surroundings = Surroundings(self._publish, Reminders(), capabilities, deadlines, bounds)
@@ -365,7 +380,8 @@ class Session(AsyncContextManagerMixin):
                         raise self._failure
                     self._tasks.start_soon(self._end_on_failure)
                     self._open = True
-                    self._tasks.start_soon(self._keep_company)
+                    self._company = anyio.CancelScope()
+                    self._tasks.start_soon(self._keep_company, self._company)
                     yield self
                 finally:
                     if self._company:
@@ -435,6 +451,8 @@ class Session(AsyncContextManagerMixin):
         """Stop what is being said, settle the record, hang up, write down; none of it for longer than its deadline."""
         self._context.inbox.send(mail.FallSilent())
         with anyio.move_on_after(self._deadlines.close):
+            await self._alone.wait()  # what they have begun, they may finish
+        with anyio.move_on_after(self._deadlines.close):
             await self.quiet()
         self._transport.inbox.urgent(mail.CloseConnection())  # what was accepted goes out all the same
         with anyio.move_on_after(self._deadlines.close):
@@ -451,7 +469,7 @@ class Session(AsyncContextManagerMixin):
         if self._failure and self._open:
             raise self._failure
 
-    async def _keep_company(self) -> None:
+    async def _keep_company(self, scope: anyio.CancelScope) -> None:
         surroundings = self._surroundings
         company = Company(
             self._context.inbox.send,
@@ -462,13 +480,15 @@ class Session(AsyncContextManagerMixin):
             self._bounds,
         )
         try:
-            with anyio.CancelScope() as self._company:
+            with scope:
                 async with anyio.create_task_group() as tasks:
                     for companion in self._companions:
                         tasks.start_soon(companion.run, company)
         except BaseException as error:
             self._blame(error)
             raise
+        finally:
+            self._alone.set()
 
     def _fail(self, failure: RtactorsError) -> None:
         """The first cause counts."""
@@ -573,7 +593,12 @@ class Session(AsyncContextManagerMixin):
                 f"{self.provider.name} can't be asked for a reply: it replies by itself to what the user says, or what "
                 "is added as theirs (Session.add)"
             )
-        request = arguments.request(ReplyRecord(self._new_id("reply")), wanted, self._bounds.text, joins=joins)
+        tools = wanted.get("tools")
+        rest = {name: value for name, value in wanted.items() if name != "tools"}
+        request = arguments.request(ReplyRecord(self._new_id("reply")), rest, self._bounds.text, joins=joins)
+        if tools is not None:
+            options = replace(request.options, functions=self._runner.lend(request.reply, tools))
+            request = replace(request, options=options, joins=False)
         self._asked.add(request.reply)
         return request
 

@@ -23,7 +23,13 @@ FLOORS = {
     "tools": ["rtactors.cli", "rtactors.testing"],
     "door": ["rtactors"],  # what `import rtactors` gives, and nothing else
     "session": ["rtactors.session"],
-    "workers": ["rtactors.actors", "rtactors.delegation", "rtactors.loopback", "rtactors.recording"],
+    "workers": [
+        "rtactors.actors",
+        "rtactors.delegation",
+        "rtactors.loopback",
+        "rtactors.recording",
+        "rtactors.tools",
+    ],
     "contracts": [
         "rtactors.arguments",
         "rtactors.companion",

@@ -130,8 +130,8 @@ class _Response:
         """Whether this one, which waits, can answer `request` as well."""
         asked = [*self.requests, request]
         alike = len({each.attempt for each in asked}) == 1 and all(each.options == _PLAIN for each in asked)
-        same_policy = len({each.interruption for each in asked}) == 1
-        return alike and same_policy and (request.joins or self.requests[0].joins)
+        wanted_alike = len({(each.priority, each.interruption) for each in asked}) == 1
+        return alike and wanted_alike and (request.joins or self.requests[0].joins)
 
     @property
     def generating(self) -> bool:
@@ -155,6 +155,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._requests: list[_Response] = []  # waiting for the slot, in the order in which they get it
         self._agent: Life = AGENT.start("agent")
         self._held: list[tuple[_Response, events.Item]] = []  # calls whose turn has not come
+        self._calling: list[_Response] = []  # those that may have more calls than were handed over
         self._asked_again: dict[str, str] = {}  # ids of replies on their way round; why, if they were stopped there
         self._operations: dict[str, _Response] = {}  # what was sent and not answered: create and cancel
         self._messages: dict[str, _Message] = {}  # those that are not over
@@ -244,6 +245,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._fire_queue(queue.UserSilent(len(self._requests)))
             case mail.SlotDeadline():
                 self._fire_queue(queue.PauseOver(len(self._requests)))
+        self._see_calls()
         self._see_slot()
         self._see_agent()
         if self._quiet and not self._messages and not any(self._under_way(each) for each in self._responses.values()):
@@ -353,7 +355,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         """What the agent is doing follows from its responses."""
         if self._connected:
             self._fire_agent(agent.Connected())
-        under_way = self._requests or self._messages or any(each.generating for each in self._responses.values())
+        under_way = self._requests or any(each.open or each.generating for each in self._responses.values())
         if self._over is not None and not under_way:
             self._fire_agent(agent.Closed())
         elif not self._paused and any(each.speech == "begun" for each in self._responses.values()):
@@ -370,7 +372,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         response.expected = False
         response.refusals += 1
         # Each pause is twice the one before: the last of them begins before the deadline.
-        busy = error.kind == "busy" and _PAUSE_S * 2**response.refusals <= self._deadlines.busy
+        in_time = _PAUSE_S * 2**response.refusals <= self._deadlines.busy
+        busy = error.kind == "busy" and in_time and not response.out_of_band
         self._fire(response, chart.Refused(busy, error.message))
         if response.life.state == "waiting":
             self._enqueue(response, in_front=True)
@@ -475,8 +478,20 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             response, item = held
             if all_at_once or speaking is None or response.order <= speaking:
                 self._held.remove(held)
-                response.called = True
-                self._ring.context.send(mail.CallCompleted(item))
+                self._hand_over(response, item)
+
+    def _hand_over(self, response: _Response, item: events.Item) -> None:
+        if not response.called:
+            response.called = True
+            self._calling.append(response)
+        self._ring.context.send(mail.CallCompleted(item, response.response_id))
+
+    def _see_calls(self) -> None:
+        """Let who runs functions know when there are no more calls of a response."""
+        for response in list(self._calling):
+            if response.life.state not in _HAS_SLOT and all(response is not held[0] for held in self._held):
+                self._calling.remove(response)
+                self._ring.context.send(mail.CallsOver(response.response_id))
 
     def _cancel_held(self, of: _Response | None = None) -> None:
         """Calls whose turn never came: they don't run, and the model is to know that."""
@@ -550,15 +565,13 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     # -- the floor
 
     def _await_floor(self, message: _Message) -> None:
-        """Behind what is waiting, but before what is less urgent, and later messages of its own response."""
-
-        def goes_before(other: _Message) -> bool:
-            if other.response is message.response:
-                return message.index < other.index
-            return message.response.priority > other.response.priority
-
+        """Behind what is waiting, but before later messages of its own response."""
         place = len(self._floor)
-        while place and goes_before(self._floor[place - 1]):
+        while (
+            place
+            and self._floor[place - 1].response is message.response
+            and (self._floor[place - 1].index > message.index)
+        ):
             place -= 1
         self._floor.insert(place, message)
 

@@ -33,7 +33,8 @@ class Delegation(Companion):
         hands_off = capabilities.hands_off
         missing = [each for each in delegate.functions if each.name not in capabilities.functions]
         self.functions = () if hands_off else tuple(missing)
-        self._calls = frozenset[str]() if hands_off else frozenset(each.name for each in delegate.functions)
+        self.calls = frozenset[str]() if hands_off else frozenset(each.name for each in delegate.functions)
+        """The names of the functions whose calls are for it."""
         self._delegate = delegate
         self._transcript = Transcript()
         self._inbox: Inbox[DelegationMail] = Inbox("delegate", _INBOX)
@@ -68,7 +69,7 @@ class Delegation(Companion):
                 self._transcript.complete(said.id, "assistant", said.heard_text)
             case Transition(chart="message", after="skipped"):
                 self._transcript.complete(event.id, "assistant", "")
-            case FunctionCalled() if event.name in self._calls:
+            case FunctionCalled() if event.name in self.calls:
                 self._inbox.send(event)
             case HandoffRequested():
                 self._inbox.send(event)

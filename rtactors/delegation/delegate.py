@@ -54,7 +54,7 @@ class Delegate(Struct, frozen=True):
     speak_progress: bool = False
     """Ask for a reply to each progress (V2). Otherwise the model has it for when it speaks next."""
     unattached: str | None = None
-    """Under which id to append what an agent says when its work is over (V1; the Codex app takes `codex`); None: that is
+    """Under which id to append what an agent says when its work is over (V1; the Codex app takes `codex`); None: it is
     dropped."""
     tail: Tail | None = None
     """Is given what nobody was told when the session ends: what was said since the last request, and what was asked and

@@ -1,10 +1,11 @@
 """The rules of delegation, one by one: what the agent is given and when, and what the model is told."""
 
+from xml.etree import ElementTree
+
 import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from xml.etree import ElementTree
 
 from rtactors import ConfigurationError, SessionClosed
 from rtactors.channels import Inbox
@@ -107,7 +108,7 @@ async def test_v2_progress_answer_and_one_request() -> None:
         assert one.outputs == [("c1", "Done.")]
         assert one.requests == 1
         assert one.delegation.active is None
-        assert [type(each).__name__ for each in one.mail if not isinstance(each, type(None))][-2:] == [
+        assert [type(each).__name__ for each in one.mail if each is not None][-2:] == [
             "AnswerCall",
             "RequestReply",
         ]

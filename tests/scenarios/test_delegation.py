@@ -5,9 +5,8 @@ import pytest
 from msgspec import json
 
 from rtactors.delegation import Delegate, Request, Work
-from rtactors.delegation.telling import FAILED, STEERED, STOPPED
-from rtactors.loopback.script import Call, Gate, Reply, Say, Timing, replies
-from rtactors.session_events import FunctionCalled, Problem, Transition
+from rtactors.delegation.telling import STEERED
+from rtactors.loopback.script import Call, Gate, replies
 from rtactors.testing.conversation import Conversation
 from tests.scenarios.conftest import Begin
 
@@ -50,7 +49,7 @@ async def test_work_is_handed_over_and_its_answer_spoken(begin: Begin) -> None:
         return f"fixed: {work.input}"
 
     script = replies(["On it.", delegate("fix the bug")], "It is fixed.")
-    async with begin(script, delegate=Delegate(agent)) as talk:
+    async with begin(script, session={"delegate": Delegate(agent)}) as talk:
         talk.sink.play_all()
         await talk.ask("Please fix the bug.")
         await talk.log.wait("response.done", 2)
@@ -66,7 +65,7 @@ async def test_e8_second_delegation_steers_the_first(begin: Begin) -> None:
     """It is acknowledged at once, and there is one final answer, to the first."""
     agent = ByHand()
     script = replies([delegate("fix the bug")], [delegate("also add a test")], "I will.", "Both are done.")
-    async with begin(script, delegate=Delegate(agent)) as talk:
+    async with begin(script, session={"delegate": Delegate(agent)}) as talk:
         talk.sink.play_all()
         await talk.ask("Fix the bug.")
         await agent.begun.wait()

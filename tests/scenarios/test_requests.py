@@ -187,8 +187,8 @@ async def test_d4_second_response_is_interrupted_before_it_may_speak(begin: Begi
         assert talk.held() == talk.heard() == [(message.id, 300)]
         assert await queued.done() == []
         names = {item.call_id: item.name for item in talk.items() if item.name}
-        answers = [(names[item.call_id], item.output) for item in talk.items() if item.output]
-        assert answers == [("weather", CALL_CANCELLED), ("pay", CALL_CANCELLED)]
+        answers = {names[item.call_id]: item.output for item in talk.items() if item.output}
+        assert answers == {"weather": CALL_CANCELLED, "pay": CALL_CANCELLED}
     assert not [event for event in talk.events if isinstance(event, FunctionCalled)]
 
 
