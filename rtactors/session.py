@@ -123,7 +123,7 @@ class Session(AsyncContextManagerMixin):
     `history` then has what the journal lacks. Entering raises JournalConflict for an id that the journal has already.
     """
 
-    def __init__(  # noqa: PLR0913 - all but the provider go by name
+    def __init__(  # noqa: PLR0913, PLR0915 - all but the provider go by name; what there is, is wired here
         self,
         provider: Provider,
         *,

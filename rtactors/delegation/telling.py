@@ -18,7 +18,10 @@ FINISHED: Final = "Background agent finished. Use the preceding [BACKEND] messag
 NOTHING: Final = "Nothing was asked: the request had no words. Nothing was done."
 FAILED: Final = "The background agent failed, and did not finish the task: "
 STOPPED: Final = "The background agent was stopped before it had finished: "
-RESTARTED: Final = "The background agent was interrupted by a restart: nobody knows how far it got. Ask the user whether to begin again."
+RESTARTED: Final = (
+    "The background agent was interrupted by a restart, and nobody knows how far it got. Ask the user whether to begin "
+    "again."
+)
 FINAL: Final = '"Agent Final Message":\n\n'
 """What the agent's last words begin with, in V1."""
 

@@ -76,7 +76,7 @@ class Transcript:
             self._set(entry, entry.text + piece)
 
     def complete(self, item_id: str, role: Speaker, text: str) -> None:
-        """All words of an item, whatever pieces came before: as a recogniser has them in the end, or as they were heard.
+        """All words of an item, whatever pieces came before: as a recogniser has them in the end, or as it was heard.
 
         It may come again, and the last one counts.
         """

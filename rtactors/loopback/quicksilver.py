@@ -150,7 +150,7 @@ class Line:
 
     async def _handle(self, frame: str | bytes) -> None:
         try:
-            event = wire.client_decoder.decode(frame)
+            event: wire.ClientEvent = wire.client_decoder.decode(frame)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             self.log.add(frame, "", sent=False)
             await self.send(wire.ServerError(message=f"The event could not be read: {error}"))

@@ -1,6 +1,6 @@
 """The rules of delegation, one by one: what the agent is given and when, and what the model is told."""
 
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import anyio
 import pytest
@@ -61,7 +61,7 @@ def test_the_prompt() -> None:
 
 @given(st.text(), st.text())
 def test_a_prompt_is_always_xml(asked: str, said: str) -> None:
-    tree = ElementTree.fromstring(Request("c1", asked, (Line("user", said),)).prompt)
+    tree = ET.fromstring(Request("c1", asked, (Line("user", said),)).prompt)
     assert [child.tag for child in tree] == ["input", "transcript_delta"]
 
 
@@ -577,6 +577,7 @@ async def test_what_an_agent_says_when_it_is_over() -> None:
     ):
         agent.returns("Done.")
         async with alone(delegate, V1) as one:
+            delegation = one.delegation
             one.hand_off("h1", "go")
             await settled()
             await agent.works[-1].progress("By the way.")
@@ -584,7 +585,7 @@ async def test_what_an_agent_says_when_it_is_over() -> None:
             assert one.appended[1:] == expected
         with pytest.raises(SessionClosed, match="the session is over"):
             await agent.works[-1].progress("And then.")
-        one.delegation.stop()
+        delegation.stop()
 
 
 # ------------------------------------------------------------------------------------------------------------- queues
@@ -656,14 +657,14 @@ async def test_an_actor_as_the_agent() -> None:
             inbox.close()
             one.call("c3", "d")
             await settled()
+            assert one.progress == ["planning", "planning"]
+            assert [output for _, output in one.outputs] == [
+                "plan 1 for a",
+                FAILED + "ValueError: no way",
+                "plan 3 for b",
+                FAILED + "RuntimeError: the planner actor has ended",
+            ]
         tasks.cancel_scope.cancel()
-    assert one.progress == ["planning", "planning"]
-    assert [output for _, output in one.outputs] == [
-        "plan 1 for a",
-        FAILED + "ValueError: no way",
-        "plan 3 for b",
-        FAILED + "RuntimeError: the planner actor has ended",
-    ]
 
 
 @pytest.mark.anyio

@@ -34,8 +34,12 @@ from rtactors.events import (
 from rtactors.providers.quicksilver.decode import Reader
 
 AUDIO = bytes(range(96))
-SOUND = {"type": "conversation.output_audio.delta", "delta": base64.b64encode(AUDIO).decode(), "channels": 1}
-SOUND["sample_rate"] = 24000  # pyright: ignore[reportArgumentType]
+SOUND: dict[str, Any] = {
+    "type": "conversation.output_audio.delta",
+    "delta": base64.b64encode(AUDIO).decode(),
+    "sample_rate": 24000,
+    "channels": 1,
+}
 UPDATED = {"type": "session.updated", "session": {"id": "s1", "instructions": ".."}}
 
 
