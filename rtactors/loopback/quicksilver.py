@@ -220,7 +220,13 @@ class _Host:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        return await self._entered.__aexit__(exc_type, exc, traceback)
+        try:
+            return await self._entered.__aexit__(exc_type, exc, traceback)
+        except BaseExceptionGroup as group:
+            _, others = group.split(lambda error: error is exc)
+            if exc and not others:  # what was raised in the block leaves it as it was
+                return False
+            raise
 
     @asynccontextmanager
     async def _run(self) -> AsyncGenerator[None]:
