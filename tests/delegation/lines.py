@@ -68,7 +68,7 @@ async def talk(
             else:
                 url, connect = server.url, None
             sink = SteppedSink()
-            settings = {"api_key": "", "websocket_base_url": url, **(provider or {})}
+            settings: dict[str, Any] = {"api_key": "", "websocket_base_url": url, **(provider or {})}
             session = Session(QuicksilverRealtime(**settings), sink=sink, connect=connect, **options)
             one = Talk(session, server, sink)
             try:
