@@ -2,7 +2,19 @@
 
 from typing import Any
 
-from statecharts import agent, call, connection, interruption, item, link, message, playback, requests, response
+from statecharts import (
+    agent,
+    call,
+    connection,
+    delegation,
+    interruption,
+    item,
+    link,
+    message,
+    playback,
+    requests,
+    response,
+)
 from statecharts.chart import Chart
 
 _CHARTS: tuple[tuple[Chart[Any, Any], str | None], ...] = (
@@ -16,6 +28,7 @@ _CHARTS: tuple[tuple[Chart[Any, Any], str | None], ...] = (
     (link.LINK, link.__doc__),
     (interruption.INTERRUPTION, interruption.__doc__),
     (call.CALL, call.__doc__),
+    (delegation.DELEGATION, delegation.__doc__),
 )
 
 CHARTS: dict[str, Chart[Any, Any]] = {chart.name: chart for chart, _ in _CHARTS}
