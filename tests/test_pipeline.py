@@ -40,6 +40,7 @@ backends = pytest.mark.parametrize("backend", [name for name, _ in real_backends
 
 EVERYWHERE = Pipeline(
     transport=(Stage[mail.TransportMail],) * 2,
+    turn=(Stage[mail.TurnMail],) * 2,
     response=(Stage[mail.ResponseMail],) * 2,
     message=(Stage[mail.MessageMail],) * 2,
     sink=(Stage[mail.SinkMail],) * 2,
@@ -205,7 +206,7 @@ def test_control_overtakes_audio_through_stages_too() -> None:
                 self.pass_on(message)
 
         server = ServerByHand()
-        pipeline = Pipeline(response=(Watch[mail.ResponseMail],), message=(Stage, Stage), sink=(Watch[mail.SinkMail],))
+        pipeline = Pipeline(turn=(Watch[mail.TurnMail],), message=(Stage, Stage), sink=(Watch[mail.SinkMail],))
         session = Session(
             OpenAIRealtime(api_key=""), sink=MemorySink(hold=True), connect=server.connect, pipeline=pipeline
         )
