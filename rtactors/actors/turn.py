@@ -151,7 +151,8 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
     def _begin(self, turn_id: str, *, began_ms: int = 0, by_hand: bool = False) -> _Turn:
         """The item that it names is the user's coming one: not what is to be stopped."""
         self.publish(UserStartedSpeaking(turn_id, anyio.current_time()))
-        self._forget(turn_id)  # a server that repeats itself
+        if known := self._turns.get(turn_id):  # by a server that repeats itself
+            return known
         while len(self._turns) >= _REMEMBERED:
             self._forget(next(iter(self._turns)))
         silent = self._agent is None
