@@ -432,7 +432,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         for waiting in [each for each in self._requests if each.will_do_with_any]:
             found += waiting.requests
             waiting.requests = []
-            self._give_up(waiting, f"response {response_id} answers it")
+            self._requests.remove(waiting)
+            self._fire(waiting, chart.Joined(response_id))
         return found
 
     def _adopt(self, known: _Response, asked: _Response, *, over: bool) -> None:
