@@ -31,6 +31,7 @@ FLOORS = {
         "rtactors.ledger",
         "rtactors.mail",
         "rtactors.microphone",
+        "rtactors.pipeline",
         "rtactors.providers",
         "rtactors.ring",
         "rtactors.sinks",

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
-from rtactors.actors.message import MessageActor
 from rtactors.errors import LimitReached
 from rtactors.operations import operation_id
 from rtactors.reminders import Reminder
@@ -147,9 +146,9 @@ class _Response:
 
 
 class ResponseActor(ReactiveActor[mail.ResponseMail]):
-    """`spawn` starts a message actor under the session's supervision."""
+    """`spawn` starts the actor of a message under the session's supervision."""
 
-    def __init__(self, ring: Ring, surroundings: Surroundings, *, spawn: Callable[[MessageActor], None]) -> None:
+    def __init__(self, ring: Ring, surroundings: Surroundings, *, spawn: Callable[[mail.MessageOpened], None]) -> None:
         super().__init__(ring.response, surroundings.publish, surroundings.reminders)
         self._ring = ring
         self._surroundings = surroundings
@@ -175,6 +174,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._count = 0
         self._count_started = 0
         self._connected = False
+        self._lost = -1  # the last connection of which we know that it is
         self._over: str | None = None  # why no server will come any more
         self._owed = False  # a server that replies to speech has not begun to, though the user's turn is there
         self._user_speaks = False
@@ -235,13 +235,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._on_message_ended(message.message_id)
             case mail.ConnectionLost():
                 self._on_connection_lost(message.reason)
+                self._lost = message.connection
                 self._ring.context.send(message)
             case mail.ConnectionReady():
-                self._connected = True
-                self._fire_queue(queue.Ready(len(self._requests), self._user_speaks))
-                for response in self._all():
-                    if response.out_of_band and response.life.state == "waiting":
-                        self._fire(response, chart.SlotFree())
+                if message.connection > self._lost:  # else it is gone already
+                    self._on_connection_ready()
             case mail.ConnectionEnded():
                 self._on_connection_ended(message.reason)
             case mail.WhenSilent():
@@ -466,7 +464,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         response.messages.append(message)
         self._ring.context.send(mail.ItemAnnounced(event.item, event.response_id))
         self.publish(MessageAnnounced(message.id, event.response_id, event.item.phase, anyio.current_time()))
-        self._spawn(MessageActor(opened, self._ring, self._surroundings))
+        self._spawn(opened)
         if response.life.state in _PLAYS and not response.interrupted:
             self._await_floor(message)
             self._give_floor()
@@ -539,6 +537,13 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             message.inbox.send(mail.GenerationEnded(status))
 
     # -- the connection
+
+    def _on_connection_ready(self) -> None:
+        self._connected = True
+        self._fire_queue(queue.Ready(len(self._requests), self._user_speaks))
+        for response in self._all():
+            if response.out_of_band and response.life.state == "waiting":
+                self._fire(response, chart.SlotFree())
 
     def _on_connection_lost(self, reason: str) -> None:
         """What was received is played. What was asked for waits for the next server, as does the rest of a reply."""
