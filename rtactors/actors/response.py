@@ -395,7 +395,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             asked = next((each for each in self._responses.values() if each.life.state == "requested"), None)
         known = self._by_response_id.get(event.response_id)
         if known is None:
-            self._start(asked, event.response_id, out_of_band=event.out_of_band)
+            joining = [] if asked or event.out_of_band else self._answered_by(event.response_id)
+            self._start(asked, event.response_id, *joining, out_of_band=event.out_of_band)
         elif asked is not None:
             self._adopt(known, asked, over=False)
 
@@ -406,13 +407,13 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             asked.expected = False
         return asked
 
-    def _start(self, asked: _Response | None, response_id: str, *, out_of_band: bool = False) -> _Response:
+    def _start(
+        self, asked: _Response | None, response_id: str, *joining: mail.RequestReply, out_of_band: bool = False
+    ) -> _Response:
         self._check_open(len(self._by_response_id), "responses")
         if asked is None:
             self._owed = False
-            asked = self._responses[response_id] = _Response(RESPONSE.start(response_id))
-            if not out_of_band:
-                asked.requests = self._answered_by(response_id)
+            asked = self._responses[response_id] = _Response(RESPONSE.start(response_id), *joining)
         asked.response_id = response_id
         asked.out_of_band = out_of_band or asked.out_of_band
         self._by_response_id[response_id] = asked
