@@ -20,7 +20,16 @@ from rtactors.operations import operation_id, own_id
 from rtactors.reminders import Reminder
 from rtactors.reply import ReplyRecord
 from rtactors.ring import Ring, Surroundings
-from rtactors.session_events import AgentSaid, CallsComplete, FunctionCalled, HandoffRequested, Problem, UserSaid
+from rtactors.session_events import (
+    AgentSaid,
+    CallsComplete,
+    FunctionCalled,
+    HandoffRequested,
+    Problem,
+    UserSaid,
+    UserTranscript,
+    UserWrote,
+)
 from statecharts import item as chart
 from statecharts.item import ITEM, ItemEvent
 from statecharts.message import ChatMessage, Delete, Truncate
@@ -118,6 +127,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._on_said(message)
             case mail.AddItem():
                 self._add(message.item, message.after, message.then)
+                if message.item.role == "user" and not message.by_agent:
+                    self._scribe.acknowledge(UserWrote(message.item.id, message.item.text, anyio.current_time()))
             case mail.RemoveItem():
                 if entry := self.ledger.get(message.item_id):
                     self._keep(entry, 0)
@@ -154,6 +165,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._quiet.append(message.quiet)
             case mail.WhenDurable():
                 self._scribe.acknowledge(message.durable)
+            case mail.WhenSent():
+                self._ring.transport.urgent(message)
             case mail.OperationDeadline():
                 self._on_deadline(message.operation_id)
             case mail.RequestReply(joins=True):
@@ -211,6 +224,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         if event.final:
             entry.item = replace(entry.item, text=event.text)
             self._scribe.acknowledge(UserSaid(event.item_id, event.text, anyio.current_time()))
+        else:
+            self.publish(UserTranscript(event.item_id, event.text, anyio.current_time()))
 
     def _on_refused(self, error: events.ProviderError) -> None:
         operation = self._operations.get(error.operation_id or "")
@@ -414,6 +429,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 case chart.SendCreate():
                     item = entry.told(self._turns.get(effect.item_id, b"")) if entry.retold else entry.item
                     self._send(events.CreateItem(self._begin(entry, attempt), item, effect.after))
+                    if not self._capabilities.acknowledges:
+                        self._fire(entry, chart.Added())
                 case chart.SendTruncate():
                     operation = self._begin(entry, attempt, effect.audio_end_ms)
                     self._send(events.TruncateItem(operation, effect.item_id, effect.audio_end_ms))

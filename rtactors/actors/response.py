@@ -47,6 +47,7 @@ _PAUSE_S = 0.05
 """Doubled with each refusal, it is the pause before a busy server is asked again."""
 
 _PLAIN = events.ResponseOptions()
+_NOT_ON_REQUEST = "this provider can't be asked for a reply: it replies by itself"
 _GIVEN_UP = "it was given up before the server started it"
 
 _UNSTARTED = RESPONSE.group("waiting", "requested")
@@ -280,6 +281,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         response = _Response(RESPONSE.start(request.reply.id + again), request)
         self._responses[response.life.id] = response
         stopped = self._asked_again.pop(request.reply.id, "") or (_GIVEN_UP if self._closing else "")
+        if not self._capabilities.replies_on_request:
+            stopped = _NOT_ON_REQUEST
         if reason := self._over or stopped:
             self._give_up(response, reason)
             return
@@ -579,6 +582,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
         By the context actor: it has to know what was heard before that server is asked.
         """
+        if not requests and not self._capabilities.replies_on_request:
+            return  # it was the server's own, and nobody can ask for another
         if not requests:  # the server had begun it by itself
             self._count += 1
             requests = (mail.RequestReply(ReplyRecord(f"rt_owed_{self._count}"), attempt=0),)

@@ -546,7 +546,7 @@ async def test_two_tools_of_one_name_are_refused(begin: Begin) -> None:
     with pytest.raises(ConfigurationError, match="two tools are called 'look_up'"):
         async with begin(replies(RAIN), **with_tools(look_up, tool(name="look_up")(two_places))):
             pass
-    with pytest.raises(ConfigurationError, match="settings declare the function 'own', and so does a tool"):
+    with pytest.raises(ConfigurationError, match="declare the function 'own', and so does a tool"):
         async with begin(replies(RAIN), provider={"tools": [DECLARED]}, **with_tools(tool(name="own")(look_up))):
             pass
     with pytest.raises(ConfigurationError, match="a tool is a function, not 3"):
