@@ -458,7 +458,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             asked = next((each for each in self._responses.values() if each.life.state == "requested"), None)
         known = self._by_response_id.get(event.response_id)
         if known is None:
-            self._start(asked, event.response_id, out_of_band=event.out_of_band)
+            joining = [] if asked or event.out_of_band else self._answered_by(event.response_id)
+            self._start(asked, event.response_id, *joining, out_of_band=event.out_of_band)
         elif asked is not None:
             self._adopt(known, asked, over=False)
 
@@ -469,13 +470,13 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             asked.expected = False
         return asked
 
-    def _start(self, asked: _Response | None, response_id: str, *, out_of_band: bool = False) -> _Response:
+    def _start(
+        self, asked: _Response | None, response_id: str, *joining: mail.RequestReply, out_of_band: bool = False
+    ) -> _Response:
         self._check_open(len(self._by_response_id), "responses")
         if asked is None:
             self._owed = False
-            asked = self._responses[response_id] = _Response(RESPONSE.start(response_id))
-            if not out_of_band:
-                asked.requests = self._answered_by(response_id)
+            asked = self._responses[response_id] = _Response(RESPONSE.start(response_id), *joining)
         asked.response_id = response_id
         asked.out_of_band = out_of_band or asked.out_of_band
         self._by_response_id[response_id] = asked
@@ -493,7 +494,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         for waiting in [each for each in self._requests if each.will_do_with_any]:
             found += waiting.requests
             waiting.requests = []
-            self._give_up(waiting, f"response {response_id} answers it")
+            self._requests.remove(waiting)
+            self._fire(waiting, chart.Joined(response_id))
         return found
 
     def _adopt(self, known: _Response, asked: _Response, *, over: bool) -> None:
