@@ -23,6 +23,8 @@ class Talk:
         self.session = session
         self.server = server
         self.sink = sink
+        self.virtual = isinstance(server, MemoryQuicksilverServer)
+        """False if time is real."""
         self.events: list[SessionEvent] = []
         """All of the session's, once it is over."""
         self.failure: RtactorsError | None = None
@@ -68,7 +70,7 @@ async def talk(
             else:
                 url, connect = server.url, None
             sink = SteppedSink()
-            settings = {"api_key": "", "websocket_base_url": url, **(provider or {})}
+            settings: dict[str, Any] = {"api_key": "", "websocket_base_url": url, **(provider or {})}
             session = Session(QuicksilverRealtime(**settings), sink=sink, connect=connect, **options)
             one = Talk(session, server, sink)
             try:
