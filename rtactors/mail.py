@@ -1,11 +1,11 @@
 """What the actors tell one another, by whose inbox it goes into.
 
-Nobody reaches across the ring: an actor knows of another only the inbox, and of that only the type below. So an actor
-can be replaced, or one inserted before it, by giving its neighbours another inbox of the same type.
+Nobody reaches across the ring: an actor knows of another only the inbox, and of that only the type below. So others can
+be inserted before it, by giving its neighbours another inbox of the same type: `pipeline.py`.
 """
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import anyio
 from msgspec import Struct
@@ -86,6 +86,12 @@ class RequestReply(Struct, frozen=True):
     """When the user may interrupt it; None: as the session has it."""
 
 
+class ConversationKnown(Struct, frozen=True):
+    """The server holds all that stood in the conversation when this reply, which joins any other, was asked for."""
+
+    reply_id: str
+
+
 class StopReply(Struct, frozen=True):
     """They don't want this one any more: give it up if it has not started, interrupt it if it has."""
 
@@ -151,6 +157,8 @@ class ConnectionLost(Struct, frozen=True):
     """
 
     reason: str
+    connection: int = 0
+    """Which one: the response actor may hear of its end before it hears that it was `ConnectionReady`."""
 
 
 class ConnectionReady(Struct, frozen=True):
@@ -161,6 +169,7 @@ class ConnectionReady(Struct, frozen=True):
     """
 
     turns: dict[str, bytes]
+    connection: int = 0
 
 
 class ConnectionEnded(Struct, frozen=True):
@@ -210,6 +219,7 @@ ResponseMail: TypeAlias = (
     | events.InputCommitted
     | events.InputCleared
     | Steering
+    | ConversationKnown
     | AudioBegan
     | MessagePlaying
     | MessageStalled
@@ -536,3 +546,16 @@ class WriteDown(Struct, frozen=True):
 
 
 JournalMail: TypeAlias = WriteDown
+
+# ---------------------------------------------------------------------------------------------------- to a stage
+
+
+class Answer(Struct, frozen=True):
+    """What came of the `question`th thing that a stage has asked outside: a `value` that JSON can hold, or a failure.
+
+    It comes besides what the actor is told before which the stage stands.
+    """
+
+    question: int
+    value: Any = None
+    failure: str = ""

@@ -21,10 +21,12 @@ from rtactors import arguments, events, mail
 from rtactors.actor import Actor
 from rtactors.actors.context import ContextActor
 from rtactors.actors.journal import JournalActor
+from rtactors.actors.message import MessageActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
 from rtactors.causes import causes
+from rtactors.channels import Inbox
 from rtactors.companion import Companion, Company
 from rtactors.delegation.companion import Delegation
 from rtactors.delegation.delegate import Delegate
@@ -37,11 +39,12 @@ from rtactors.journal.base import Journal
 from rtactors.journal.recall import ledger_of
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.operations import number_of, operation_id, own_id
+from rtactors.pipeline import Line, MessagePlace, Pipeline, Place, run_behind, run_on
 from rtactors.providers.base import Endpoint, Provider
 from rtactors.recording.tap import Tap
 from rtactors.reminders import Reminders
 from rtactors.reply import Reply, ReplyRecord
-from rtactors.ring import Ring, Surroundings
+from rtactors.ring import Ring, Run, Surroundings
 from rtactors.session_events import ConversationEnded, FunctionCalled, Problem, SessionEvent
 from rtactors.sinks.base import Sink
 from rtactors.tools.runner import Runner
@@ -61,6 +64,7 @@ class Options(TypedDict, total=False):
     deadlines: Deadlines
     bounds: Bounds
     recorder: Tap | None
+    pipeline: Pipeline
 
 
 class Wanted(TypedDict, total=False):
@@ -106,7 +110,8 @@ class Session(AsyncContextManagerMixin):
     block and raises SessionClosed or SinkLost with the cause. `history` stays readable. What a server could fill memory
     with is bounded: at one of these `bounds` the session ends with LimitReached. Every wait is one of `deadlines`.
 
-    A `recorder` (see `rtactors.recording`) keeps all that happens in a file.
+    A `recorder` (see `rtactors.recording`) keeps all that happens in a file. A `pipeline` (see `rtactors.pipeline`) has
+    actors of your own between those of the session.
 
     `tools` are functions that the model may call, plain ones or made by `rtactors.tools.tool`, which says how they are
     run; what they give goes to the model, which is then asked to go on. Functions that the provider's own settings
@@ -124,7 +129,7 @@ class Session(AsyncContextManagerMixin):
     `history` then has what the journal lacks. Entering raises JournalConflict for an id that the journal has already.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0915 - all but the provider go by name; what there is, is wired here
+    def __init__(  # noqa: PLR0913, PLR0915 - all but the provider go by name; it wires all actors
         self,
         provider: Provider,
         *,
@@ -138,15 +143,9 @@ class Session(AsyncContextManagerMixin):
         journal: Journal | None = None,
         session_id: str | None = None,
         recorder: Tap | None = None,
+        pipeline: Pipeline = Pipeline(),  # noqa: B008 - immutable
     ) -> None:
-        capabilities = provider.capabilities
-        if sink.rate != capabilities.output_rate:
-            raise ConfigurationError(
-                f"{provider.name} sends audio at {capabilities.output_rate} Hz, but the sink plays at {sink.rate} Hz: "
-                f"make the sink with rate={capabilities.output_rate}"
-            )
-        if journal is not None:
-            _check_journal(journal)
+        _check(provider, sink, journal, pipeline)
         self.provider = provider
         self.id = uuid4().hex if session_id is None else arguments.session_id(session_id)
         """Its name in the journal; a random one if it was given none."""
@@ -166,16 +165,16 @@ class Session(AsyncContextManagerMixin):
         self._asked: WeakSet[ReplyRecord] = WeakSet()
         self._awaited: set[anyio.Event] = set()
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
-        self.delegate = Delegation(delegate, capabilities) if delegate else None
+        self.delegate = Delegation(delegate, provider.capabilities) if delegate else None
         """What goes on with the delegate, if there is one: `stop` ends what it works on."""
         delegating = self.delegate.calls if self.delegate else frozenset[str]()
-        self._runner = Runner(tools, capabilities.functions | delegating)
+        self._runner = Runner(tools, provider.capabilities.functions | delegating)
         self._companions: list[Companion] = [self._runner, *([self.delegate] if self.delegate else [])]
         self._company: anyio.CancelScope | None = None  # what the companions run in
         self._alone = anyio.Event()  # once they have left
 
         connect = connect or partial(_websocket, deadlines=deadlines)
-        surroundings = Surroundings(self._publish, Reminders(), capabilities, deadlines, bounds)
+        surroundings = Surroundings(self._publish, Reminders(), provider.capabilities, deadlines, bounds)
         self._recorder = recorder
         self._reconnect = reconnect
         if recorder:
@@ -185,31 +184,49 @@ class Session(AsyncContextManagerMixin):
             journal = journal and recorder.journal(journal)
         self._surroundings = surroundings
         self._reminders = surroundings.reminders
-        inbox = surroundings.inbox
-        ring = Ring(
-            transport=inbox("transport", bounds.commands),
-            response=inbox("response", bounds.inbox),
-            sink=inbox("sink", bounds.inbox),
-            context=inbox("context", bounds.inbox),
-            journal=inbox("journal", bounds.inbox) if journal else None,
+        self._pipeline = pipeline
+
+        def inboxes(actor: str, capacity: int) -> list[Inbox[Any]]:
+            return [surroundings.inbox(name, capacity) for name in pipeline.names(actor)]
+
+        self._to_transport = Line[mail.TransportMail](inboxes("transport", bounds.commands), pipeline.transport)
+        to_response = Line[mail.ResponseMail](inboxes("response", bounds.inbox), pipeline.response)
+        to_sink = Line[mail.SinkMail](inboxes("sink", bounds.inbox), pipeline.sink)
+        to_context = Line[mail.ContextMail](inboxes("context", bounds.inbox), pipeline.context)
+        self._ring = ring = Ring(
+            transport=self._to_transport.first,
+            response=to_response.first,
+            sink=to_sink.first,
+            context=to_context.first,
+            journal=surroundings.inbox("journal", bounds.inbox) if journal else None,
         )
         self._transport = TransportActor(
-            ring,
+            replace(ring, transport=self._to_transport.own),
             surroundings,
             provider=provider,
             connect=connect,
             reconnect=reconnect,
             setup=Setup(functions=tuple(each for companion in self._companions for each in companion.functions)),
             fail=self._fail,
+            inbox_of=self._inbox_of,
         )
-        self._response = ResponseActor(ring, surroundings, spawn=self._start)
-        self._context = ContextActor(ring, surroundings)
-        self._sink = SinkActor(ring, surroundings, sink=sink, fail=self._fail)
+        self._response = ResponseActor(replace(ring, response=to_response.own), surroundings, spawn=self._start_message)
+        self._context = ContextActor(replace(ring, context=to_context.own), surroundings)
+        self._sink = SinkActor(replace(ring, sink=to_sink.own), surroundings, sink=sink, fail=self._fail)
         self._journal: JournalActor | None = None
         if journal and ring.journal:
             self._journal = JournalActor(
                 ring.journal, surroundings, journal=journal, session_id=self.id, fail=self._fail
             )
+        for line in (self._to_transport, to_response, to_sink, to_context):
+            line.build(lambda inbox, onward: Place(inbox, onward, ring, surroundings))
+        self._actors: list[tuple[Actor[Any] | None, list[Actor[Any]]]] = [
+            (self._journal, []),
+            (self._sink, to_sink.stages),
+            (self._context, to_context.stages),
+            (self._response, to_response.stages),
+            (self._transport, self._to_transport.stages),
+        ]
         self._resumes = False
         self._left: list[FunctionCalled | Problem] = []  # from before it was resumed
 
@@ -263,7 +280,7 @@ class Session(AsyncContextManagerMixin):
         """The user's audio: mono PCM16 little-endian at the provider's input rate. Waits while the network is slow."""
         audio = arguments.audio(pcm)
         self._check()
-        await self._transport.inbox.put(events.AppendAudio(audio), self._bounds.input)
+        await self._to_transport.put(events.AppendAudio(audio), self._bounds.input)
 
     def offer_audio(self, pcm: bytes) -> bool:
         """As `send_audio`, but never waits: while `Bounds.offered` pieces wait for a slow network, one more is dropped.
@@ -272,7 +289,7 @@ class Session(AsyncContextManagerMixin):
         """
         audio = arguments.audio(pcm)
         self._check()
-        return self._transport.inbox.offer(events.AppendAudio(audio), self._bounds.offered)
+        return self._ring.transport.offer(events.AppendAudio(audio), self._bounds.offered)
 
     async def commit_audio(self) -> None:
         """End the user's turn by hand (for providers without turn detection). It asks for no reply.
@@ -280,12 +297,12 @@ class Session(AsyncContextManagerMixin):
         Returns when all of the turn has gone out: a reply that is asked for then is one to it.
         """
         self._check()
-        await self._transport.inbox.deliver(events.CommitAudio(self._new_operation()))
+        await self._to_transport.deliver(events.CommitAudio(self._new_operation()))
 
     async def clear_audio(self) -> None:
         """Throw away what was sent of the user's turn."""
         self._check()
-        await self._transport.inbox.put(events.ClearAudio(self._new_operation()))
+        await self._ring.transport.put(events.ClearAudio(self._new_operation()))
 
     # -- steering
 
@@ -412,6 +429,7 @@ class Session(AsyncContextManagerMixin):
             self._reconnect,
             session_id=self.id,
             journal=("resumed" if self._resumes else "begun") if self._journal else "",
+            stages=self._pipeline.stages,
         )
 
     async def _open_journal(self, journal: JournalActor) -> None:
@@ -453,14 +471,18 @@ class Session(AsyncContextManagerMixin):
 
     async def _close(self) -> None:
         """Stop what is being said, settle the record, hang up, write down; none of it for longer than its deadline."""
-        self._context.inbox.send(mail.FallSilent())
+        self._ring.context.send(mail.FallSilent())
         with anyio.move_on_after(self._deadlines.close):
             await self._alone.wait()  # what they have begun, they may finish
         with anyio.move_on_after(self._deadlines.close):
             await self.quiet()
-        self._transport.inbox.urgent(mail.CloseConnection())  # what was accepted goes out all the same
+        with anyio.move_on_after(self._deadlines.close):
+            await self._to_transport.passed()
+        self._ring.transport.urgent(mail.CloseConnection())  # what was accepted goes out all the same
         with anyio.move_on_after(self._deadlines.close):
             await self._transport.closed.wait()
+        with anyio.move_on_after(self._deadlines.close):
+            await self.quiet()  # everybody knows it, and what they did then stands in the record
         if self._journal:
             await self._until(mail.WhenDurable)
 
@@ -468,7 +490,7 @@ class Session(AsyncContextManagerMixin):
         """A session that can't go on plays what it has, or what can still be heard, then ends with the cause."""
         await self._failed.wait()
         if not self._transport.ended:  # then it is the sink that is lost, or the journal
-            self._context.inbox.send(mail.FallSilent())
+            self._ring.context.send(mail.FallSilent())
         await self.quiet()
         if self._failure and self._open:
             raise self._failure
@@ -476,7 +498,7 @@ class Session(AsyncContextManagerMixin):
     async def _keep_company(self, scope: anyio.CancelScope) -> None:
         surroundings = self._surroundings
         company = Company(
-            self._context.inbox.send,
+            self._ring.context.send,
             surroundings.publish,
             self._new_id,
             surroundings.capabilities,
@@ -501,13 +523,39 @@ class Session(AsyncContextManagerMixin):
 
     def _start_all(self) -> None:
         self._run(self._reminders.run, "reminders")
-        for actor in (self._journal, self._sink, self._context, self._response, self._transport):
+        for actor, stages in self._actors:
             if actor:
-                self._start(actor)
+                self._start(actor, stages)
 
-    def _start(self, actor: Actor[Any]) -> None:
-        name = actor.inbox.name
-        self._run(self._recorder.running(name, actor.run) if self._recorder else actor.run, f"{name} actor")
+    def _inbox_of(self, message_id: str) -> Inbox[mail.MessageMail]:
+        """The one that a message is spoken to by, which may be its first stage's."""
+        name = self._pipeline.names(f"message {message_id}")[0]
+        return self._surroundings.inbox(name, self._bounds.inbox)
+
+    def _start_message(self, opened: mail.MessageOpened) -> None:
+        names = self._pipeline.names(f"message {opened.event.item.id}")
+        behind = [self._surroundings.inbox(name, self._bounds.inbox) for name in names[1:]]
+        line = Line[mail.MessageMail]([opened.inbox, *behind], self._pipeline.message)
+        line.build(lambda inbox, onward: MessagePlace(inbox, onward, self._ring, self._surroundings, opened.event))
+        self._start(MessageActor(replace(opened, inbox=line.own), self._ring, self._surroundings), line.stages)
+
+    def _start(self, actor: Actor[Any], stages: Iterable[Actor[Any]]) -> None:
+        run = self._running(actor.inbox.name, actor.run)
+        before = [self._running(stage.inbox.name, partial(run_on, stage)) for stage in stages]
+        self._run(partial(run_behind, before, run) if before else run, f"{actor.inbox.name} actor")
+
+    def _running(self, name: str, run: Run) -> Run:
+        """What it does is its doing; and if it crashes, nothing of what follows counts."""
+        run = self._recorder.running(name, run) if self._recorder else run
+
+        async def running() -> None:
+            try:
+                await run()
+            except Exception:
+                self._stop()
+                raise
+
+        return running
 
     def _run(self, run: Callable[[], Awaitable[None]], name: str) -> None:
         self._tasks.start_soon(self._shielded, run, name=name)
@@ -573,7 +621,7 @@ class Session(AsyncContextManagerMixin):
             return
         event = anyio.Event()
         self._awaited.add(event)
-        self._context.inbox.send(when(event))
+        self._ring.context.send(when(event))
         try:
             await event.wait()
         finally:
@@ -585,7 +633,7 @@ class Session(AsyncContextManagerMixin):
         await self._send(message)
 
     async def _send(self, message: mail.ContextMail) -> None:
-        self._context.inbox.send(message)
+        self._ring.context.send(message)
         await anyio.lowlevel.checkpoint()
 
     def _text(self, name: str, value: str) -> str:
@@ -616,6 +664,20 @@ class Session(AsyncContextManagerMixin):
         while (new_id := own_id(kind, self._count)) in self._context.ledger:
             self._count += 1
         return new_id
+
+
+def _check(provider: Provider, sink: Sink, journal: object, pipeline: object) -> None:
+    """What a session is made of fits together."""
+    rate = provider.capabilities.output_rate
+    if sink.rate != rate:
+        raise ConfigurationError(
+            f"{provider.name} sends audio at {rate} Hz, but the sink plays at {sink.rate} Hz: "
+            f"make the sink with rate={rate}"
+        )
+    if journal is not None:
+        _check_journal(journal)
+    if not isinstance(pipeline, Pipeline):
+        raise TypeError(f"a pipeline is made by Pipeline(message=(...,), ...), it is not {pipeline!r}")
 
 
 def _check_journal(journal: object) -> None:

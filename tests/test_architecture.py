@@ -37,6 +37,7 @@ FLOORS = {
         "rtactors.ledger",
         "rtactors.mail",
         "rtactors.microphone",
+        "rtactors.pipeline",
         "rtactors.providers",
         "rtactors.ring",
         "rtactors.sinks",

@@ -70,6 +70,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         self._operation = 0
         self._replies: dict[str, list[ReplyRecord]] = {}  # by response id, those that are not over
         self._asked: dict[str, str] = {}  # item id -> id of the reply that is to answer it, until it is acknowledged
+        self._unknown: dict[str, list[Entry]] = {}  # by the id of a reply that joins: what the server may not hold yet
         self._quiet: list[anyio.Event] = []
         self._items = 0
         self._bounds = surroundings.bounds
@@ -168,8 +169,13 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._ring.transport.urgent(message)
             case mail.OperationDeadline():
                 self._on_deadline(message.operation_id)
+            case mail.RequestReply(joins=True):
+                self._ring.response.send(message)
+                creating = (operation.entry for operation in self._operations.values())
+                self._unknown[message.reply.id] = [entry for entry in creating if entry.life.state == "creating"]
             case _:
                 self._ring.response.send(message)  # steering, behind what was asked before it
+        self._see_known()
         self._check_bounds()
         if self._quiet and not self._operations:
             for quiet in self._quiet:
@@ -327,6 +333,14 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 new_id = item.id if item.id and item.id not in self.ledger else self._new_id()
                 self._add(item_of(item, new_id), after)
                 after = new_id
+
+    def _see_known(self) -> None:
+        """Let the response actor know when a reply that the server begins by itself will do for one that joins."""
+        for reply_id, entries in list(self._unknown.items()):
+            if not any(entry.life.state == "creating" for entry in entries):
+                del self._unknown[reply_id]
+                if self._connected:
+                    self._ring.response.send(mail.ConversationKnown(reply_id))
 
     def _unchanged(self, item: HistoryItem) -> bool:
         entry = self.ledger.get(item.id)

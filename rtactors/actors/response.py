@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
-from rtactors.actors.message import MessageActor
 from rtactors.errors import LimitReached
 from rtactors.operations import operation_id
 from rtactors.reminders import Reminder
@@ -79,6 +78,7 @@ class _Response:
         "expected",
         "failure",
         "interrupted",
+        "known",
         "life",
         "messages",
         "open",
@@ -98,6 +98,7 @@ class _Response:
     def __init__(self, life: Life, *requests: mail.RequestReply) -> None:
         self.life = life
         self.requests = [*requests]  # those that it answers; none if the server began it by itself
+        self.known: set[str] = set()  # of its requests those that what the server holds says all about
         self.response_id = ""
         self.order = 0  # of the server's beginning it
         self.output: tuple[events.Item, ...] = ()
@@ -134,15 +135,21 @@ class _Response:
         return alike and wanted_alike and (request.joins or self.requests[0].joins)
 
     @property
+    def will_do_with_any(self) -> bool:
+        """Whether a reply that the server begins by itself answers this one, which waits, as well."""
+        plain = not self.is_rest and not self.priority and all(each.interruption is None for each in self.requests)
+        return plain and all(each.joins and each.reply.id in self.known for each in self.requests)
+
+    @property
     def generating(self) -> bool:
         """Whether it has the one slot that the server has for default responses, as far as we know."""
         return not self.out_of_band and (self.expected or self.life.state in _HAS_SLOT)
 
 
 class ResponseActor(ReactiveActor[mail.ResponseMail]):
-    """`spawn` starts a message actor under the session's supervision."""
+    """`spawn` starts the actor of a message under the session's supervision."""
 
-    def __init__(self, ring: Ring, surroundings: Surroundings, *, spawn: Callable[[MessageActor], None]) -> None:
+    def __init__(self, ring: Ring, surroundings: Surroundings, *, spawn: Callable[[mail.MessageOpened], None]) -> None:
         super().__init__(ring.response, surroundings.publish, surroundings.reminders)
         self._ring = ring
         self._surroundings = surroundings
@@ -168,6 +175,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._count = 0
         self._count_started = 0
         self._connected = False
+        self._lost = -1  # the last connection of which we know that it is
         self._over: str | None = None  # why no server will come any more
         self._owed = False  # a server that replies to speech has not begun to, though the user's turn is there
         self._user_speaks = False
@@ -201,6 +209,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._on_refused(message)
             case mail.RequestReply():
                 self._on_request(message)
+            case mail.ConversationKnown():
+                for waiting in self._requests:
+                    waiting.known.add(message.reply_id)
             case mail.StopReply():
                 self._on_stop(message)
             case mail.RequestDeadline():
@@ -225,13 +236,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._on_message_ended(message.message_id)
             case mail.ConnectionLost():
                 self._on_connection_lost(message.reason)
+                self._lost = message.connection
                 self._ring.context.send(message)
             case mail.ConnectionReady():
-                self._connected = True
-                self._fire_queue(queue.Ready(len(self._requests), self._user_speaks))
-                for response in self._all():
-                    if response.out_of_band and response.life.state == "waiting":
-                        self._fire(response, chart.SlotFree())
+                if message.connection > self._lost:  # else it is gone already
+                    self._on_connection_ready()
             case mail.ConnectionEnded():
                 self._on_connection_ended(message.reason)
             case mail.WhenSilent():
@@ -405,6 +414,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if asked is None:
             self._owed = False
             asked = self._responses[response_id] = _Response(RESPONSE.start(response_id))
+            if not out_of_band:
+                asked.requests = self._answered_by(response_id)
         asked.response_id = response_id
         asked.out_of_band = out_of_band or asked.out_of_band
         self._by_response_id[response_id] = asked
@@ -415,6 +426,15 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if self._closing:
             self._stop(asked)
         return asked
+
+    def _answered_by(self, response_id: str) -> list[mail.RequestReply]:
+        """Those that wait and need no reply of their own: the server makes one, and knows what they are about."""
+        found: list[mail.RequestReply] = []
+        for waiting in [each for each in self._requests if each.will_do_with_any]:
+            found += waiting.requests
+            waiting.requests = []
+            self._give_up(waiting, f"response {response_id} answers it")
+        return found
 
     def _adopt(self, known: _Response, asked: _Response, *, over: bool) -> None:
         """What began without being announced is what we had asked for: known only now, maybe when it is `over`."""
@@ -446,7 +466,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         response.messages.append(message)
         self._ring.context.send(mail.ItemAnnounced(event.item, event.response_id))
         self.publish(MessageAnnounced(message.id, event.response_id, event.item.phase, anyio.current_time()))
-        self._spawn(MessageActor(opened, self._ring, self._surroundings))
+        self._spawn(opened)
         if response.life.state in _PLAYS and not response.interrupted:
             self._await_floor(message)
             self._give_floor()
@@ -519,6 +539,13 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             message.inbox.send(mail.GenerationEnded(status))
 
     # -- the connection
+
+    def _on_connection_ready(self) -> None:
+        self._connected = True
+        self._fire_queue(queue.Ready(len(self._requests), self._user_speaks))
+        for response in self._all():
+            if response.out_of_band and response.life.state == "waiting":
+                self._fire(response, chart.SlotFree())
 
     def _on_connection_lost(self, reason: str) -> None:
         """What was received is played. What was asked for waits for the next server, as does the rest of a reply."""

@@ -30,6 +30,7 @@ class Header(Struct, frozen=True, kw_only=True, tag_field="kind", tag="recording
     journal: Annotated[
         Literal["", "begun", "resumed"], Meta(description="Whether it has one, and whether it goes on from there.")
     ] = ""
+    stages: Annotated[tuple[str, ...], Meta(description="What stands in its pipeline, by name.")] = ()
     capabilities: Capabilities
     deadlines: Deadlines
     bounds: Bounds
