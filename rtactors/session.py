@@ -3,6 +3,7 @@
 A session wires the actors to one another in one task group. It steers nothing by itself.
 """
 
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -164,6 +165,7 @@ class Session(AsyncContextManagerMixin):
         self._open = False
         self._used = False
         self._stopped = False
+        self._begun = False
         self._crash: Exception | None = None
         self._ended: ConversationEnded | None = None
         self._asked: WeakSet[ReplyRecord] = WeakSet()
@@ -450,7 +452,7 @@ class Session(AsyncContextManagerMixin):
                     if self._failure:
                         raise self._failure
                     self._tasks.start_soon(self._end_on_failure)
-                    self._open = True
+                    self._open = self._begun = True
                     self._company = anyio.CancelScope()
                     self._tasks.start_soon(self._keep_company, self._company)
                     yield self
@@ -514,7 +516,9 @@ class Session(AsyncContextManagerMixin):
 
     def _how_it_ended(self) -> ConversationEnded:
         cause = self._failure or self._crash
-        if cause is None:
+        if not (cause or self._begun):
+            cause = sys.exception()  # why it could not begin
+        if not isinstance(cause, Exception):
             return ConversationEnded("requested", "", anyio.current_time())
         lost = isinstance(cause, SessionClosed) and cause.connection_lost
         message = "; ".join(str(each) or type(each).__name__ for each in causes(cause))
