@@ -127,7 +127,7 @@ class Session(AsyncContextManagerMixin):
     `history` then has what the journal lacks. Entering raises JournalConflict for an id that the journal has already.
     """
 
-    def __init__(  # noqa: PLR0913 - all but the provider go by name
+    def __init__(  # noqa: PLR0913, PLR0915 - all but the provider go by name; it wires all actors
         self,
         provider: Provider,
         *,
@@ -161,7 +161,7 @@ class Session(AsyncContextManagerMixin):
         self._asked: WeakSet[ReplyRecord] = WeakSet()
         self._awaited: set[anyio.Event] = set()
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
-        self._runner = Runner(tools, capabilities.functions)
+        self._runner = Runner(tools, provider.capabilities.functions)
         self._companions: list[Companion] = [self._runner]
         self._company: anyio.CancelScope | None = None  # what the companions run in
         self._alone = anyio.Event()  # once they have left

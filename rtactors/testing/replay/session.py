@@ -159,6 +159,8 @@ class _Replayed(Session):
                 self._tape.pending.ring(event)
             case lines.Sent():
                 self._say(event)
+            case lines.Published():
+                self._tape.note(event)  # it leads to nothing here
             case lines.Over():
                 self._stop()
             case _:
