@@ -35,6 +35,7 @@ class Guardrail(Stage[mail.MessageMail]):
         self._id = place.announced.item.id
         self._ring = place.ring
         self._judge = judge
+        self._text = ""
         self._judged = False
         self._allowed = False
         self._turn: mail.TakeFloor | None = None
@@ -44,18 +45,21 @@ class Guardrail(Stage[mail.MessageMail]):
             case mail.TakeFloor() if not self._allowed:
                 self._turn = message
                 return
+            case events.TextDelta():
+                self._text += message.text
             case events.TextDone():
-                self._let_judge(message.text)
-            case events.OutputDone():
-                self._let_judge(message.item.text)
+                self._text = message.text
+                self._let_judge()
+            case events.OutputDone() | mail.GenerationEnded():  # also if it breaks off: there is no more to come
+                self._let_judge()
             case _:
                 pass
         self.pass_on(message)
 
-    def _let_judge(self, text: str) -> None:
+    def _let_judge(self) -> None:
         if not self._judged:
             self._judged = True
-            self.ask(partial(self._judge, text), self._on_verdict)
+            self.ask(partial(self._judge, self._text), self._on_verdict)
 
     def _on_verdict(self, allowed: bool) -> None:  # noqa: FBT001 - it is the judge's answer
         self._allowed = allowed

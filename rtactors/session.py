@@ -127,7 +127,7 @@ class Session(AsyncContextManagerMixin):
     `history` then has what the journal lacks. Entering raises JournalConflict for an id that the journal has already.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0915 - all but the provider go by name; it wires all actors
+    def __init__(  # noqa: PLR0913 - all but the provider go by name; it wires all actors
         self,
         provider: Provider,
         *,
