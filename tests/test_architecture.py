@@ -23,7 +23,13 @@ FLOORS = {
     "tools": ["rtactors.cli", "rtactors.testing"],
     "door": ["rtactors"],  # what `import rtactors` gives, and nothing else
     "session": ["rtactors.session"],
-    "workers": ["rtactors.actors", "rtactors.loopback", "rtactors.recording", "rtactors.tools"],
+    "workers": [
+        "rtactors.actors",
+        "rtactors.delegation",
+        "rtactors.loopback",
+        "rtactors.recording",
+        "rtactors.tools",
+    ],
     "contracts": [
         "rtactors.arguments",
         "rtactors.companion",
@@ -83,6 +89,7 @@ ONLY = {
         "rtactors.errors",
         "rtactors.providers.base",
         "rtactors.providers.openai.wire",
+        "rtactors.providers.quicksilver.wire",
         "rtactors.transports",
     ],
 }
