@@ -150,7 +150,8 @@ class _Response:
         asked = [*self.requests, request]
         alike = len({each.attempt for each in asked}) == 1 and all(each.options == _PLAIN for each in asked)
         wanted_alike = len({(each.priority, each.interruption) for each in asked}) == 1
-        return alike and wanted_alike and (request.joins or self.requests[0].joins)
+        one_question = sum(not each.joins for each in asked) <= 1
+        return alike and wanted_alike and one_question
 
     @property
     def will_do_with_any(self) -> bool:
@@ -362,7 +363,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _on_request_deadline(self, reply_id: str) -> None:
         for response in self._all():
             for request in response.requests:
-                if request.reply.id == reply_id and response.life.state in _UNSTARTED:
+                # Once it was started its time is no matter, also when the rest of it waits for another server.
+                if request.reply.id == reply_id and request.attempt <= 1 and response.life.state in _UNSTARTED:
                     self._stop_one(response, request, f"the server did not start it within {request.timeout} s")
 
     def _stop_one(self, response: _Response, request: mail.RequestReply, reason: str) -> None:
