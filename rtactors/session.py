@@ -212,8 +212,7 @@ class Session(AsyncContextManagerMixin):
         )
         setup = Setup(
             functions=tuple(each for companion in self._companions for each in companion.functions),
-            server_interrupts=interruption.at_once or not provider.capabilities.turn_settings,
-            server_replies=interruption.at_once or not provider.capabilities.turn_settings,
+            server_acts=interruption.at_once or not provider.capabilities.turn_settings,
         )
         self._transport = TransportActor(
             replace(ring, transport=self._to_transport.own),
@@ -225,12 +224,14 @@ class Session(AsyncContextManagerMixin):
             fail=self._fail,
             inbox_of=self._inbox_of,
         )
-        self._turn_actor = TurnActor(replace(ring, turn=to_turn.own), surroundings, policy=interruption, setup=setup)
+        self._turn_actor = TurnActor(
+            replace(ring, turn=to_turn.own), surroundings, policy=interruption, server_acts=setup.server_acts
+        )
         self._response = ResponseActor(
             replace(ring, response=to_response.own),
             surroundings,
             policy=interruption,
-            setup=setup,
+            server_acts=setup.server_acts,
             spawn=self._start_message,
         )
         self._context = ContextActor(replace(ring, context=to_context.own), surroundings)

@@ -167,7 +167,7 @@ class _Response:
 
 class ResponseActor(ReactiveActor[mail.ResponseMail]):
     """`spawn` starts the actor of a message under the session's supervision. `policy` of interruption is the session's,
-    `setup` what its server is set up with first.
+    `server_acts` whether its server may do so by itself, at first.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         surroundings: Surroundings,
         *,
         policy: Interruption,
-        setup: events.Setup,
+        server_acts: bool,
         spawn: Callable[[mail.MessageOpened], None],
     ) -> None:
         super().__init__(ring.response, surroundings.publish, surroundings.reminders)
@@ -211,7 +211,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._user_spoke = 0  # so many times
         self._policy = policy
         self._policy_told: Interruption | None = None
-        self._setup = setup
+        self._server_acts = server_acts  # as it is set up, or was told to be
         self._setup_refused = not self._capabilities.turn_settings
         self._paused = False  # by the app
         self._user_holds = False  # by the policy of interruption
@@ -765,10 +765,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         policies += [each.policy for each in self._responses.values() if each.policy and each.under_policy]
         policies += [each.policy for each in self._messages.values() if each.policy]
         at_once = all(policy.at_once for policy in policies)
-        if at_once != self._setup.server_interrupts and not (at_once and self._comes_again):
-            self._setup = replace(self._setup, server_interrupts=at_once, server_replies=at_once)
+        if at_once != self._server_acts and not (at_once and self._comes_again):
+            self._server_acts = at_once
             self._operation += 1
-            self._ring.transport.urgent(mail.UpdateSession(operation_id("turn", self._operation), self._setup))
+            self._ring.transport.urgent(mail.UpdateSession(operation_id("turn", self._operation), at_once))
 
     # -- interruption and deadlines
 

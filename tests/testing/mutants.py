@@ -783,7 +783,7 @@ def what_is_out_of_band_is_interrupted_with_all_others(patch: Patch) -> None:
 
 @mutant("I10")
 def nobody_is_told_that_the_session_is_over(patch: Patch) -> None:
-    only_if(patch, ReplyRecord, "resolve", lambda _self, status, **more: more["failure"] != "the session is over")
+    only_if(patch, ReplyRecord, "resolve", lambda _self, _status, **more: more["failure"] != "the session is over")
 
 
 @mutant("I10")
