@@ -36,10 +36,10 @@ class HistoryTold(Struct, frozen=True):
 
 
 class UpdateSession(Struct, frozen=True):
-    """Let this server, and every one after it, be set up so."""
+    """Let this server, and every one after it, be set up so (see `events.Setup`)."""
 
     operation_id: str
-    setup: events.Setup
+    server_acts: bool
 
 
 class WhenSent(Struct, frozen=True):
@@ -277,6 +277,7 @@ ResponseMail: TypeAlias = (
     | events.ResponseDone
     | events.ProviderError
     | Steering
+    | ConversationKnown
     | UserSpeaks
     | UserFellSilent
     | UserInterrupts
@@ -285,7 +286,6 @@ ResponseMail: TypeAlias = (
     | Unwanted
     | RestFirst
     | SetupRefused
-    | ConversationKnown
     | AudioBegan
     | MessagePlaying
     | MessageStalled
@@ -309,9 +309,11 @@ class AgentPolicy(Struct, frozen=True):
 
 
 class SetupTold(Struct, frozen=True):
-    """The server was told how to be set up. It is, once it has acknowledged that; without an id, from its beginning."""
+    """The server was told whether it may act by itself (see `events.Setup`). From when it acknowledges that it does;
+    without an id, from its beginning.
+    """
 
-    setup: events.Setup
+    server_acts: bool
     operation_id: str = ""
 
 
@@ -370,7 +372,6 @@ TurnMail: TypeAlias = (
     | ConnectionReady
     | ConnectionEnded
     | Steering
-    | ConversationKnown
     | UserFellSilent
     | AgentPolicy
     | SetupTold

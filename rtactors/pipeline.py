@@ -161,20 +161,21 @@ class Stage(ReactiveActor[T]):
 
 
 class Line(Generic[T]):
-    """The way to one actor: the inboxes of the stages before it, then its own; and these stages."""
+    """The way to one actor: the inboxes of the stages before it, then its own."""
 
     def __init__(self, inboxes: Sequence[Inbox[T]], factories: Sequence[Callable[[Any], Actor[T]]]) -> None:
         self.first, self.own = inboxes[0], inboxes[-1]
-        self.stages: list[Actor[T]] = []
         self._inboxes = inboxes
         self._factories = factories
 
-    def build(self, place: Callable[[Inbox[T], Inbox[T]], Place[T]]) -> None:
+    def build(self, place: Callable[[Inbox[T], Inbox[T]], Place[T]]) -> list[Actor[T]]:
         """Make the stages; a `place` is made of the inbox of one and the next. Raises TypeError if one is no stage."""
+        stages: list[Actor[T]] = []
         for factory, inbox, onward in zip(self._factories, self._inboxes, self._inboxes[1:], strict=False):
             stage = factory(place(inbox, onward))
             _check(stage, factory, inbox)
-            self.stages.append(stage)
+            stages.append(stage)
+        return stages
 
     async def put(self, message: T, most: int) -> None:
         """`Inbox.put`; however many inboxes there are, in none of them more than `most` wait."""

@@ -3,10 +3,11 @@
 A session wires the actors to one another in one task group. It steers nothing by itself.
 """
 
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Any, Literal, Self, TypeAlias, TypedDict, Unpack
+from typing import Any, Literal, Self, TypeAlias, TypedDict, TypeVar, Unpack
 from uuid import uuid4
 from weakref import WeakSet
 
@@ -40,7 +41,7 @@ from rtactors.journal.base import Journal
 from rtactors.journal.recall import ledger_of
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.operations import number_of, operation_id, own_id
-from rtactors.pipeline import Line, MessagePlace, Pipeline, Place, run_behind, run_on
+from rtactors.pipeline import Factory, Line, MessagePlace, Pipeline, Place, run_behind, run_on
 from rtactors.providers.base import Endpoint, Provider
 from rtactors.recording.tap import Tap
 from rtactors.reminders import Reminders
@@ -53,6 +54,8 @@ from rtactors.tools.tool import Tool
 from rtactors.transports.base import Connect, Socket
 
 Tools: TypeAlias = Sequence[Tool[..., Any] | Callable[..., Any]]
+
+MailT = TypeVar("MailT")
 
 
 class Options(TypedDict, total=False):
@@ -150,6 +153,7 @@ class Session(AsyncContextManagerMixin):
         recorder: Tap | None = None,
         pipeline: Pipeline = Pipeline(),  # noqa: B008 - immutable
     ) -> None:
+        capabilities = provider.capabilities
         _check(provider, sink, journal, pipeline)
         self.provider = provider
         self.id = uuid4().hex if session_id is None else arguments.session_id(session_id)
@@ -164,6 +168,7 @@ class Session(AsyncContextManagerMixin):
         self._open = False
         self._used = False
         self._stopped = False
+        self._begun = False
         self._crash: Exception | None = None
         self._ended: ConversationEnded | None = None
         self._asked: WeakSet[ReplyRecord] = WeakSet()
@@ -181,7 +186,7 @@ class Session(AsyncContextManagerMixin):
         self._alone = anyio.Event()  # once they have left
 
         connect = connect or partial(_websocket, deadlines=deadlines)
-        surroundings = Surroundings(self._publish, Reminders(), provider.capabilities, deadlines, bounds)
+        surroundings = Surroundings(self._publish, Reminders(), capabilities, deadlines, bounds)
         self._recorder = recorder
         self._reconnect = reconnect
         if recorder:
@@ -192,15 +197,11 @@ class Session(AsyncContextManagerMixin):
         self._surroundings = surroundings
         self._reminders = surroundings.reminders
         self._pipeline = pipeline
-
-        def inboxes(actor: str, capacity: int) -> list[Inbox[Any]]:
-            return [surroundings.inbox(name, capacity) for name in pipeline.names(actor)]
-
-        self._to_transport = Line[mail.TransportMail](inboxes("transport", bounds.commands), pipeline.transport)
-        to_turn = Line[mail.TurnMail](inboxes("turn", bounds.inbox), pipeline.turn)
-        to_response = Line[mail.ResponseMail](inboxes("response", bounds.inbox), pipeline.response)
-        to_sink = Line[mail.SinkMail](inboxes("sink", bounds.inbox), pipeline.sink)
-        to_context = Line[mail.ContextMail](inboxes("context", bounds.inbox), pipeline.context)
+        self._to_transport = self._line_to("transport", bounds.commands, pipeline.transport)
+        to_turn = self._line_to("turn", bounds.inbox, pipeline.turn)
+        to_response = self._line_to("response", bounds.inbox, pipeline.response)
+        to_sink = self._line_to("sink", bounds.inbox, pipeline.sink)
+        to_context = self._line_to("context", bounds.inbox, pipeline.context)
         self._ring = ring = Ring(
             transport=self._to_transport.first,
             turn=to_turn.first,
@@ -211,8 +212,7 @@ class Session(AsyncContextManagerMixin):
         )
         setup = Setup(
             functions=tuple(each for companion in self._companions for each in companion.functions),
-            server_interrupts=interruption.at_once or not provider.capabilities.turn_settings,
-            server_replies=interruption.at_once or not provider.capabilities.turn_settings,
+            server_acts=interruption.at_once or not provider.capabilities.turn_settings,
         )
         self._transport = TransportActor(
             replace(ring, transport=self._to_transport.own),
@@ -224,12 +224,14 @@ class Session(AsyncContextManagerMixin):
             fail=self._fail,
             inbox_of=self._inbox_of,
         )
-        self._turn_actor = TurnActor(replace(ring, turn=to_turn.own), surroundings, policy=interruption, setup=setup)
+        self._turn_actor = TurnActor(
+            replace(ring, turn=to_turn.own), surroundings, policy=interruption, server_acts=setup.server_acts
+        )
         self._response = ResponseActor(
             replace(ring, response=to_response.own),
             surroundings,
             policy=interruption,
-            setup=setup,
+            server_acts=setup.server_acts,
             spawn=self._start_message,
         )
         self._context = ContextActor(replace(ring, context=to_context.own), surroundings)
@@ -239,15 +241,13 @@ class Session(AsyncContextManagerMixin):
             self._journal = JournalActor(
                 ring.journal, surroundings, journal=journal, session_id=self.id, fail=self._fail
             )
-        for line in (self._to_transport, to_turn, to_response, to_sink, to_context):
-            line.build(lambda inbox, onward: Place(inbox, onward, ring, surroundings))
         self._actors: list[tuple[Actor[Any] | None, list[Actor[Any]]]] = [
             (self._journal, []),
-            (self._sink, to_sink.stages),
-            (self._context, to_context.stages),
-            (self._response, to_response.stages),
-            (self._turn_actor, to_turn.stages),
-            (self._transport, self._to_transport.stages),
+            (self._sink, to_sink.build(self._place)),
+            (self._context, to_context.build(self._place)),
+            (self._response, to_response.build(self._place)),
+            (self._turn_actor, to_turn.build(self._place)),
+            (self._transport, self._to_transport.build(self._place)),
         ]
         self._resumes = False
         self._left: list[FunctionCalled | Problem] = []  # from before it was resumed
@@ -450,7 +450,7 @@ class Session(AsyncContextManagerMixin):
                     if self._failure:
                         raise self._failure
                     self._tasks.start_soon(self._end_on_failure)
-                    self._open = True
+                    self._open = self._begun = True
                     self._company = anyio.CancelScope()
                     self._tasks.start_soon(self._keep_company, self._company)
                     yield self
@@ -514,7 +514,9 @@ class Session(AsyncContextManagerMixin):
 
     def _how_it_ended(self) -> ConversationEnded:
         cause = self._failure or self._crash
-        if cause is None:
+        if not (cause or self._begun):
+            cause = sys.exception()  # why it could not begin
+        if not isinstance(cause, Exception):
             return ConversationEnded("requested", "", anyio.current_time())
         lost = isinstance(cause, SessionClosed) and cause.connection_lost
         message = "; ".join(str(each) or type(each).__name__ for each in causes(cause))
@@ -578,6 +580,12 @@ class Session(AsyncContextManagerMixin):
             if actor:
                 self._start(actor, stages)
 
+    def _line_to(self, actor: str, capacity: int, stages: Sequence[Factory[MailT]]) -> Line[MailT]:
+        return Line([self._surroundings.inbox(name, capacity) for name in self._pipeline.names(actor)], stages)
+
+    def _place(self, inbox: Inbox[MailT], onward: Inbox[MailT]) -> Place[MailT]:
+        return Place(inbox, onward, self._ring, self._surroundings)
+
     def _inbox_of(self, message_id: str) -> Inbox[mail.MessageMail]:
         """The one that a message is spoken to by, which may be its first stage's."""
         name = self._pipeline.names(f"message {message_id}")[0]
@@ -587,8 +595,10 @@ class Session(AsyncContextManagerMixin):
         names = self._pipeline.names(f"message {opened.event.item.id}")
         behind = [self._surroundings.inbox(name, self._bounds.inbox) for name in names[1:]]
         line = Line[mail.MessageMail]([opened.inbox, *behind], self._pipeline.message)
-        line.build(lambda inbox, onward: MessagePlace(inbox, onward, self._ring, self._surroundings, opened.event))
-        self._start(MessageActor(replace(opened, inbox=line.own), self._ring, self._surroundings), line.stages)
+        stages = line.build(
+            lambda inbox, onward: MessagePlace(inbox, onward, self._ring, self._surroundings, opened.event)
+        )
+        self._start(MessageActor(replace(opened, inbox=line.own), self._ring, self._surroundings), stages)
 
     def _start(self, actor: Actor[Any], stages: Iterable[Actor[Any]]) -> None:
         run = self._running(actor.inbox.name, actor.run)

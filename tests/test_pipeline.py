@@ -315,7 +315,7 @@ async def test_stages_end_with_their_message() -> None:
             super().__init__(place)
             alive.add(self)
 
-    script = replies(*[["One.", "Two.", "Three.", "Four."]] * 250)
+    script = replies(*[["A.", "B.", "C.", "D."]] * 250)
     async with conversation(script, session={"pipeline": Pipeline(message=(Counted, Counted))}) as talk:
         talk.sink.play_all()
         await (await talk.ask()).done()

@@ -102,8 +102,8 @@ class _Response:
     def __init__(self, life: Life, *requests: mail.RequestReply) -> None:
         self.life = life
         self.requests = [*requests]  # those that it answers; none if the server began it by itself
-        self.policy = requests[0].interruption if requests else None
         self.known: set[str] = set()  # of its requests those that what the server holds says all about
+        self.policy = requests[0].interruption if requests else None
         self.response_id = ""
         self.order = 0  # of the server's beginning it
         self.output: tuple[events.Item, ...] = ()
@@ -150,7 +150,8 @@ class _Response:
         asked = [*self.requests, request]
         alike = len({each.attempt for each in asked}) == 1 and all(each.options == _PLAIN for each in asked)
         wanted_alike = len({(each.priority, each.interruption) for each in asked}) == 1
-        return alike and wanted_alike and (request.joins or self.requests[0].joins)
+        one_question = sum(not each.joins for each in asked) <= 1
+        return alike and wanted_alike and one_question
 
     @property
     def will_do_with_any(self) -> bool:
@@ -166,7 +167,7 @@ class _Response:
 
 class ResponseActor(ReactiveActor[mail.ResponseMail]):
     """`spawn` starts the actor of a message under the session's supervision. `policy` of interruption is the session's,
-    `setup` what its server is set up with first.
+    `server_acts` whether its server may do so by itself, at first.
     """
 
     def __init__(
@@ -175,7 +176,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         surroundings: Surroundings,
         *,
         policy: Interruption,
-        setup: events.Setup,
+        server_acts: bool,
         spawn: Callable[[mail.MessageOpened], None],
     ) -> None:
         super().__init__(ring.response, surroundings.publish, surroundings.reminders)
@@ -210,7 +211,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._user_spoke = 0  # so many times
         self._policy = policy
         self._policy_told: Interruption | None = None
-        self._setup = setup
+        self._server_acts = server_acts  # as it is set up, or was told to be
         self._setup_refused = not self._capabilities.turn_settings
         self._paused = False  # by the app
         self._user_holds = False  # by the policy of interruption
@@ -362,7 +363,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _on_request_deadline(self, reply_id: str) -> None:
         for response in self._all():
             for request in response.requests:
-                if request.reply.id == reply_id and response.life.state in _UNSTARTED:
+                # Once it was started its time is no matter, also when the rest of it waits for another server.
+                if request.reply.id == reply_id and request.attempt <= 1 and response.life.state in _UNSTARTED:
                     self._stop_one(response, request, f"the server did not start it within {request.timeout} s")
 
     def _stop_one(self, response: _Response, request: mail.RequestReply, reason: str) -> None:
@@ -458,7 +460,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             asked = next((each for each in self._responses.values() if each.life.state == "requested"), None)
         known = self._by_response_id.get(event.response_id)
         if known is None:
-            self._start(asked, event.response_id, out_of_band=event.out_of_band)
+            joining = [] if asked or event.out_of_band else self._answered_by(event.response_id)
+            self._start(asked, event.response_id, *joining, out_of_band=event.out_of_band)
         elif asked is not None:
             self._adopt(known, asked, over=False)
 
@@ -469,13 +472,13 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             asked.expected = False
         return asked
 
-    def _start(self, asked: _Response | None, response_id: str, *, out_of_band: bool = False) -> _Response:
+    def _start(
+        self, asked: _Response | None, response_id: str, *joining: mail.RequestReply, out_of_band: bool = False
+    ) -> _Response:
         self._check_open(len(self._by_response_id), "responses")
         if asked is None:
             self._owed = False
-            asked = self._responses[response_id] = _Response(RESPONSE.start(response_id))
-            if not out_of_band:
-                asked.requests = self._answered_by(response_id)
+            asked = self._responses[response_id] = _Response(RESPONSE.start(response_id), *joining)
         asked.response_id = response_id
         asked.out_of_band = out_of_band or asked.out_of_band
         self._by_response_id[response_id] = asked
@@ -493,7 +496,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         for waiting in [each for each in self._requests if each.will_do_with_any]:
             found += waiting.requests
             waiting.requests = []
-            self._give_up(waiting, f"response {response_id} answers it")
+            self._requests.remove(waiting)
+            self._fire(waiting, chart.Joined(response_id))
         return found
 
     def _adopt(self, known: _Response, asked: _Response, *, over: bool) -> None:
@@ -761,10 +765,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         policies += [each.policy for each in self._responses.values() if each.policy and each.under_policy]
         policies += [each.policy for each in self._messages.values() if each.policy]
         at_once = all(policy.at_once for policy in policies)
-        if at_once != self._setup.server_interrupts and not (at_once and self._comes_again):
-            self._setup = replace(self._setup, server_interrupts=at_once, server_replies=at_once)
+        if at_once != self._server_acts and not (at_once and self._comes_again):
+            self._server_acts = at_once
             self._operation += 1
-            self._ring.transport.urgent(mail.UpdateSession(operation_id("turn", self._operation), self._setup))
+            self._ring.transport.urgent(mail.UpdateSession(operation_id("turn", self._operation), at_once))
 
     # -- interruption and deadlines
 

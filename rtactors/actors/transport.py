@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
+from msgspec.structs import replace
 
 from rtactors import events, mail
 from rtactors.actor import Actor
@@ -157,10 +158,11 @@ class TransportActor(Actor[mail.TransportMail]):
                     self._told = True
                     self._again.extend(self._audio.reconnected())
             case mail.UpdateSession():
-                self._setup, self._setup_operation = message.setup, message.operation_id
+                self._setup = replace(self._setup, server_acts=message.server_acts)
+                self._setup_operation = message.operation_id
                 if self._loss_known and (connection := self._in_use):
-                    self._ring.turn.send(mail.SetupTold(message.setup, message.operation_id))
-                    for frame in self._provider.update(message.setup, message.operation_id):
+                    self._ring.turn.send(mail.SetupTold(message.server_acts, message.operation_id))
+                    for frame in self._provider.update(self._setup, message.operation_id):
                         await connection.send(frame)
             case mail.WhenSent():
                 message.sent.set()
@@ -363,9 +365,9 @@ class TransportActor(Actor[mail.TransportMail]):
         self._in_use, self._next = self._next, None
         self._in_use.use()
         self._expect_limit(self._in_use)
-        self._ring.turn.send(mail.SetupTold(self._in_use.setup))
+        self._ring.turn.send(mail.SetupTold(self._in_use.setup.server_acts))
         if self._in_use.setup != self._setup:  # it was changed since
-            self.inbox.urgent(mail.UpdateSession(self._setup_operation, self._setup))
+            self.inbox.urgent(mail.UpdateSession(self._setup_operation, self._setup.server_acts))
         self._ring.context.send(mail.ConnectionReady(self._audio.turns(), self._in_use.number))
         self.decided.set()
 

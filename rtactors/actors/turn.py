@@ -70,16 +70,16 @@ class _Turn:
 
 
 class TurnActor(ReactiveActor[mail.TurnMail]):
-    """`policy` is the session's, `setup` what its server is set up with first."""
+    """`policy` is the session's, `server_acts` whether its server may do so by itself, at first."""
 
-    def __init__(self, ring: Ring, surroundings: Surroundings, *, policy: Interruption, setup: events.Setup) -> None:
+    def __init__(self, ring: Ring, surroundings: Surroundings, *, policy: Interruption, server_acts: bool) -> None:
         super().__init__(ring.turn, surroundings.publish, surroundings.reminders)
         self._ring = ring
         self._capabilities = surroundings.capabilities
         self._deadlines = surroundings.deadlines
         self._policy = policy
         self._agent: Interruption | None = None  # the policy of what is heard, else of what is generated
-        self._setup = setup  # by which the server acts
+        self._server_acts = server_acts  # by itself, as it is set up
         self._updates: deque[mail.SetupTold] = deque()  # on their way to it
         self._disobeyed = False  # it acts by itself, though it was set up not to
         self._turns: dict[str, _Turn] = {}  # by the id of the item that they become; by one of ours, if by hand
@@ -110,7 +110,7 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
                 self._on_no_words(message.item_id)
             case events.SessionConfigured():
                 if self._updates:
-                    self._setup = self._updates.popleft().setup
+                    self._server_acts = self._updates.popleft().server_acts
             case events.ProviderError():
                 self._on_refused(message)
             case mail.AgentPolicy():
@@ -119,7 +119,7 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
                 if message.operation_id:
                     self._updates.append(message)
                 else:
-                    self._setup = message.setup
+                    self._server_acts = message.server_acts
             case mail.BeginTurn():
                 self._cancel_by_hand()
                 self._by_hand = self._begin(message.turn_id, by_hand=True)
@@ -325,11 +325,11 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
 
     @property
     def _server_replies(self) -> bool:
-        return self._capabilities.replies_to_speech and (self._setup.server_replies or self._disobeyed)
+        return self._capabilities.replies_to_speech and (self._server_acts or self._disobeyed)
 
     @property
     def _server_cancels(self) -> bool:
-        return self._capabilities.cancels_on_speech and (self._setup.server_interrupts or self._disobeyed)
+        return self._capabilities.cancels_on_speech and (self._server_acts or self._disobeyed)
 
     def _on_own_response(self, response_id: str) -> None:
         """The server began a response that nobody had asked for: an answer to the user."""

@@ -97,7 +97,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     speech_silence: float = 0.0
     """Seconds of silence by which it notices that the user has stopped, and which it counts as speech."""
     turn_settings: bool = False
-    """True if it obeys `Setup.server_interrupts` and `Setup.server_replies`."""
+    """True if it obeys `Setup.server_acts`."""
     says: Literal["exactly", "by_request", "never"] = "never"
     """Whether it speaks given words (`ResponseOptions.say`): these, or what a model makes of them when it is asked."""
     greets: bool = True

@@ -426,6 +426,7 @@ def _may_fail(facts: Facts, event: Transition, asked_at: float) -> bool:
     refused = [code for then, code in facts.story.refusals if just <= then <= at]
     questions = [one.answered_at for one in facts.story.creates if one.refused and one.answered_at is not None]
     busy = [code for _, code in facts.story.refusals if code == BUSY]
+    beside = [event_id for event_id, one in facts.story.beside.items() if just <= (one.answered_at or 0) <= at]
     if response := facts.story.responses.get(event.id):  # the server began it by itself
         asked_at = response.created_at
     elif event.id not in {reply.id for reply in evidence.replies}:
@@ -434,8 +435,10 @@ def _may_fail(facts: Facts, event: Transition, asked_at: float) -> bool:
         any(code != BUSY for code in refused)
         or (bool(refused) and len(busy) >= LONG_BUSY)
         or any(just <= then <= at for then in questions)
+        or any(event_id in facts.story.refused for event_id in beside)
         or at - asked_at >= min(evidence.start, evidence.silence) - HAIR_S
         or "has answered it" in getattr(event.event, "reason", "")  # it is another response's now
+        or "did not start it within" in getattr(event.event, "reason", "")  # `asking` knows whether that is so
     )
 
 

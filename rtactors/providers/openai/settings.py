@@ -59,13 +59,8 @@ def with_setup(session: Json, setup: Setup) -> Json:
     own = [_object(tool).get("name") for tool in session.get("tools") or ()]
     functions = [msgspec.to_builtins(function_tool(each)) for each in setup.functions if each.name not in own]
     over: Json = {"tools": [*(session.get("tools") or ()), *functions]} if functions else {}
-    turn: Json = {}
-    if not setup.server_interrupts:
-        turn["interrupt_response"] = False
-    if not setup.server_replies:
-        turn["create_response"] = False
-    if turn and _detection(session):
-        over["audio"] = {"input": {"turn_detection": turn}}
+    if not setup.server_acts and _detection(session):
+        over["audio"] = {"input": {"turn_detection": {"interrupt_response": False, "create_response": False}}}
     return _merged(session, over)
 
 
