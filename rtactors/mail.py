@@ -372,6 +372,7 @@ TurnMail: TypeAlias = (
     | ConnectionReady
     | ConnectionEnded
     | Steering
+    | ConversationKnown
     | UserFellSilent
     | AgentPolicy
     | SetupTold
