@@ -116,6 +116,10 @@ class Session(AsyncContextManagerMixin):
     block and raises SessionClosed or SinkLost with the cause. `history` stays readable. What a server could fill memory
     with is bounded: at one of these `bounds` the session ends with LimitReached. Every wait is one of `deadlines`.
 
+    `interruption` says what becomes of what is being heard when the user speaks: by default it stops at once. A reply
+    may have a policy of its own, and so may a message: by `set_interruption`, or by `interruption_rule`, which is asked
+    for each message as it is announced (None: as its reply, else as the session); what that raises ends the session.
+
     A `recorder` (see `rtactors.recording`) keeps all that happens in a file. A `pipeline` (see `rtactors.pipeline`) has
     actors of your own between those of the session.
 

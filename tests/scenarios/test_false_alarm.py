@@ -446,6 +446,22 @@ async def test_the_news_of_an_item_is_lost(begin: Begin) -> None:
     assert fates(talk) == ["dismissed"]
 
 
+@pytest.mark.parametrize(
+    ("text", "fate"), [("", "dismissed"), ("...", "dismissed"), ("Uh - no.", "taken"), ("等一下", "dismissed")]
+)
+async def test_what_counts_as_words(text: str, fate: str) -> None:
+    """What has a letter or a digit in it. A script without spaces is one word."""
+    policy = {"interruption": Interruption(min_words=2)}
+    async with conversation(replies(FIRST, THIRD), session=policy, recognizer=Scripted(text)) as talk:
+        reply = await talk.ask()
+        await talk.sink.play(300)
+        await cough(talk)
+        talk.sink.play_all()
+        await reply.done()
+        await talk.session.quiet()
+    assert fates(talk) == [fate]
+
+
 def test_what_a_policy_can_not_be() -> None:
     with pytest.raises(ValueError, match="seconds"):
         Interruption(min_speech=-1)

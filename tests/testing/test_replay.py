@@ -553,3 +553,10 @@ def test_turns_happen_again_without_the_app(
     header = read(data).header
     assert header.interruption == options.get("session", {}).get("interruption", Interruption())
     replay(read(data))
+
+
+def test_a_recording_of_before_there_were_policies_is_read() -> None:
+    first, _, rest = record().partition(b"\n")
+    header = json.decode(first)
+    del header["interruption"]
+    assert read(json.encode(header) + b"\n" + rest).header.interruption == Interruption()
