@@ -17,7 +17,7 @@ from rtactors.journal.records import Change
 from rtactors.reply import ReplyRecord
 from rtactors.session_events import SessionEvent
 from rtactors.sinks import base as sinks
-from statecharts.message import ChatMessage, Delete, Truncate
+from statecharts.message import ChatMessage, Delete, Rewrite, Truncate
 
 # ------------------------------------------------------------------------------------------------- to the transport
 
@@ -84,7 +84,7 @@ class SetPaused(Struct, frozen=True):
 
 
 class AudioBegan(Struct, frozen=True):
-    """The first audio of a message is here."""
+    """The first audio of a message is here, or the first of its text that no audio of the server's goes with."""
 
     message_id: str
 
@@ -146,7 +146,27 @@ class WhenSilent(Struct, frozen=True):
     """Also not while the user speaks."""
 
 
-Steering: TypeAlias = RequestReply | StopReply | InterruptAll | FallSilent | SetPaused | WhenSilent
+class SpokenAudio(Struct, frozen=True):
+    """The session's voice speaks: the next PCM16 of the sentence of this `number` (`SpeechWanted`)."""
+
+    message_id: str
+    number: int
+    pcm: bytes
+    over: bool
+    """True if that was all of it."""
+
+
+class VoiceFailed(Struct, frozen=True):
+    """The session's voice can't speak any more of this message."""
+
+    message_id: str
+    reason: str
+
+
+Voiced: TypeAlias = SpokenAudio | VoiceFailed
+"""What the session's voice tells a message, by way of the context and the response actor."""
+
+Steering: TypeAlias = RequestReply | StopReply | InterruptAll | FallSilent | SetPaused | WhenSilent | Voiced
 """What an app tells the response actor. It goes by the context actor, so that it stays in order with what the app does
 to the conversation."""
 
@@ -202,7 +222,7 @@ class InterruptMessage(Struct, frozen=True):
 
 
 class SuccessorBegan(Struct, frozen=True):
-    """Audio of a later message of the same response is here: servers send audio in the order of playback."""
+    """A later message of the same response has begun (`AudioBegan`): servers send in the order of playback."""
 
 
 class GenerationEnded(Struct, frozen=True):
@@ -257,6 +277,10 @@ class TextDeadline(Struct, frozen=True):
     """The text that trails a message's audio has had its time."""
 
 
+class ShowingDeadline(Struct, frozen=True):
+    """Time to tell the journal what was shown."""
+
+
 MessageMail: TypeAlias = (
     events.AudioDelta
     | events.AudioDone
@@ -277,6 +301,8 @@ MessageMail: TypeAlias = (
     | SegmentFinished
     | MessageDeadline
     | TextDeadline
+    | ShowingDeadline
+    | Voiced
 )
 
 # ---------------------------------------------------------------------------------------------------- to the sink actor
@@ -334,6 +360,8 @@ class ItemAnnounced(Struct, frozen=True):
 
     item: events.Item
     response_id: str
+    ours: bool = False
+    """True if no server makes it: it is told to the server once it was heard."""
 
 
 class Generated(Struct, frozen=True):
@@ -343,6 +371,8 @@ class Generated(Struct, frozen=True):
     ms: int
     text: str
     status: events.ItemStatus
+    part: int = 0
+    """The last of its content parts."""
 
 
 class HeardSoFar(Struct, frozen=True):
@@ -442,6 +472,7 @@ ContextMail: TypeAlias = (
     | CallCompleted
     | CallCancelled
     | Truncate
+    | Rewrite
     | Delete
     | ChatMessage
     | AddItem

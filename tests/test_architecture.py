@@ -40,6 +40,7 @@ FLOORS = {
         "rtactors.causes",
         "rtactors.discretion",
         "rtactors.channels",
+        "rtactors.content",
         "rtactors.reminders",
         "rtactors.errors",
         "rtactors.event_stream",
