@@ -3,14 +3,19 @@
 Raises TypeError for what is of another type, ValueError for what no server could be sent.
 """
 
-from typing import cast, get_args
+from collections.abc import Mapping
+from typing import Any, cast, get_args
 
+from rtactors import events, mail
 from rtactors.events import ItemStatus, Role
 from rtactors.history import HistoryItem
+from rtactors.reply import ReplyRecord
 
 _KINDS = ("message", "function_call", "function_call_output")
 """Of an item that a server can be sent: `other` is what we have no word for."""
 _LONGEST_ID = 256
+_OF_A_RESPONSE = set(events.ResponseOptions.__struct_fields__) - {"functions", "say"}
+_OF_A_REQUEST = {"priority", "timeout", "interruption"}
 _TEXTS = ("id", "heard_text", "generated_text", "name", "call_id", "arguments", "output")
 
 
@@ -47,6 +52,62 @@ def role(value: object) -> None:
 def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:
     if value not in known:
         raise ValueError(f"{name} is {_shown(value)}, and has to be one of {', '.join(known)}")
+
+
+def request(reply: ReplyRecord, wanted: Mapping[str, Any], longest: int, *, joins: bool) -> mail.RequestReply:
+    """What is `wanted` of a reply, if a provider can be asked for it. `joins` if it is one like any other."""
+    given = {name: value for name, value in wanted.items() if value is not None}
+    if unknown := given.keys() - _OF_A_RESPONSE - _OF_A_REQUEST:
+        raise TypeError(f"a reply has no {', '.join(sorted(unknown))}")
+    for name in ("instructions", "tool_choice"):
+        if name in given:
+            text(name, given[name], longest)
+    if "output" in given:
+        _one_of("output", given["output"], ("audio", "text"))
+    if "input" in given:
+        given["input"] = tuple(_item(item, longest) for item in given["input"])
+        if not given.get("out_of_band"):
+            raise ValueError(
+                "a reply to other input than the conversation has to be out_of_band: nobody could tell "
+                "from the history what it answers"
+            )
+    given["metadata"] = _metadata(given.get("metadata", {}), longest)
+    priority, timeout = given.get("priority", 0), given.get("timeout")
+    if not isinstance(priority, int):
+        raise TypeError(f"priority has to be an int, not {_kind(priority)}")
+    if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
+        raise ValueError(f"timeout has to be a number of seconds above 0, not {timeout!r}")
+    _check_tokens(given.get("max_output_tokens"))
+    options = events.ResponseOptions(**{name: given[name] for name in given.keys() & _OF_A_RESPONSE})
+    return mail.RequestReply(
+        reply,
+        options,
+        joins=joins and options == events.ResponseOptions(),
+        priority=priority,
+        timeout=timeout,
+        interruption=given.get("interruption"),
+    )
+
+
+def _metadata(value: Mapping[str, str], longest: int) -> dict[str, str]:
+    metadata = dict(value)
+    for name, each in metadata.items():
+        text("a key of metadata", name, longest)
+        text(f"metadata {name!r}", each, longest)
+    return metadata
+
+
+def _check_tokens(value: object) -> None:
+    if value is not None and not (isinstance(value, int) and value > 0):
+        raise ValueError(f"max_output_tokens has to be a whole number above 0, not {value!r}")
+
+
+def _item(item: object, longest: int) -> events.Item:
+    if not isinstance(item, events.Item):
+        raise TypeError(f"input is made of Item, not of {_kind(item)}")
+    for name in ("id", "text", "name", "call_id", "arguments", "output"):
+        text(f"{name} of an Item", getattr(item, name), longest)
+    return item
 
 
 def audio(value: object) -> bytes:

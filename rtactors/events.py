@@ -4,7 +4,7 @@ These words are neutral: an adapter translates its provider's wire events into t
 Audio is always mono PCM16 little-endian; a *frame* is one sample (2 bytes). Nothing here does anything.
 """
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -41,6 +41,47 @@ class Item(Struct, frozen=True, kw_only=True, gc=False):
         if self.audio:
             told["audio"] = f"<{len(self.audio)} bytes>"
         return f"Item({', '.join(f'{name}={value}' for name, value in told.items())})"
+
+
+class Function(Struct, frozen=True, gc=False):
+    """A function that the model may call."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = {}
+    """JSON Schema of its arguments: of an object."""
+
+
+class Setup(Struct, frozen=True, kw_only=True, gc=False):
+    """What a session asks of its server, over what the provider was configured with by hand."""
+
+    functions: tuple[Function, ...] = ()
+    """That the model may call, besides the provider's own."""
+    server_interrupts: bool = True
+    """Whether the server may end a response when it hears the user; else we do, if the policy says so."""
+    server_replies: bool = True
+    """Whether the server may start a response when the user's turn ends; else we ask for it."""
+
+
+class ResponseOptions(Struct, frozen=True, kw_only=True, gc=False):
+    """How one response is to be; what is None is as the session has it."""
+
+    instructions: str | None = None
+    """Instead of the session's."""
+    functions: tuple[Function, ...] | None = None
+    """That the model may call, instead of the session's."""
+    tool_choice: str | None = None
+    """`auto`, `none`, `required`, or the name of the function that it has to call."""
+    output: Literal["audio", "text"] | None = None
+    input: tuple[Item, ...] | None = None
+    """What it answers, instead of the conversation. An item that has an id and nothing else is one of the
+    conversation's."""
+    max_output_tokens: int | None = None
+    metadata: dict[str, str] = {}
+    out_of_band: bool = False
+    """Outside of the conversation: beside the default response, and neither heard nor in the history."""
+    say: str | None = None
+    """These words and no others."""
 
 
 # ------------------------------------------------------------------------------------------------ provider events
@@ -192,6 +233,15 @@ class ItemDeleted(Struct, frozen=True, tag=True, gc=False):
     item_id: str
 
 
+class HandoffRequested(Struct, frozen=True, tag=True, gc=False):
+    """The model hands what the user wants to a text agent, where that is an event of its own and no function call."""
+
+    handoff_id: str
+    item_id: str
+    text: str
+    """What the user said, as far as it was understood by then."""
+
+
 ErrorKind: TypeAlias = Literal[
     "absent",  # the item named does not exist on the server
     "too_short",  # truncate beyond the audio's end; `limit_ms` says where it ends
@@ -245,6 +295,7 @@ ProviderEvent: TypeAlias = (
     | ItemDone
     | ItemTruncated
     | ItemDeleted
+    | HandoffRequested
     | ProviderError
     | Unknown
 )
@@ -288,10 +339,7 @@ class DeleteItem(Struct, frozen=True, tag=True, gc=False):
 
 class CreateResponse(Struct, frozen=True, tag=True, gc=False):
     operation_id: str
-    instructions: str | None = None
-    """Instead of the session's, for this response."""
-    out_of_band: bool = False
-    metadata: dict[str, str] = {}
+    options: ResponseOptions = ResponseOptions()
 
 
 class CancelResponse(Struct, frozen=True, tag=True, gc=False):
@@ -299,6 +347,22 @@ class CancelResponse(Struct, frozen=True, tag=True, gc=False):
     response_id: str
 
 
+class AppendHandoff(Struct, frozen=True, tag=True, gc=False):
+    """What the text agent has to say on a `HandoffRequested`."""
+
+    operation_id: str
+    handoff_id: str
+    text: str
+
+
 Command: TypeAlias = (
-    AppendAudio | CommitAudio | ClearAudio | CreateItem | TruncateItem | DeleteItem | CreateResponse | CancelResponse
+    AppendAudio
+    | CommitAudio
+    | ClearAudio
+    | CreateItem
+    | TruncateItem
+    | DeleteItem
+    | CreateResponse
+    | CancelResponse
+    | AppendHandoff
 )

@@ -13,6 +13,7 @@ from msgspec import Struct
 from rtactors import events
 from rtactors.channels import Inbox
 from rtactors.history import HistoryItem
+from rtactors.interruption import Interruption
 from rtactors.journal.records import Change
 from rtactors.reply import ReplyRecord
 from rtactors.session_events import SessionEvent
@@ -34,13 +35,20 @@ class HistoryTold(Struct, frozen=True):
     """The new server was told all of the history: the user's audio may follow."""
 
 
+class UpdateSession(Struct, frozen=True):
+    """Let this server, and every one after it, be set up so."""
+
+    operation_id: str
+    setup: events.Setup
+
+
 class LimitNear(Struct, frozen=True):
     """Time to make the next connection: the provider will soon end the `connection`th one."""
 
     connection: int
 
 
-TransportMail: TypeAlias = events.Command | CloseConnection | LossKnown | HistoryTold | LimitNear
+TransportMail: TypeAlias = events.Command | UpdateSession | CloseConnection | LossKnown | HistoryTold | LimitNear
 
 # ------------------------------------------------------------------------------------------------ to the response actor
 
@@ -56,9 +64,18 @@ class RequestReply(Struct, frozen=True):
     """Somebody wants the model to answer; `reply` is what they see of it."""
 
     reply: ReplyRecord
-    instructions: str | None = None
+    options: events.ResponseOptions = events.ResponseOptions()
     attempt: int = 1
     """How often it was asked for, with this one: again if the server was lost in the midst of it."""
+    joins: bool = False
+    """Whether any other reply to the conversation as it stands then will do as well, if one is asked for anyway."""
+    priority: int = 0
+    """Those with more of it are asked for, and heard, before others that wait."""
+    timeout: float | None = None
+    """Seconds within which the server has to start it, else it is given up; None: no limit to the time that it waits
+    for its turn."""
+    interruption: Interruption | None = None
+    """When the user may interrupt it; None: as the session has it."""
 
 
 class StopReply(Struct, frozen=True):
@@ -67,6 +84,12 @@ class StopReply(Struct, frozen=True):
     reply_id: str
     reason: str = ""
     """Why there is none, if not because somebody wanted that."""
+
+
+class RequestDeadline(Struct, frozen=True):
+    """Who asked for a reply wants it started by now, or not at all."""
+
+    reply_id: str
 
 
 class InterruptAll(Struct, frozen=True):
@@ -179,7 +202,9 @@ class ResponseDeadline(Struct, frozen=True):
 
 
 class SlotDeadline(Struct, frozen=True):
-    """Time to ask a server again that was busy with something we don't know of."""
+    """Time to ask a server again that was busy with something we don't know of, for the `attempt`th time."""
+
+    attempt: int
 
 
 class SpeechOver(Struct, frozen=True):
@@ -206,6 +231,7 @@ ResponseMail: TypeAlias = (
     | ConnectionReady
     | ConnectionEnded
     | ResponseDeadline
+    | RequestDeadline
     | SlotDeadline
     | SpeechOver
 )
@@ -417,6 +443,13 @@ class AnswerCall(Struct, frozen=True):
     output: str
 
 
+class AppendHandoff(Struct, frozen=True):
+    """What a text agent has to say on a `HandoffRequested`."""
+
+    handoff_id: str
+    text: str
+
+
 class SetHistory(Struct, frozen=True):
     """Make the conversation hold these items. What stands in it already stays as and where it is."""
 
@@ -430,6 +463,12 @@ class ReplyStarted(Struct, frozen=True):
     """Of messages that were announced before this was known."""
 
 
+class ReplyHeard(Struct, frozen=True):
+    """The first of a reply is being heard."""
+
+    reply: ReplyRecord
+
+
 class ReplyOver(Struct, frozen=True):
     """Each message of a reply has ended, or there is none (`failure` says why)."""
 
@@ -437,6 +476,8 @@ class ReplyOver(Struct, frozen=True):
     status: str
     interrupted: bool
     failure: str | None = None
+    output: tuple[events.Item, ...] = ()
+    """What the server told at the end of it."""
 
 
 class WhenDurable(Struct, frozen=True):
@@ -465,6 +506,7 @@ ContextMail: TypeAlias = (
     | events.InputCommitted
     | events.InputTranscript
     | events.InputTranscriptFailed
+    | events.HandoffRequested
     | events.ProviderError
     | ItemAnnounced
     | Generated
@@ -479,7 +521,9 @@ ContextMail: TypeAlias = (
     | RemoveItem
     | SetHistory
     | AnswerCall
+    | AppendHandoff
     | ReplyStarted
+    | ReplyHeard
     | ReplyOver
     | ConnectionLost
     | ConnectionReady

@@ -1,10 +1,11 @@
 """One reply that an app asked for: the record of what became of it, and the handle through which the app sees that."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import anyio
 
 from rtactors.errors import ReplyFailed
+from rtactors.events import Item
 from rtactors.history import HistoryItem
 
 
@@ -17,9 +18,11 @@ class ReplyRecord:
         self.status = "waiting"
         self.interrupted = False
         self.failure: str | None = None
+        self.output: tuple[Item, ...] = ()
         self.said: list[Callable[[], HistoryItem]] = []
         """One for each message that was heard; looks it up in the ledger."""
         self.begun = anyio.Event()
+        self.heard = anyio.Event()
         self.ended = anyio.Event()
 
     def start(self, response_id: str) -> None:
@@ -28,20 +31,23 @@ class ReplyRecord:
         self.status = "in_progress"
         self.begun.set()
 
-    def resolve(self, status: str, *, interrupted: bool, failure: str | None) -> None:
+    def resolve(self, status: str, *, interrupted: bool, failure: str | None, output: tuple[Item, ...] = ()) -> None:
         """Each of its messages has ended, or there is none."""
         self.status = status
         self.interrupted = interrupted
         self.failure = failure
+        self.output = output
         self.begun.set()
+        self.heard.set()
         self.ended.set()
 
 
 class Reply:
     """The handle of one reply. It is over when the history holds what was heard of each of its messages."""
 
-    def __init__(self, record: ReplyRecord) -> None:
+    def __init__(self, record: ReplyRecord, interrupt: "Callable[[Reply], Awaitable[None]]") -> None:
         self._record = record
+        self._interrupt = interrupt
 
     def __repr__(self) -> str:
         return f"Reply({self.id!r}, {self.status})"
@@ -80,6 +86,14 @@ class Reply:
         return [said() for said in self._record.said]
 
     @property
+    def output(self) -> tuple[Item, ...]:
+        """What the server says that it generated, once the reply is over: messages, heard or not, and function calls.
+
+        This is what there is of a reply out of band, which is never heard.
+        """
+        return self._record.output
+
+    @property
     def heard_text(self) -> str:
         """What was heard of it."""
         return " ".join(message.heard_text for message in self.messages)
@@ -88,6 +102,16 @@ class Reply:
         """Wait until the server has begun it. Raises ReplyFailed if it won't."""
         await self._record.begun.wait()
         self._check()
+
+    async def heard(self) -> bool:
+        """Wait until the first of it is heard, or shown. False if it is over and nothing was. Raises ReplyFailed."""
+        await self._record.heard.wait()
+        self._check()
+        return bool(not self.over or self._record.said)
+
+    async def interrupt(self) -> None:
+        """Stop it, or give it up if it has not started. No other reply is touched."""
+        await self._interrupt(self)
 
     async def done(self) -> list[HistoryItem]:
         """Wait until each of its messages was heard, cut or skipped; what was heard. Raises ReplyFailed."""

@@ -3,10 +3,10 @@
 A session wires the actors to one another in one task group. It steers nothing by itself.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Literal, Self, TypedDict, Unpack
 from uuid import uuid4
 from weakref import WeakSet
 
@@ -23,10 +23,12 @@ from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
 from rtactors.causes import causes
+from rtactors.companion import Companion, Company
 from rtactors.errors import ConfigurationError, ReplyFailed, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
-from rtactors.events import Item, Role
+from rtactors.events import Item, Role, Setup
 from rtactors.history import HistoryItem
+from rtactors.interruption import Interruption
 from rtactors.journal.base import Journal
 from rtactors.journal.recall import ledger_of
 from rtactors.limits import Backoff, Bounds, Deadlines
@@ -49,6 +51,34 @@ class Options(TypedDict, total=False):
     deadlines: Deadlines
     bounds: Bounds
     recorder: Tap | None
+
+
+class Wanted(TypedDict, total=False):
+    """How a reply is to be; what is left out is as the session has it."""
+
+    instructions: str | None
+    """Instead of the session's."""
+    tool_choice: str | None
+    """`auto`, `none`, `required`, or the name of the function that the model has to call."""
+    output: Literal["audio", "text"] | None
+    max_output_tokens: int | None
+    metadata: Mapping[str, str]
+    """Kept by the server with its response."""
+    priority: int
+    """0 if it is left out. Replies with more of it are asked for, and heard, before others that wait."""
+    timeout: float | None
+    """Seconds within which the server has to start it, its waiting included; else it is given up (ReplyFailed)."""
+    interruption: Interruption | None
+    """When the user may interrupt it."""
+
+
+class WantedReply(Wanted, total=False):
+    """The same, of one that need not answer the conversation."""
+
+    input: Sequence[Item] | None
+    """What it answers instead of the conversation; `Item(id=...)`, without more, is one of the conversation's."""
+    out_of_band: bool
+    """Beside all others, at once, outside of the conversation: never heard, nor in the history; see `Reply.output`."""
 
 
 class Session(AsyncContextManagerMixin):
@@ -117,6 +147,8 @@ class Session(AsyncContextManagerMixin):
         self._asked: WeakSet[ReplyRecord] = WeakSet()
         self._awaited: set[anyio.Event] = set()
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
+        self._companions: list[Companion] = []
+        self._company: anyio.CancelScope | None = None  # what the companions run in
 
         connect = connect or partial(_websocket, deadlines=deadlines)
         surroundings = Surroundings(self._publish, Reminders(), capabilities, deadlines, bounds)
@@ -127,6 +159,7 @@ class Session(AsyncContextManagerMixin):
             provider, connect, sink = recorder.provider(provider), recorder.connect(connect), recorder.sink(sink)
             reconnect = reconnect and recorder.reconnect(reconnect)
             journal = journal and recorder.journal(journal)
+        self._surroundings = surroundings
         self._reminders = surroundings.reminders
         inbox = surroundings.inbox
         ring = Ring(
@@ -142,6 +175,7 @@ class Session(AsyncContextManagerMixin):
             provider=provider,
             connect=connect,
             reconnect=reconnect,
+            setup=Setup(functions=tuple(each for companion in self._companions for each in companion.functions)),
             fail=self._fail,
         )
         self._response = ResponseActor(ring, surroundings, spawn=self._start)
@@ -178,18 +212,22 @@ class Session(AsyncContextManagerMixin):
 
     # -- asking
 
-    async def ask(self, text: str, *, instructions: str | None = None) -> Reply:
+    async def ask(self, text: str, **wanted: Unpack[Wanted]) -> Reply:
         """Say `text` as the user and ask for a reply. Returns its handle at once; requests wait their turn."""
         item = Item(id=self._new_id("user"), role="user", text=self._text("text", text))
-        request = self._request(instructions)
+        request = self._request(wanted)
         await self._record(mail.AddItem(item, then=request))
-        return Reply(request.reply)
+        return Reply(request.reply, self.interrupt)
 
-    async def generate_reply(self, *, instructions: str | None = None) -> Reply:
-        """Ask for a reply to the conversation as it stands. `instructions` replace the session's for this one."""
-        request = self._request(instructions)
+    async def generate_reply(self, **wanted: Unpack[WantedReply]) -> Reply:
+        """Ask for a reply to the conversation as it stands, or, with `input` and `out_of_band`, to something else.
+
+        Returns its handle at once; requests wait their turn. While it waits another one that wants nothing in
+        particular joins it: one reply answers both.
+        """
+        request = self._request(wanted, joins=True)
         await self._tell(request)
-        return Reply(request.reply)
+        return Reply(request.reply, self.interrupt)
 
     async def answer_call(self, call_id: str, output: str) -> None:
         """The output of a function call (see `FunctionCalled`). It is sent once; ask for a reply when all are in."""
@@ -219,7 +257,10 @@ class Session(AsyncContextManagerMixin):
     # -- steering
 
     async def interrupt(self, reply: Reply | None = None) -> None:
-        """Stop what is being said, or just one reply. Replies that wait for their turn keep it, but for that one."""
+        """Stop what is being said, or just one reply. Replies that wait for their turn keep it, but for that one.
+
+        The app may always do so, whatever the policy of interruption is.
+        """
         if reply is not None and not isinstance(reply, Reply):  # pyright: ignore[reportUnnecessaryIsInstance]  an app may not check types
             raise TypeError(f"only a Reply can be interrupted, or everything, not a {type(reply).__name__}")
         await self._steer(mail.StopReply(reply.id) if reply else mail.InterruptAll())
@@ -233,6 +274,11 @@ class Session(AsyncContextManagerMixin):
         await self._steer(mail.SetPaused(paused=False))
 
     # -- the record
+
+    @property
+    def agent_state(self) -> str:
+        """What the agent is doing: `initializing`, `listening`, `thinking`, `speaking` or `closed`."""
+        return self._response.agent_state
 
     @property
     def history(self) -> list[HistoryItem]:
@@ -302,8 +348,11 @@ class Session(AsyncContextManagerMixin):
                         raise self._failure
                     self._tasks.start_soon(self._end_on_failure)
                     self._open = True
+                    self._tasks.start_soon(self._keep_company)
                     yield self
                 finally:
+                    if self._company:
+                        self._company.cancel()
                     with anyio.CancelScope(shield=True) as closing:
                         if self._open and self._scopes:  # else an actor has crashed
                             self._scopes.add(closing)
@@ -376,6 +425,21 @@ class Session(AsyncContextManagerMixin):
         if self._failure and self._open:
             raise self._failure
 
+    async def _keep_company(self) -> None:
+        surroundings = self._surroundings
+        company = Company(
+            self._context.inbox.send,
+            surroundings.publish,
+            self._new_id,
+            surroundings.capabilities,
+            self._deadlines,
+            self._bounds,
+        )
+        with anyio.CancelScope() as self._company:
+            async with anyio.create_task_group() as tasks:
+                for companion in self._companions:
+                    tasks.start_soon(companion.run, company)
+
     def _fail(self, failure: RtactorsError) -> None:
         """The first cause counts."""
         self._failure = self._failure or failure
@@ -417,6 +481,8 @@ class Session(AsyncContextManagerMixin):
         self._scopes = set()
 
     def _publish(self, event: SessionEvent) -> None:
+        for companion in self._companions:
+            companion.hear(event)
         for stream in self._streams:
             stream.push(event)
 
@@ -465,12 +531,10 @@ class Session(AsyncContextManagerMixin):
     def _text(self, name: str, value: str) -> str:
         return arguments.text(name, value, self._bounds.text)
 
-    def _request(self, instructions: str | None) -> mail.RequestReply:
-        if instructions is not None:
-            self._text("instructions", instructions)
-        record = ReplyRecord(self._new_id("reply"))
-        self._asked.add(record)
-        return mail.RequestReply(record, instructions)
+    def _request(self, wanted: Wanted | WantedReply, *, joins: bool = False) -> mail.RequestReply:
+        request = arguments.request(ReplyRecord(self._new_id("reply")), wanted, self._bounds.text, joins=joins)
+        self._asked.add(request.reply)
+        return request
 
     def _new_operation(self) -> str:
         self._count += 1

@@ -3,7 +3,7 @@
 `at`, where something has a moment of its own, is in seconds of the session's clock (`anyio.current_time()`).
 """
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -96,6 +96,23 @@ class AgentStoppedSpeaking(Struct, frozen=True, tag=True, gc=False):
     at: float
 
 
+class Interrupted(Struct, frozen=True, tag=True, gc=False):
+    """What was being said, or about to be, was stopped: by the user's speech, or by the app."""
+
+    by: Literal["user", "app"]
+    response_ids: tuple[str, ...]
+    """Of those that it stopped; none if nothing was being generated or heard."""
+    at: float
+
+
+class AgentStateChanged(Struct, frozen=True, tag=True, gc=False):
+    """`state` is one of the agent chart's: `initializing`, `listening`, `thinking`, `speaking`, `closed`."""
+
+    before: str
+    state: str
+    at: float
+
+
 class AgentSaid(Struct, frozen=True, tag=True, gc=False):
     """A message was heard, in full or in part: what stands in the history now."""
 
@@ -114,6 +131,16 @@ class FunctionCalled(Struct, frozen=True, tag=True, gc=False):
     arguments: str
     """JSON, as the model wrote it."""
     resumed: bool = False
+    response_id: str = ""
+    """Of the response that made it; `""` if it was resumed."""
+
+
+class HandoffRequested(Struct, frozen=True, tag=True, gc=False):
+    """The model hands what the user wants to a text agent, by an event of its own and no function call."""
+
+    handoff_id: str
+    item_id: str
+    text: str
 
 
 class Problem(Struct, frozen=True, tag=True, gc=False, kw_only=True):
@@ -150,8 +177,11 @@ SessionEvent: TypeAlias = (
     | SpeechWanted
     | AgentStartedSpeaking
     | AgentStoppedSpeaking
+    | Interrupted
+    | AgentStateChanged
     | AgentSaid
     | FunctionCalled
+    | HandoffRequested
     | Problem
     | Unhandled
     | Dropped

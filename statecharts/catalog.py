@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from statecharts import connection, item, link, message, playback, response
+from statecharts import agent, connection, item, link, message, playback, requests, response
 from statecharts.chart import Chart
 
 _CHARTS: tuple[tuple[Chart[Any, Any], str | None], ...] = (
     (message.MESSAGE, message.__doc__),
     (response.RESPONSE, response.__doc__),
+    (requests.REQUESTS, requests.__doc__),
+    (agent.AGENT, agent.__doc__),
     (item.ITEM, item.__doc__),
     (playback.PLAYBACK, playback.__doc__),
     (connection.CONNECTION, connection.__doc__),

@@ -25,6 +25,8 @@ FLOORS = {
     "session": ["rtactors.session"],
     "workers": ["rtactors.actors", "rtactors.loopback", "rtactors.recording"],
     "contracts": [
+        "rtactors.arguments",
+        "rtactors.companion",
         "rtactors.journal",
         "rtactors.ledger",
         "rtactors.mail",
@@ -36,7 +38,6 @@ FLOORS = {
     ],
     "words": [
         "rtactors.actor",
-        "rtactors.arguments",
         "rtactors.causes",
         "rtactors.discretion",
         "rtactors.channels",
@@ -47,6 +48,7 @@ FLOORS = {
         "rtactors.events",
         "rtactors.heard_text",
         "rtactors.history",
+        "rtactors.interruption",
         "rtactors.portaudio",
         "rtactors.operations",
         "rtactors.reply",

@@ -93,6 +93,7 @@ async def test_a_stream_that_nobody_holds_is_gone() -> None:
         stream = weakref.ref(session.events())
         gc.collect()
         assert stream() is None
+        await settled()
         kept = session.events()
         await server.say("novelty")
         assert await anext(kept) == Unhandled("novelty")
@@ -107,6 +108,7 @@ async def test_a_stream_that_begins_after_the_end_is_empty() -> None:
 async def test_a_slow_reader_of_a_session_is_told_what_it_missed() -> None:
     server = ServerByHand()
     async with session_with(server, Bounds(events=2)) as session:
+        await settled()
         stream = session.events()
         for number in range(5):
             await server.say(f"novelty.{number}")

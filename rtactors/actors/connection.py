@@ -116,9 +116,9 @@ class Connection:
         """What still comes from it is nobody's."""
         self._routes = {}
 
-    def configure(self) -> None:
+    def configure(self, setup: events.Setup) -> None:
         """Send our settings, as soon as what is being received was looked at."""
-        self._to_send += self._provider.configure()
+        self._to_send += self._provider.configure(setup)
 
     def ready(self) -> None:
         """It is set up: what follows has no deadline."""

@@ -20,7 +20,7 @@ from rtactors.operations import operation_id, own_id
 from rtactors.reminders import Reminder
 from rtactors.reply import ReplyRecord
 from rtactors.ring import Ring, Surroundings
-from rtactors.session_events import AgentSaid, FunctionCalled, Problem, UserSaid
+from rtactors.session_events import AgentSaid, FunctionCalled, HandoffRequested, Problem, UserSaid
 from statecharts import item as chart
 from statecharts.item import ITEM, ItemEvent
 from statecharts.message import ChatMessage, Delete, Rewrite, Truncate
@@ -37,8 +37,8 @@ class _Operation(Struct, frozen=True):
     deadline: Reminder
 
 
-CALL_CANCELLED = "This call was cancelled before it was complete. It was not run."
-"""What the model is told of a function call that broke off."""
+CALL_CANCELLED = "This call was cancelled. It was not run."
+"""What the model is told of a function call that broke off, or whose turn never came."""
 
 _IN_FLIGHT = ITEM.group("creating", "condemned", "truncating", "deleting", "rewriting")
 """The states of an item in which an operation of ours may be under way."""
@@ -62,7 +62,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         self._deadlines = surroundings.deadlines
         self._operations: dict[str, _Operation] = {}
         self._operation = 0
-        self._replies: dict[str, ReplyRecord] = {}  # by response id, those that are not over
+        self._replies: dict[str, list[ReplyRecord]] = {}  # by response id, those that are not over
         self._asked: dict[str, str] = {}  # item id -> id of the reply that is to answer it, until it is acknowledged
         self._quiet: list[anyio.Event] = []
         self._items = 0
@@ -95,6 +95,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             case events.InputTranscriptFailed():
                 what = f"the user's turn {message.item_id} could not be transcribed: {message.message}"
                 self.publish(Problem(kind="other", message=what, operation=message.item_id))
+            case events.HandoffRequested():
+                self._scribe.acknowledge(HandoffRequested(message.handoff_id, message.item_id, message.text))
             case events.ProviderError():
                 self._on_refused(message)
             case mail.ItemAnnounced():
@@ -129,15 +131,21 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._on_set_history(message.items)
             case mail.AnswerCall():
                 self._on_answer(message)
+            case mail.AppendHandoff():
+                self._operation += 1
+                operation = operation_id("context", self._operation)
+                self._send(events.AppendHandoff(operation, message.handoff_id, message.text))
             case mail.ReplyStarted():
-                self._replies.pop(message.reply.response_id or "", None)  # it is asked for again
-                self._replies[message.response_id] = message.reply
+                self._forget(message.reply)  # it is asked for again
+                self._replies.setdefault(message.response_id, []).append(message.reply)
                 message.reply.start(message.response_id)
                 for entry in map(self.ledger.get, message.message_ids):
                     if entry and entry.spoken:
                         message.reply.said.append(entry.project)
+            case mail.ReplyHeard():
+                message.reply.heard.set()
             case mail.ReplyOver():
-                self._replies.pop(message.reply.response_id or "", None)
+                self._forget(message.reply)
                 self._scribe.acknowledge(message)
             case mail.ConnectionLost():
                 self._on_connection_lost()
@@ -250,11 +258,19 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
     def _on_said(self, spoken: ChatMessage) -> None:
         entry = self._scribe.touch(self.ledger[spoken.message_id])
         entry.spoken = spoken
-        if reply := self._replies.get(entry.response_id or ""):
+        for reply in self._replies.get(entry.response_id or "", ()):
             reply.said.append(entry.project)
         self._scribe.acknowledge(AgentSaid(entry.project()))
         if entry.retold and self._connected and entry.in_history:  # the server that made it is gone
             self._tell(entry, self.ledger.anchor(entry))
+
+    def _forget(self, reply: ReplyRecord) -> None:
+        """Nothing more is said in it."""
+        replies = self._replies.get(reply.response_id or "", [])
+        if reply in replies:
+            replies.remove(reply)
+        if not replies:
+            self._replies.pop(reply.response_id or "", None)
 
     # -- what the app wants
 
@@ -282,7 +298,9 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         entry.item = item
         entry.handed_over = True
         self.ledger.unanswered[item.call_id] = item.id
-        self._scribe.acknowledge(FunctionCalled(item.call_id, item.name, item.arguments))
+        self._scribe.acknowledge(
+            FunctionCalled(item.call_id, item.name, item.arguments, response_id=entry.response_id or "")
+        )
 
     def _on_call_cancelled(self, item: Item) -> None:
         entry = self._know(item)

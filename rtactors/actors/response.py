@@ -22,14 +22,20 @@ from rtactors.reply import ReplyRecord
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import (
     AgentStartedSpeaking,
+    AgentStateChanged,
     AgentStoppedSpeaking,
+    Interrupted,
     MessageAnnounced,
     Problem,
     UserStartedSpeaking,
     UserStoppedSpeaking,
 )
+from statecharts import agent
+from statecharts import requests as queue
 from statecharts import response as chart
+from statecharts.agent import AGENT
 from statecharts.chart import Life
+from statecharts.requests import REQUESTS
 from statecharts.response import RESPONSE, ResponseEvent
 
 _REMEMBERED = 64
@@ -41,6 +47,7 @@ _MOST_ATTEMPTS = 3
 _PAUSE_S = 0.05
 """Doubled with each refusal, it is the pause before a busy server is asked again."""
 
+_PLAIN = events.ResponseOptions()
 _GIVEN_UP = "it was given up before the server started it"
 
 _UNSTARTED = RESPONSE.group("waiting", "requested")
@@ -75,9 +82,11 @@ class _Response:
         "messages",
         "open",
         "operations",
+        "order",
         "out_of_band",
+        "output",
         "refusals",
-        "request",
+        "requests",
         "response_id",
         "silent_since",
         "speech",
@@ -85,11 +94,13 @@ class _Response:
         "unwanted",
     )
 
-    def __init__(self, life: Life, request: mail.RequestReply | None) -> None:
+    def __init__(self, life: Life, *requests: mail.RequestReply) -> None:
         self.life = life
-        self.request = request
+        self.requests = [*requests]  # those that it answers; none if the server began it by itself
         self.response_id = ""
-        self.out_of_band = False
+        self.order = 0  # of the server's beginning it
+        self.output: tuple[events.Item, ...] = ()
+        self.out_of_band = any(request.options.out_of_band for request in requests)
         self.open: dict[str, _Message] = {}  # its messages that have not ended
         self.messages: list[_Message] = []  # all: an ended one still counts what comes
         self.operations: list[str] = []
@@ -108,7 +119,18 @@ class _Response:
     @property
     def is_rest(self) -> bool:
         """Whether it is asked for again: its beginning was heard, and then its server was lost."""
-        return self.request is not None and self.request.attempt > 1
+        return any(request.attempt > 1 for request in self.requests)
+
+    @property
+    def priority(self) -> int:
+        return max((request.priority for request in self.requests), default=0)
+
+    def can_join(self, request: mail.RequestReply) -> bool:
+        """Whether this one, which waits, can answer `request` as well."""
+        asked = [*self.requests, request]
+        alike = len({each.attempt for each in asked}) == 1 and all(each.options == _PLAIN for each in asked)
+        same_policy = len({each.interruption for each in asked}) == 1
+        return alike and same_policy and (request.joins or self.requests[0].joins)
 
     @property
     def generating(self) -> bool:
@@ -128,7 +150,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._spawn = spawn
         self._responses: dict[str, _Response] = {}  # those that are not settled, by request id or response id
         self._by_response_id: dict[str, _Response] = {}
-        self._requests: deque[_Response] = deque()  # waiting for the slot, in the order asked
+        self._slot: Life = REQUESTS.start("requests")
+        self._requests: list[_Response] = []  # waiting for the slot, in the order in which they get it
+        self._agent: Life = AGENT.start("agent")
+        self._held: list[tuple[_Response, events.Item]] = []  # calls whose turn has not come
         self._asked_again: dict[str, str] = {}  # ids of replies on their way round; why, if they were stopped there
         self._operations: dict[str, _Response] = {}  # what was sent and not answered: create and cancel
         self._messages: dict[str, _Message] = {}  # those that are not over
@@ -139,14 +164,18 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._quiet: list[mail.WhenSilent] = []
         self._operation = 0
         self._count = 0
+        self._count_started = 0
         self._connected = False
         self._over: str | None = None  # why no server will come any more
         self._owed = False  # a server that replies to speech has not begun to, though the user's turn is there
         self._user_speaks = False
         self._speech_over: Reminder | None = None
-        self._slot_held = False
         self._paused = False
         self._closing = False
+
+    @property
+    def agent_state(self) -> str:
+        return self._agent.state
 
     def handle(self, message: mail.ResponseMail) -> None:
         match message:
@@ -171,16 +200,14 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             case mail.RequestReply():
                 self._on_request(message)
             case mail.StopReply():
-                for response in self._all():
-                    if response.request and response.request.reply.id == message.reply_id:
-                        self._stop(response, message.reason)
-                if message.reply_id in self._asked_again:
-                    self._asked_again[message.reply_id] = message.reason or _GIVEN_UP
+                self._on_stop(message)
+            case mail.RequestDeadline():
+                self._on_request_deadline(message.reply_id)
             case mail.InterruptAll():
-                for response in self._all():
-                    self._interrupt(response, server_cancels=False)
+                self._interrupt_all("app", server_cancels=False)
             case mail.FallSilent():
                 self._closing = True
+                self._cancel_held()
                 for response in self._all():
                     self._stop(response)
             case mail.SetPaused():
@@ -199,6 +226,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._ring.context.send(message)
             case mail.ConnectionReady():
                 self._connected = True
+                self._fire_queue(queue.Ready(len(self._requests), self._user_speaks))
+                for response in self._all():
+                    if response.out_of_band and response.life.state == "waiting":
+                        self._fire(response, chart.SlotFree())
             case mail.ConnectionEnded():
                 self._on_connection_ended(message.reason)
             case mail.WhenSilent():
@@ -209,9 +240,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._on_deadline(message)
             case mail.SpeechOver():
                 self._user_speaks = self._owed = False
+                self._fire_queue(queue.UserSilent(len(self._requests)))
             case mail.SlotDeadline():
-                self._slot_held = False
-        self._fill_slot()
+                self._fire_queue(queue.PauseOver(len(self._requests)))
+        self._see_slot()
+        self._see_agent()
         if self._quiet and not self._messages and not any(self._under_way(each) for each in self._responses.values()):
             for quiet in [each for each in self._quiet if not (each.user_too and self._user_speaks)]:
                 self._quiet.remove(quiet)
@@ -227,6 +260,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     # -- requests
 
     def _on_request(self, request: mail.RequestReply) -> None:
+        for waiting in self._requests:
+            if waiting.can_join(request):
+                waiting.requests.append(request)
+                self._expect_start(request)
+                return
         again = f" ({request.attempt})" if request.attempt > 1 else ""
         response = _Response(RESPONSE.start(request.reply.id + again), request)
         self._responses[response.life.id] = response
@@ -234,7 +272,49 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if reason := self._over or stopped:
             self._give_up(response, reason)
             return
-        self._requests.append(response)
+        self._expect_start(request)
+        if not response.out_of_band:
+            self._enqueue(response, in_front=False)
+            self._fire_queue(queue.Asked())
+        elif self._connected:
+            self._fire(response, chart.SlotFree())
+
+    def _expect_start(self, request: mail.RequestReply) -> None:
+        if request.timeout is not None and request.attempt <= 1:
+            self.remind(request.timeout, mail.RequestDeadline(request.reply.id))
+
+    def _enqueue(self, response: _Response, *, in_front: bool) -> None:
+        """Behind those of its priority, or in front of them: it has waited before."""
+        more = [
+            each.priority > response.priority or (each.priority == response.priority and not in_front)
+            for each in self._requests
+        ]
+        self._requests.insert(more.index(False) if False in more else len(more), response)
+
+    def _on_stop(self, stop: mail.StopReply) -> None:
+        for response in self._all():
+            for request in response.requests:
+                if request.reply.id == stop.reply_id:
+                    self._stop_one(response, request, stop.reason)
+        if stop.reply_id in self._asked_again:
+            self._asked_again[stop.reply_id] = stop.reason or _GIVEN_UP
+
+    def _on_request_deadline(self, reply_id: str) -> None:
+        for response in self._all():
+            for request in response.requests:
+                if request.reply.id == reply_id and response.life.state in _UNSTARTED:
+                    self._stop_one(response, request, f"the server did not start it within {request.timeout} s")
+
+    def _stop_one(self, response: _Response, request: mail.RequestReply, reason: str) -> None:
+        if len(response.requests) == 1:
+            self._stop(response, reason)
+        elif response.life.state in _UNSTARTED:  # the others still want it
+            response.requests.remove(request)
+            self._ring.context.send(
+                mail.ReplyOver(request.reply, "failed", interrupted=False, failure=reason or _GIVEN_UP)
+            )
+        else:
+            self._stop(response, reason)
 
     def _stop(self, response: _Response, reason: str = "") -> None:
         """Give it up if it has not started, interrupt it if it has; with a `reason` it has failed in either case."""
@@ -242,19 +322,43 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._give_up(response, reason or _GIVEN_UP)
         else:
             response.failure = reason or response.failure
-            self._interrupt(response, server_cancels=False)
+            self._cancel_held(response)
+            self._interrupt(response, server_cancels=False, out_of_band=True)
 
     def _give_up(self, response: _Response, reason: str) -> None:
         if response in self._requests:
             self._requests.remove(response)
         self._fire(response, chart.Abandoned(reason))
 
-    def _fill_slot(self) -> None:
-        """Ask for the next reply, unless a default response is under way or the user speaks."""
-        if not self._requests or self._user_speaks or self._slot_held or not self._connected:
-            return
-        if not any(response.generating for response in self._responses.values()):
-            self._fire(self._requests.popleft(), chart.SlotFree())
+    def _see_slot(self) -> None:
+        """Let the queue see whether a default response is under way."""
+        taken = any(response.generating for response in self._responses.values())
+        if taken and self._slot.state != "away":
+            self._fire_queue(queue.Taken())
+        while self._slot.state == "taken" and not any(each.generating for each in self._responses.values()):
+            self._fire_queue(queue.Vacated(len(self._requests), self._user_speaks))
+
+    def _fire_queue(self, event: queue.RequestsEvent) -> None:
+        for effect in self.fire(REQUESTS, self._slot, event):
+            match effect:
+                case queue.SendNext():
+                    self._fire(self._requests.pop(0), chart.SlotFree())
+                case queue.Pause():
+                    self.remind(_PAUSE_S * 2**effect.attempt, mail.SlotDeadline(effect.attempt))
+
+    def _see_agent(self) -> None:
+        """What the agent is doing follows from its responses."""
+        if self._connected:
+            self._fire_agent(agent.Connected())
+        under_way = self._requests or self._messages or any(each.generating for each in self._responses.values())
+        if self._over is not None and not under_way:
+            self._fire_agent(agent.Closed())
+        elif not self._paused and any(each.speech == "begun" for each in self._responses.values()):
+            self._fire_agent(agent.Speaks())
+        elif under_way and not self._paused:
+            self._fire_agent(agent.Thinks())
+        else:
+            self._fire_agent(agent.Listens())
 
     def _on_refused(self, error: events.ProviderError) -> None:
         response = self._operations.pop(error.operation_id or "", None)
@@ -265,14 +369,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         # Each pause is twice the one before: the last of them begins before the deadline.
         busy = error.kind == "busy" and _PAUSE_S * 2**response.refusals <= self._deadlines.busy
         self._fire(response, chart.Refused(busy, error.message))
-        if response.life.state != "waiting":
-            return
-        self._requests.appendleft(response)
-        # The refusal may have crossed with the end of the other response: then the slot is free, and nothing else would
-        # wake us up. But a server that goes on refusing is not to be asked without a pause.
-        if response.refusals > 1:
-            self._slot_held = True
-            self.remind(_PAUSE_S * 2**response.refusals, mail.SlotDeadline())
+        if response.life.state == "waiting":
+            self._enqueue(response, in_front=True)
+            self._fire_queue(queue.Refused(response.refusals, self._user_speaks))
 
     # -- from the server
 
@@ -299,12 +398,13 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._check_open(len(self._by_response_id), "responses")
         if asked is None:
             self._owed = False
-            asked = self._responses[response_id] = _Response(RESPONSE.start(response_id), None)
+            asked = self._responses[response_id] = _Response(RESPONSE.start(response_id))
         asked.response_id = response_id
-        asked.out_of_band = out_of_band
+        asked.out_of_band = out_of_band or asked.out_of_band
         self._by_response_id[response_id] = asked
-        if asked.request:
-            self._ring.context.send(mail.ReplyStarted(asked.request.reply, response_id))
+        asked.order = self._count_started = self._count_started + 1
+        for request in asked.requests:
+            self._ring.context.send(mail.ReplyStarted(request.reply, response_id))
         self._fire(asked, chart.Created(response_id))
         if self._closing:
             self._stop(asked)
@@ -312,11 +412,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _adopt(self, known: _Response, asked: _Response, *, over: bool) -> None:
         """What began without being announced is what we had asked for: known only now, maybe when it is `over`."""
-        known.request, asked.request = asked.request, None
+        known.requests, asked.requests = asked.requests, []
         known.unwanted = asked.unwanted
-        if known.request:
-            before = tuple(message.id for message in known.messages)
-            self._ring.context.send(mail.ReplyStarted(known.request.reply, known.response_id, before))
+        before = tuple(message.id for message in known.messages)
+        for request in known.requests:
+            self._ring.context.send(mail.ReplyStarted(request.reply, known.response_id, before))
         self._fire(asked, chart.Refused(busy=False, reason=f"response {known.response_id} has answered it"))
         if known.unwanted:
             self._interrupt(known, server_cancels=over)
@@ -324,7 +424,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _find(self, response_id: str) -> _Response:
         """The response of this id. One that was never announced starts here; what is left of a settled one is over."""
         if response_id in self._settled:
-            return _Response(Life(response_id, "settled"), None)
+            return _Response(Life(response_id, "settled"))
         known = self._by_response_id.get(response_id)
         return known or self._start(None, response_id)
 
@@ -342,7 +442,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self.publish(MessageAnnounced(message.id, event.response_id, event.item.phase, anyio.current_time()))
         self._spawn(MessageActor(opened, self._ring, self._surroundings))
         if response.life.state in _PLAYS and not response.interrupted:
-            self._queue(message)
+            self._await_floor(message)
             self._give_floor()
         else:
             message.inbox.urgent(mail.InterruptMessage())
@@ -357,13 +457,29 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             return
         if response.unwanted:
             self._ring.context.send(mail.RemoveItem(item.id))
-        elif item.status == "completed":
+        elif item.status == "completed" and not response.interrupted:
             self._calls.add(item.call_id)
-            response.called = True
-            self._ring.context.send(mail.CallCompleted(item))
+            self._held.append((response, item))
+            self._hand_over_calls()
         else:
             self._calls.add(item.call_id)
             self._ring.context.send(mail.CallCancelled(item))
+
+    def _hand_over_calls(self, *, all_at_once: bool = False) -> None:
+        """A call has its turn as a message has: when what the responses before its own say has been heard."""
+        speaking = min((each.order for each in self._by_response_id.values() if each.open), default=None)
+        for held in list(self._held):
+            response, item = held
+            if all_at_once or speaking is None or response.order <= speaking:
+                self._held.remove(held)
+                response.called = True
+                self._ring.context.send(mail.CallCompleted(item))
+
+    def _cancel_held(self, of: _Response | None = None) -> None:
+        """Calls whose turn never came: they don't run, and the model is to know that."""
+        for held in [each for each in self._held if of in {None, each[0]}]:
+            self._held.remove(held)
+            self._ring.context.send(mail.CallCancelled(held[1]))
 
     def _on_done(self, event: events.ResponseDone) -> None:
         response = self._find(event.response_id)
@@ -372,13 +488,13 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._adopt(response, asked, over=True)
         for item in event.output:
             self._on_output_done(response, item)
-        response.status = event.status
+        response.status, response.output = event.status, event.output
         if event.status == "failed":
             response.failure = event.message or event.reason or "the provider failed to answer"
-        self._slot_held = False
         self._end_generation(response, event.status)
         self._fire(response, chart.Done(event.status, len(response.open), event.reason))
         self._tell_if_silent(response)
+        self._fire_queue(queue.Ended(len(self._requests)))
 
     def _end_generation(self, response: _Response, status: events.ResponseStatus) -> None:
         for message in response.messages:
@@ -388,21 +504,23 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _on_connection_lost(self, reason: str) -> None:
         """What was received is played. What was asked for waits for the next server, as does the rest of a reply."""
-        self._connected = self._slot_held = False
+        self._connected = False
+        self._hand_over_calls(all_at_once=True)  # before it is forgotten what the server held
+        self._fire_queue(queue.Lost())
         self._settled.clear()  # another server may use the same ids for its own
         for response in reversed(self._all()):
             response.expected = False
-            if response.life.state == "requested":
-                self._requests.appendleft(response)
+            if response.life.state == "requested" and not response.out_of_band:
+                self._enqueue(response, in_front=True)
             elif response.life.state in _HAS_SLOT:
                 response.status = "cancelled" if response.life.state == "interrupted" else "incomplete"
-                response.broken_off = "" if response.life.state == "interrupted" or response.out_of_band else reason
+                response.broken_off = "" if response.life.state == "interrupted" else reason
                 self._end_generation(response, "failed")
             self._fire(response, chart.Lost(len(response.open)))
             self._tell_if_silent(response)
         if self._owed:
             self._owed = False
-            self._ask_again(None)
+            self._ask_again()
 
     def _on_connection_ended(self, reason: str) -> None:
         """No server will come any more."""
@@ -412,27 +530,30 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             if response.life.state in _UNSTARTED:
                 self._give_up(response, reason)
 
-    def _ask_again(self, request: mail.RequestReply | None) -> None:
+    def _ask_again(self, *requests: mail.RequestReply) -> None:
         """Let the next server say what the last one owed, or the rest of it, after what was heard of it.
 
         By the context actor: it has to know what was heard before that server is asked.
         """
-        if request is None:  # the server had begun it by itself
+        if not requests:  # the server had begun it by itself
             self._count += 1
-            request = mail.RequestReply(ReplyRecord(f"rt_owed_{self._count}"), attempt=0)
-        self._asked_again[request.reply.id] = ""
-        self._ring.context.send(replace(request, attempt=request.attempt + 1))
+            requests = (mail.RequestReply(ReplyRecord(f"rt_owed_{self._count}"), attempt=0),)
+        for request in requests:
+            self._asked_again[request.reply.id] = ""
+            self._ring.context.send(replace(request, attempt=request.attempt + 1))
 
     # -- the floor
 
-    def _queue(self, message: _Message) -> None:
-        """Behind what is waiting, but before later messages of its own response."""
+    def _await_floor(self, message: _Message) -> None:
+        """Behind what is waiting, but before what is less urgent, and later messages of its own response."""
+
+        def goes_before(other: _Message) -> bool:
+            if other.response is message.response:
+                return message.index < other.index
+            return message.response.priority > other.response.priority
+
         place = len(self._floor)
-        while (
-            place
-            and self._floor[place - 1].response is message.response
-            and (self._floor[place - 1].index > message.index)
-        ):
+        while place and goes_before(self._floor[place - 1]):
             place -= 1
         self._floor.insert(place, message)
 
@@ -465,6 +586,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if playing and playing.response.speech == "none":
             playing.response.speech = "begun"
             self.publish(AgentStartedSpeaking(playing.response.response_id, message.at))
+            for request in playing.response.requests:
+                self._ring.context.send(mail.ReplyHeard(request.reply))
 
     def _on_message_ended(self, message_id: str) -> None:
         message = self._messages.get(message_id)
@@ -480,7 +603,14 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         response.silent_since = anyio.current_time()
         self._fire(response, chart.MessageEnded(len(response.open)))
         self._tell_if_silent(response)
+        self._hand_over_calls()
         self._give_floor()
+
+    def _fire_agent(self, event: agent.AgentEvent) -> None:
+        before = self._agent.state
+        self.fire(AGENT, self._agent, event)
+        if self._agent.state != before:
+            self.publish(AgentStateChanged(before, self._agent.state, anyio.current_time()))
 
     def _tell_if_silent(self, response: _Response) -> None:
         """While it is being generated there may be more to hear, however long that takes."""
@@ -494,9 +624,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         """The user speaks over the agent. The item it names is the user's coming one: not what is to be stopped."""
         self.publish(UserStartedSpeaking(event.item_id, anyio.current_time()))
         self._user_speaks = True
+        self._fire_queue(queue.UserSpeaks())
         self._expect_speech_over(self._deadlines.speech)
-        for response in self._all():
-            self._interrupt(response, server_cancels=self._capabilities.cancels_on_speech)
+        self._interrupt_all("user", server_cancels=self._capabilities.cancels_on_speech)
 
     def _on_turn_over(self) -> None:
         if self._user_speaks:
@@ -507,8 +637,15 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._speech_over.cancel()
         self._speech_over = self.remind(seconds, mail.SpeechOver())
 
-    def _interrupt(self, response: _Response, *, server_cancels: bool) -> None:
-        if not response.out_of_band:
+    def _interrupt_all(self, by: Literal["user", "app"], *, server_cancels: bool) -> None:
+        stopped = [each.response_id for each in self._all() if each.life.state in _PLAYS and not each.out_of_band]
+        self.publish(Interrupted(by, tuple(stopped), anyio.current_time()))
+        self._cancel_held()
+        for response in self._all():
+            self._interrupt(response, server_cancels=server_cancels)
+
+    def _interrupt(self, response: _Response, *, server_cancels: bool, out_of_band: bool = False) -> None:
+        if out_of_band or not response.out_of_band:
             self._paused = False  # what was held is stopped
             if response.life.state in _UNSTARTED and response.is_rest:  # not one that waits for its turn
                 response.interrupted = True
@@ -580,12 +717,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._settle(response)
 
     def _ask(self, response: _Response) -> None:
-        request = response.request
-        if request is None:
-            raise RuntimeError(f"{response.life!r} was not asked for here")
         operation = self._next_operation(response)
         response.expected = True
-        self._ring.transport.urgent(events.CreateResponse(operation, request.instructions))
+        self._ring.transport.urgent(events.CreateResponse(operation, response.requests[0].options))
 
     def _settle(self, response: _Response) -> None:
         del self._responses[response.life.id]
@@ -596,17 +730,23 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._operations.pop(operation, None)
         if not response.broken_off or response.interrupted or response.called:  # what the call gives will lead on
             self._reply_over(response, response.status, response.failure)
-        elif self._over or self._closing or (response.request and response.request.attempt >= _MOST_ATTEMPTS):
+        elif (
+            self._over
+            or self._closing
+            or response.out_of_band
+            or any(request.attempt >= _MOST_ATTEMPTS for request in response.requests)
+        ):
             self._reply_over(response, "failed", response.broken_off)
         else:
-            self._ask_again(response.request)
+            self._ask_again(*response.requests)
 
     def _reply_over(self, response: _Response, status: str, failure: str | None) -> None:
         """Tell who asked, once: a failed reply is over before its response has settled."""
-        if response.request is not None:
-            over = mail.ReplyOver(response.request.reply, status, response.interrupted, failure)
-            self._ring.context.send(over)
-            response.request = None
+        for request in response.requests:
+            self._ring.context.send(
+                mail.ReplyOver(request.reply, status, response.interrupted, failure, response.output)
+            )
+        response.requests = []
 
     def _next_operation(self, response: _Response) -> str:
         self._operation += 1

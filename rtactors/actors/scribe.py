@@ -71,9 +71,8 @@ def acknowledge(acknowledgement: mail.Acknowledgement, publish: Publish) -> None
         case anyio.Event():
             acknowledgement.set()
         case mail.ReplyOver():
-            acknowledgement.reply.resolve(
-                acknowledgement.status, interrupted=acknowledgement.interrupted, failure=acknowledgement.failure
-            )
+            over = acknowledgement
+            over.reply.resolve(over.status, interrupted=over.interrupted, failure=over.failure, output=over.output)
         case _:
             publish(acknowledgement)
 

@@ -48,6 +48,7 @@ class TransportActor(Actor[mail.TransportMail]):
         provider: Provider,
         connect: Connect,
         reconnect: Backoff | None,
+        setup: events.Setup,
         fail: Callable[[RtactorsError], None],
     ) -> None:
         super().__init__(ring.transport, surroundings.publish)
@@ -78,6 +79,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._told = False  # the server in use knows the history
         self._again: deque[events.Command] = deque()  # the user's voice once more, and what has to stay behind it
         self._sending: anyio.CancelScope | None = None
+        self._setup = setup
         self._audio = UserAudio(surroundings.bounds.user_audio, surroundings.capabilities.input_rate)
         self._messages: dict[str, Inbox[mail.MessageMail] | None] = {}  # None: it has ended, what comes is dropped
         self._live: dict[str, Inbox[mail.MessageMail]] = {}  # of these the few that may not have ended
@@ -102,6 +104,7 @@ class TransportActor(Actor[mail.TransportMail]):
             events.InputCleared: self._on_input_cleared,
             events.InputTranscript: self._on_transcript,
             events.InputTranscriptFailed: ring.context.send,
+            events.HandoffRequested: ring.context.send,
             events.SessionStarted: _known,
             events.SessionConfigured: _known,
             events.ProviderError: self._on_error,
@@ -150,6 +153,11 @@ class TransportActor(Actor[mail.TransportMail]):
                 if self._loss_known:  # else the server that was told it is gone
                     self._told = True
                     self._again.extend(self._audio.reconnected())
+            case mail.UpdateSession():
+                self._setup = message.setup
+                if self._loss_known and (connection := self._in_use):
+                    for frame in self._provider.update(message.setup, message.operation_id):
+                        await connection.send(frame)
             case mail.LimitNear():
                 if self._in_use and self._in_use.number == message.connection:
                     self._fire(link.LimitNear())
@@ -284,7 +292,7 @@ class TransportActor(Actor[mail.TransportMail]):
         for effect in self.fire(CONNECTION, which.life, event):
             match effect:
                 case connection.Configure():
-                    which.configure()
+                    which.configure(self._setup)
                 case connection.TellReady():
                     which.ready()
                     self._come_up()

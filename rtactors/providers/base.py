@@ -11,13 +11,13 @@ An adapter holds no connection and awaits nothing. Actors know providers by this
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 from urllib.parse import parse_qsl, quote, quote_plus
 
 from msgspec import Struct
 
 from rtactors import discretion
-from rtactors.events import Command, ProviderEvent
+from rtactors.events import Command, ProviderEvent, Setup
 
 Frame = str | bytes
 
@@ -82,6 +82,14 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     deletes: bool = True
     echoes_request: bool = True
     """True if `ResponseStarted.request_id` is reliable."""
+    functions: frozenset[str] = frozenset()
+    """Names of the functions that its own settings declare: their calls are the app's."""
+    turn_settings: bool = False
+    """True if it obeys `Setup.server_interrupts` and `Setup.server_replies`."""
+    says: Literal["exactly", "by_request", "never"] = "never"
+    """Whether it speaks given words (`ResponseOptions.say`): these, or what a model makes of them when it is asked."""
+    greets: bool = True
+    """False if the server says nothing before it is configured."""
 
 
 @runtime_checkable
@@ -96,8 +104,14 @@ class Provider(Protocol):
 
     def endpoint(self) -> Endpoint: ...
 
-    def configure(self) -> Sequence[Frame]:
-        """The frames that set the session up, sent once the server has said `SessionStarted`."""
+    def configure(self, setup: Setup) -> Sequence[Frame]:
+        """The frames that set the session up, sent once the server has said `SessionStarted` (or first, if it doesn't
+        greet).
+        """
+        ...
+
+    def update(self, setup: Setup, operation_id: str) -> Sequence[Frame]:
+        """The frames that change a session that is set up; the server answers with `SessionConfigured`."""
         ...
 
     def decode(self, frame: Frame) -> Sequence[ProviderEvent]:

@@ -118,7 +118,7 @@ class Closed(_Event, frozen=True):
 class Provider(_Event, frozen=True):
     """The adapter was asked for something that the app had decided."""
 
-    call: Literal["endpoint", "configure"]
+    call: Literal["endpoint", "configure", "update"]
     url: Annotated[str, Meta(description="Of an endpoint, without query.")] = ""
     frames: Annotated[tuple[Raw, ...], Meta(description="Of a configuration; as in `socket`.")] = ()
     binary: Annotated[bool, Meta(description="True if they were no text frames.")] = False

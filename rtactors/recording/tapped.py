@@ -7,7 +7,7 @@ for; so what was told can happen again in that order.
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 import anyio
@@ -15,6 +15,7 @@ from anyio import get_cancelled_exc_class
 
 from rtactors.channels import Inbox, InboxFull
 from rtactors.errors import ConfigurationError
+from rtactors.events import Setup
 from rtactors.journal.base import Journal
 from rtactors.journal.records import Damage, decode
 from rtactors.providers.base import Capabilities, Endpoint, Frame, Provider
@@ -161,11 +162,16 @@ class TappedProvider:
         self._notes.tell(lines.Provider, call="endpoint", url=where)
         return endpoint
 
-    def configure(self) -> Sequence[Frame]:
-        frames = self._provider.configure()
+    def configure(self, setup: Setup) -> Sequence[Frame]:
+        return self._frames("configure", self._provider.configure(setup))
+
+    def update(self, setup: Setup, operation_id: str) -> Sequence[Frame]:
+        return self._frames("update", self._provider.update(setup, operation_id))
+
+    def _frames(self, call: Literal["configure", "update"], frames: Sequence[Frame]) -> Sequence[Frame]:
         told = tuple(self._notes.leave_out.from_frame(frame, incoming=True) for frame in frames)
         binary = any(isinstance(frame, bytes) for frame in frames)
-        self._notes.tell(lines.Provider, call="configure", frames=told, binary=binary)
+        self._notes.tell(lines.Provider, call=call, frames=told, binary=binary)
         return frames
 
 

@@ -39,7 +39,8 @@ from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint
 from rtactors.recording import Recorder
 from rtactors.reply import Reply
-from rtactors.session import Session
+from rtactors.session import Options as SessionOptions
+from rtactors.session import Session, Wanted, WantedReply
 from rtactors.session_events import ConnectionChanged, SessionEvent, Transition
 from rtactors.sinks.base import Report, Sink
 from rtactors.testing.chaos import ChaosProxy, Plan
@@ -126,13 +127,13 @@ class Conversation:
 
     # -- the app
 
-    async def ask(self, text: str = "Tell me a story.") -> Reply:
-        reply = await self.session.ask(text)
+    async def ask(self, text: str = "Tell me a story.", **wanted: Unpack[Wanted]) -> Reply:
+        reply = await self.session.ask(text, **wanted)
         self.replies.append(reply)
         return reply
 
-    async def generate_reply(self) -> Reply:
-        reply = await self.session.generate_reply()
+    async def generate_reply(self, **wanted: Unpack[WantedReply]) -> Reply:
+        reply = await self.session.generate_reply(**wanted)
         self.replies.append(reply)
         return reply
 
@@ -245,6 +246,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     bounds: Bounds = Bounds(events=ALL_EVENTS),  # noqa: B008 - immutable
     journal: Journal | None = None,
     recorder: Recorder | None = None,
+    session: SessionOptions | None = None,
     **options: Unpack[Options],
 ) -> AsyncGenerator[Conversation]:
     """Begin one with a server that follows `script`, at once if no `timing` is given; `options` are the server's.
@@ -254,7 +256,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     none is given, so that nothing is heard until the test says so), `loses` are its reports that get lost, `slack_ms`
     is how coarsely it counts. `ms_per_character` is None where a fault makes the sound longer or shorter than the
     words. A `journal` must hold the history in the end. A session that ends on its own has to do so with what it
-    `raises`; the block is then left there, and `failure` tells it. `recorder` is the session's.
+    `raises`; the block is then left there, and `failure` tells it. `recorder` is the session's, and `session` are more of its arguments.
 
     Raises InvariantBroken at its end.
     """
@@ -274,7 +276,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             url = url.replace(str(port), str(proxy.port))
         settings: dict[str, Any] = {"api_key": "", "websocket_base_url": url, **(provider or {})}
         websocket = partial(connect, keepalive=deadlines.keepalive)
-        session = Session(
+        conversing = Session(
             OpenAIRealtime(**settings),
             sink=ears,
             connect=_through(network, server.connect if isinstance(server, MemoryServer) else websocket),
@@ -283,12 +285,13 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             bounds=bounds,
             journal=journal,
             recorder=recorder,
+            **(session or {}),
         )
-        talk = Conversation(session, server, ears, device)
+        talk = Conversation(conversing, server, ears, device)
         if proxy:
             talk.proxy = proxy
         try:
-            async with session:
+            async with conversing:
                 yield talk
         except raises as failure:
             talk.failure = failure
@@ -312,7 +315,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             slack_ms=slack_ms,
             ms_per_character=ms_per_character,
             left_over=await _left_over(before),
-            journalled=await _journalled(journal, session.id) if journal else None,
+            journalled=await _journalled(journal, conversing.id) if journal else None,
         )
     )
     if raises and talk.failure is None:

@@ -29,6 +29,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from rtactors.actors.context import CALL_CANCELLED
 from rtactors.history import HistoryItem
 from rtactors.loopback.conversation import Snapshot
 from rtactors.session_events import (
@@ -364,20 +365,22 @@ def calls_run_once(facts: Facts) -> Iterator[str]:
             yield f"function call {call_id} was run {calls.count(call_id)} times"
         if not any(story.begun_calls.get(call_id) for story in facts.stories):
             yield f"function call {call_id} was run, but it was never completed"
+    history = facts.evidence.history
+    cancelled = {item.call_id for item in history if item.output == CALL_CANCELLED}  # interrupted before its turn came
     kept = (item for item in facts.connection.items if not (facts.may_be_gone(item.id) or facts.gave_up(item.id)))
     held = {item.call_id for item in kept}
     for call_id, whole in complete.items():
         # Of a request that was given up nothing is wanted: its calls are deleted.
-        if whole and call_id not in calls and call_id in held and facts.connection.open:
+        if whole and call_id not in calls and call_id in held - cancelled and facts.connection.open:
             yield f"function call {call_id} was completed, but not run"
-    answered = [item.call_id for item in facts.evidence.history if item.kind == "function_call_output"]
+    answered = [item.call_id for item in history if item.kind == "function_call_output"]
     sent = [create.call_id for story in facts.stories for create in story.creates if create.call_id]
     for call_id in sorted({*answered, *sent}):
         times = sent.count(call_id)
         if len(facts.stories) == 1 and times != 1 and (facts.connection.open or times):
             yield f"the output of function call {call_id} was sent {times} times, not once"
         broke_off = any(story.begun_calls.get(call_id) is False for story in facts.stories)  # it is told so
-        if call_id not in calls and not broke_off:
+        if call_id not in calls and call_id not in cancelled and not broke_off:
             yield f"an output of function call {call_id} was sent, but it was never run"
 
 

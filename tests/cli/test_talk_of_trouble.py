@@ -11,6 +11,11 @@ from rtactors.cli.talk import tell_of_silence
 from rtactors.reply import Reply, ReplyRecord
 from rtactors.session_events import ConnectionChanged, MessageAnnounced, Problem
 
+
+async def nobody(_reply: Reply) -> None:
+    """Interrupts it."""
+
+
 pytestmark = pytest.mark.anyio
 
 LOST = "         (the connection is lost; what has arrived still plays; connecting again ...)\n"
@@ -29,7 +34,7 @@ class Told(Captions):
 
 async def test_a_server_that_is_silent_is_said_once() -> None:
     told = Told()
-    await tell_of_silence(Reply(ReplyRecord("r1")), told.seen, told)
+    await tell_of_silence(Reply(ReplyRecord("r1"), nobody), told.seen, told)
     assert told.stream.getvalue() == "         (waiting for the server ...)\n"
 
 
@@ -37,14 +42,14 @@ async def test_a_server_that_answers_is_not_silent() -> None:
     told = Told()
     record = ReplyRecord("r1")
     record.start("resp_1")
-    await tell_of_silence(Reply(record), told.seen, told)
+    await tell_of_silence(Reply(record, nobody), told.seen, told)
     assert told.stream.getvalue() == ""
 
 
 async def test_while_something_is_heard_nobody_waits() -> None:
     told = Told()
     told.seen.event(MessageAnnounced("msg_1", "resp_1", None, anyio.current_time()))
-    await tell_of_silence(Reply(ReplyRecord("r1")), told.seen, told)
+    await tell_of_silence(Reply(ReplyRecord("r1"), nobody), told.seen, told)
     assert told.stream.getvalue() == ""
 
 

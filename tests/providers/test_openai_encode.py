@@ -19,6 +19,7 @@ from rtactors.events import (
     CreateResponse,
     DeleteItem,
     Item,
+    ResponseOptions,
     TruncateItem,
 )
 from rtactors.providers.openai import wire
@@ -64,7 +65,7 @@ def message(role: Any, text: str) -> Item:
             {"type": "response.create", "event_id": "op", "response": {"metadata": {"rtactors_request": "op"}}},
         ),
         (
-            CreateResponse("op", instructions="", metadata={"topic": "weather"}),
+            CreateResponse("op", ResponseOptions(instructions="", metadata={"topic": "weather"})),
             {
                 "type": "response.create",
                 "event_id": "op",
@@ -72,7 +73,7 @@ def message(role: Any, text: str) -> Item:
             },
         ),
         (
-            CreateResponse("op", instructions="Classify.", out_of_band=True),
+            CreateResponse("op", ResponseOptions(instructions="Classify.", out_of_band=True)),
             {
                 "type": "response.create",
                 "event_id": "op",
@@ -184,19 +185,19 @@ def test_items_that_cannot_be_created(item: Item) -> None:
 )
 def test_metadata_beyond_the_limits(metadata: dict[str, str], complaint: str) -> None:
     with pytest.raises(ConfigurationError, match=complaint):
-        encode(CreateResponse("op", metadata=metadata))
+        encode(CreateResponse("op", ResponseOptions(metadata=metadata)))
 
 
 def test_metadata_at_the_limits() -> None:
     metadata = {f"{number:064}": "v" * 512 for number in range(15)}
-    event = sent(CreateResponse("op", metadata=metadata))
+    event = sent(CreateResponse("op", ResponseOptions(metadata=metadata)))
     assert event["response"]["metadata"] == metadata | {"rtactors_request": "op"}
     assert len(metadata) == 15  # the caller's own is left alone
 
 
 @pytest.mark.parametrize("out_of_band", [False, True])
 def test_a_request_finds_its_response(*, out_of_band: bool) -> None:
-    event = sent(CreateResponse("op_9", out_of_band=out_of_band))
+    event = sent(CreateResponse("op_9", ResponseOptions(out_of_band=out_of_band)))
     created = {"id": "resp_1", "conversation_id": None, "metadata": event["response"]["metadata"]}
     (started,) = decode(json.dumps({"type": "response.created", "response": created}))
     assert started.request_id == "op_9"  # type: ignore[union-attr] decode gives many types

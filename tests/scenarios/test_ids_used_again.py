@@ -83,7 +83,7 @@ async def test_an_item_of_a_server_that_is_called_as_one_of_ours_would_be() -> N
         late = mail.AddItem(Item(id="rt_user_1", role="user", text="Well?"), then=mail.RequestReply(record))
         session._context.inbox.send(late)  # pyright: ignore[reportPrivateUsage] - nobody is so quick
         with pytest.raises(ReplyFailed, match="rt_user_1 was not added: the server has given its id to another one"):
-            await Reply(record).done()
+            await Reply(record, session.interrupt).done()
         await server.receive("conversation.item.create")
         assert await server.take() == []
     assert [event.operation for event in [event async for event in events] if isinstance(event, Problem)] == [

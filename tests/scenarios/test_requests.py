@@ -38,7 +38,7 @@ async def test_d10_response_outside_of_the_conversation(begin: Begin) -> None:
     async with begin(script) as talk:
         reply = await talk.ask()
         await talk.sink.play(300)
-        somebody_else(talk, events.CreateResponse("elsewhere-1", out_of_band=True))
+        somebody_else(talk, events.CreateResponse("elsewhere-1", events.ResponseOptions(out_of_band=True)))
         await other.reached.wait()
         gate.open()
         other.open()
@@ -61,7 +61,7 @@ async def test_d10_interruption_leaves_the_one_outside_alone(begin: Begin) -> No
     async with begin(script) as talk:
         await talk.ask()
         await talk.sink.play(300)
-        somebody_else(talk, events.CreateResponse("elsewhere-1", out_of_band=True))
+        somebody_else(talk, events.CreateResponse("elsewhere-1", events.ResponseOptions(out_of_band=True)))
         await other.reached.wait()
         await talk.session.interrupt()
         await talk.log.wait("response.done")
@@ -171,7 +171,7 @@ async def test_d22_reply_after_a_function_call_waits(begin: Begin) -> None:
 
 
 async def test_d4_second_response_is_interrupted_before_it_may_speak(begin: Begin) -> None:
-    """The first is still being heard. Of the second's calls one had been complete, and ran."""
+    """The first is still being heard. Of the second's calls one had been complete: its turn never came."""
     gate = Gate()
     second = [SECOND, Call(name="weather"), THIRD, Call(name="pay", arguments='{"amount": 1000000}', gate=gate)]
     async with begin(replies(FIRST, second)) as talk:
@@ -179,18 +179,35 @@ async def test_d4_second_response_is_interrupted_before_it_may_speak(begin: Begi
         await talk.sink.play(300)
         await talk.reaches("response", "finishing")
         queued = await talk.generate_reply()
-        weather = await talk.tells(FunctionCalled)
         await gate.reached.wait()
         await talk.session.interrupt()
-        await talk.session.answer_call(weather.call_id, "rain")
         await talk.log.wait("response.done", 2)
         await talk.session.quiet()
         (message,) = talk.said()
         assert talk.held() == talk.heard() == [(message.id, 300)]
         assert await queued.done() == []
-        calls = [(item.name or item.output) for item in talk.items() if item.call_id]
-        assert calls == ["weather", "rain", "pay", CALL_CANCELLED]
-    assert len([event for event in talk.events if isinstance(event, FunctionCalled)]) == 1
+        names = {item.call_id: item.name for item in talk.items() if item.name}
+        answers = {names[item.call_id]: item.output for item in talk.items() if item.output}
+        assert answers == {"weather": CALL_CANCELLED, "pay": CALL_CANCELLED}
+    assert not [event for event in talk.events if isinstance(event, FunctionCalled)]
+
+
+async def test_d4_call_of_a_response_that_waits_has_its_turn(begin: Begin) -> None:
+    """It runs when what is said before it was heard, and not before."""
+    async with begin(replies(FIRST, [Call(name="weather"), SECOND])) as talk:
+        await talk.ask()
+        await talk.sink.play(300)
+        await talk.reaches("response", "finishing")
+        queued = await talk.generate_reply()
+        await talk.log.wait("response.done", 2)
+        assert not [event for event in talk.events if isinstance(event, FunctionCalled)]
+        talk.sink.play_all()
+        call = await talk.tells(FunctionCalled)
+        assert len(talk.said()) == 1
+        await talk.session.answer_call(call.call_id, "rain")
+        assert [message.heard_text for message in await queued.done()] == [SECOND]
+        await talk.session.quiet()
+        assert [(item.name or item.output) for item in talk.items() if item.call_id] == ["weather", "rain"]
 
 
 async def test_d14_call_that_was_cut_off_does_not_run(begin: Begin) -> None:

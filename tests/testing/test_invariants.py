@@ -32,6 +32,11 @@ from statecharts.item import Report
 from statecharts.message import ChatMessage, Emptied
 from statecharts.response import Fail, Request
 
+
+async def nobody(_reply: Reply) -> None:
+    """Interrupts it."""
+
+
 TEXTS = ("First of all, good morning.", "Then there is something else to tell.", "And nobody hears this.")
 LENGTHS = [len(text) * MS_PER_CHARACTER for text in TEXTS]
 
@@ -185,7 +190,7 @@ def reconnected(evidence: Evidence, *texts: str) -> Evidence:
 def unheard_reply(evidence: Evidence) -> Evidence:
     lost = ReplyRecord("rt_reply_lost")
     lost.resolve("completed", interrupted=False, failure=None)
-    return replace(evidence, replies=(*evidence.replies, Reply(lost)))
+    return replace(evidence, replies=(*evidence.replies, Reply(lost, nobody)))
 
 
 def chat(message_id: str) -> ChatMessage:
@@ -254,7 +259,7 @@ def ended(status: str = "completed", failure: str | None = None) -> Reply:
     record = ReplyRecord(REPLY)
     record.start("resp_000001")
     record.resolve(status, interrupted=False, failure=failure)
-    return Reply(record)
+    return Reply(record, nobody)
 
 
 def broken_off(evidence: Evidence) -> Evidence:
@@ -426,7 +431,7 @@ FALSE: dict[str, tuple[str, Callable[[Evidence], Evidence], str]] = {
     "a task is left": ("I10", lambda e: replace(e, left_over=("message actor",)), "message actor still runs"),
     "a reply is left": (
         "I10",
-        lambda e: replace(e, replies=(Reply(ReplyRecord(REPLY)),)),
+        lambda e: replace(e, replies=(Reply(ReplyRecord(REPLY), nobody),)),
         "is still waited for (waiting)",
     ),
     "all of the text": ("I11", lambda e: in_history(e, SECOND, heard_text=TEXTS[1]), "has 7 words, but 1000 ms"),

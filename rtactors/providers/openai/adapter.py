@@ -6,16 +6,17 @@ from typing import Any, Final
 from msgspec import UNSET, ValidationError
 
 from rtactors.errors import ConfigurationError
-from rtactors.events import Command, ProviderEvent
+from rtactors.events import Command, ProviderEvent, Setup
 from rtactors.providers.base import Capabilities, Endpoint, Frame
 from rtactors.providers.openai import endpoint, wire
 from rtactors.providers.openai.decode import decode
 from rtactors.providers.openai.encode import encode
-from rtactors.providers.openai.settings import PCM, capabilities, secrets_of, settings
+from rtactors.providers.openai.settings import PCM, Json, capabilities, part_of, secrets_of, settings, with_setup
 
 CONFIGURE: Final = "configure"
 """The operation id of the setup: a ProviderError that names it says that the settings were refused."""
 
+_AS_IT_IS: Final = Setup()
 _SERVER_VAD: Final = wire.ServerVad()
 _TRANSCRIPTION: Final = wire.Transcription(model="gpt-4o-mini-transcribe")
 
@@ -104,9 +105,12 @@ class OpenAIRealtime:
             allow_unencrypted=self._allow_unencrypted,
         )
 
-    def configure(self) -> Sequence[Frame]:
-        update = {"type": "session.update", "event_id": CONFIGURE, "session": self._session}
-        return (wire.encoder.encode(update).decode(),)
+    def configure(self, setup: Setup = _AS_IT_IS) -> Sequence[Frame]:
+        return _session_update(CONFIGURE, with_setup(self._session, setup))
+
+    def update(self, setup: Setup, operation_id: str) -> Sequence[Frame]:
+        """Only what a `Setup` can change: a voice, for one, OpenAI takes only once."""
+        return _session_update(operation_id, part_of(with_setup(self._session, setup)))
 
     def decode(self, frame: Frame) -> Sequence[ProviderEvent]:
         return decode(frame)
@@ -114,3 +118,7 @@ class OpenAIRealtime:
     def encode(self, command: Command) -> Sequence[Frame]:
         """Raises ConfigurationError for metadata, or an item, that OpenAI doesn't take."""
         return encode(command)
+
+
+def _session_update(event_id: str, session: Json) -> Sequence[Frame]:
+    return (wire.encoder.encode({"type": "session.update", "event_id": event_id, "session": session}).decode(),)

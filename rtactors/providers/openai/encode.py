@@ -1,13 +1,14 @@
 """Our commands as OpenAI's frames. Each operation's id is its event's id, so that an error finds its way back."""
 
 from collections.abc import Sequence
-from typing import Final, assert_never
+from typing import Final, TypeVar, assert_never
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from rtactors.errors import ConfigurationError
 from rtactors.events import (
     AppendAudio,
+    AppendHandoff,
     CancelResponse,
     ClearAudio,
     Command,
@@ -15,6 +16,7 @@ from rtactors.events import (
     CreateItem,
     CreateResponse,
     DeleteItem,
+    Function,
     Item,
     TruncateItem,
 )
@@ -24,6 +26,8 @@ from rtactors.providers.openai.requests import metadata_of
 
 MAX_APPEND: Final = 15 * 2**20
 """Bytes of audio that OpenAI takes in one event."""
+SAY: Final = "Say exactly these words, in their language, and nothing before or after them:\n\n{}"
+"""How a model is asked for fixed words: there is no other way with OpenAI."""
 
 
 def text_frame(event: wire.ClientEvent) -> str:
@@ -43,7 +47,14 @@ def encode(command: Command) -> Sequence[Frame]:
 
 
 def _event(  # noqa: PLR0911 (a table: a case a command)
-    command: CommitAudio | ClearAudio | CreateItem | TruncateItem | DeleteItem | CreateResponse | CancelResponse,
+    command: CommitAudio
+    | ClearAudio
+    | CreateItem
+    | TruncateItem
+    | DeleteItem
+    | CreateResponse
+    | CancelResponse
+    | AppendHandoff,
 ) -> wire.ClientEvent:
     event_id = command.operation_id
     match command:
@@ -63,16 +74,50 @@ def _event(  # noqa: PLR0911 (a table: a case a command)
             return wire.ResponseCreate(_response(command), event_id=event_id)
         case CancelResponse():
             return wire.ResponseCancel(command.response_id, event_id=event_id)
+        case AppendHandoff():
+            raise ConfigurationError(
+                f"OpenAI's GA protocol has no handoffs, such as {command.handoff_id}: answer the function call instead"
+            )
         case _:
             assert_never(command)
 
 
 def _response(command: CreateResponse) -> wire.ResponseParams:
+    options = command.options
+    instructions, choice = options.instructions, options.tool_choice
+    if options.say is not None:
+        instructions, choice = SAY.format(options.say), "none"
     return wire.ResponseParams(
-        instructions=UNSET if command.instructions is None else command.instructions,
-        conversation="none" if command.out_of_band else UNSET,
+        instructions=_given(instructions),
+        conversation="none" if options.out_of_band else UNSET,
+        input=UNSET if options.input is None else [_input(item) for item in options.input],
         metadata=metadata_of(command),
+        output_modalities=UNSET if options.output is None else [options.output],
+        tools=UNSET if options.functions is None else [*map(function_tool, options.functions)],
+        tool_choice=UNSET if choice is None else _choice(choice),
+        max_output_tokens=_given(options.max_output_tokens),
     )
+
+
+T = TypeVar("T")
+
+
+def _given(value: T | None) -> T | UnsetType:
+    return UNSET if value is None else value
+
+
+def _choice(name: str) -> wire.ToolChoice:
+    return name if name in {"auto", "none", "required"} else wire.FunctionChoice(name=name)  # pyright: ignore[reportReturnType]  one of these
+
+
+def function_tool(function: Function) -> wire.FunctionTool:
+    return wire.FunctionTool(name=function.name, description=function.description, parameters=function.parameters)
+
+
+def _input(item: Item) -> wire.Item:
+    if item == Item(id=item.id):
+        return wire.Item("item_reference", id=item.id)
+    return _item(item)
 
 
 def _item(item: Item) -> wire.Item:

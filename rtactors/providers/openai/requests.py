@@ -35,7 +35,7 @@ def asked_for(response: wire.Response) -> Request:
 
 def metadata_of(command: CreateResponse) -> dict[str, str]:
     """The caller's metadata and our pair. Raises ConfigurationError for what OpenAI would refuse."""
-    metadata = dict(command.metadata)
+    metadata = dict(command.options.metadata)
     if len(metadata) >= PAIRS:
         raise ConfigurationError(
             f"a response's metadata may hold {PAIRS - 1} pairs, this has {len(metadata)}: leave some out "
@@ -52,5 +52,5 @@ def metadata_of(command: CreateResponse) -> dict[str, str]:
             raise ConfigurationError(
                 f"the metadata value of {key!r} has {len(value)} characters: OpenAI takes {VALUE_LENGTH}"
             )
-    metadata[OUT_OF_BAND if command.out_of_band else IN_BAND] = command.operation_id
+    metadata[OUT_OF_BAND if command.options.out_of_band else IN_BAND] = command.operation_id
     return metadata

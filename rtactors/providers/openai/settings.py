@@ -6,8 +6,10 @@ from typing import Any, Final, TypeAlias, cast
 import msgspec
 
 from rtactors.errors import ConfigurationError
+from rtactors.events import Setup
 from rtactors.providers.base import Capabilities
 from rtactors.providers.openai import wire
+from rtactors.providers.openai.encode import function_tool
 
 RATE: Final = 24_000
 """Hz: the only one at which OpenAI takes and gives PCM16."""
@@ -40,7 +42,37 @@ def capabilities(session: Json) -> Capabilities:
         output_rate=RATE,
         cancels_on_speech=bool(detection) and detection.get("interrupt_response") is not False,
         replies_to_speech=bool(detection) and detection.get("create_response") is not False,
+        functions=frozenset(filter(None, (_object(tool).get("name") for tool in session.get("tools") or ()))),
+        turn_settings=bool(detection),
+        says="by_request",
     )
+
+
+def with_setup(session: Json, setup: Setup) -> Json:
+    """`session`, with what `setup` asks for."""
+    own = [_object(tool).get("name") for tool in session.get("tools") or ()]
+    functions = [msgspec.to_builtins(function_tool(each)) for each in setup.functions if each.name not in own]
+    over: Json = {"tools": [*(session.get("tools") or ()), *functions]} if functions else {}
+    turn: Json = {}
+    if not setup.server_interrupts:
+        turn["interrupt_response"] = False
+    if not setup.server_replies:
+        turn["create_response"] = False
+    if turn and _detection(session):
+        over["audio"] = {"input": {"turn_detection": turn}}
+    return _merged(session, over)
+
+
+def part_of(session: Json) -> Json:
+    """What of `session` a `Setup` decides."""
+    part: Json = {"type": session["type"], "tools": session.get("tools") or []}
+    if detection := _detection(session):
+        part["audio"] = {"input": {"turn_detection": detection}}
+    return part
+
+
+def _detection(session: Json) -> Json:
+    return _object(_object(_object(session.get("audio")).get("input")).get("turn_detection"))
 
 
 def secrets_of(session: Json) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Literal, cast
 
 from msgspec import Raw, json
 
+from rtactors.events import Setup
 from rtactors.journal.records import VERSION, Opened, Record, encode
 from rtactors.providers.base import Capabilities, Endpoint, Frame, Provider
 from rtactors.recording import lines
@@ -36,11 +37,17 @@ class StandInProvider:
     def endpoint(self) -> Endpoint:
         return Endpoint(url=self._asked("endpoint").url)
 
-    def configure(self) -> Sequence[Frame]:
-        asked = self._asked("configure")
+    def configure(self, setup: Setup) -> Sequence[Frame]:  # noqa: ARG002 - the recording has what it led to
+        return self._frames("configure")
+
+    def update(self, setup: Setup, operation_id: str) -> Sequence[Frame]:  # noqa: ARG002 - the same
+        return self._frames("update")
+
+    def _frames(self, call: Literal["configure", "update"]) -> Sequence[Frame]:
+        asked = self._asked(call)
         return tuple(_frame(frame, binary=asked.binary) for frame in asked.frames)
 
-    def _asked(self, call: Literal["endpoint", "configure"]) -> lines.Provider:
+    def _asked(self, call: Literal["endpoint", "configure", "update"]) -> lines.Provider:
         match self._tape.mine:
             case lines.Provider() as asked if asked.call == call:
                 if asked.error:

@@ -5,6 +5,7 @@ It does nothing else than a `Session`; what it writes down is evidence, and none
 
 import math
 from collections.abc import Iterable
+from typing import Unpack
 
 import anyio
 from msgspec import Struct, field
@@ -12,7 +13,7 @@ from msgspec import Struct, field
 from rtactors.events import Role
 from rtactors.history import HistoryItem
 from rtactors.reply import Reply
-from rtactors.session import Session
+from rtactors.session import Session, Wanted, WantedReply
 from rtactors.testing.evidence import Placed
 
 
@@ -45,13 +46,13 @@ class WatchedSession(Session):
         self._app = AppRecord()
         return self._app
 
-    async def ask(self, text: str, *, instructions: str | None = None) -> Reply:
-        reply = await super().ask(text, instructions=instructions)
+    async def ask(self, text: str, **wanted: Unpack[Wanted]) -> Reply:
+        reply = await super().ask(text, **wanted)
         self._app.replies.append(reply)
         return reply
 
-    async def generate_reply(self, *, instructions: str | None = None) -> Reply:
-        reply = await super().generate_reply(instructions=instructions)
+    async def generate_reply(self, **wanted: Unpack[WantedReply]) -> Reply:
+        reply = await super().generate_reply(**wanted)
         self._app.replies.append(reply)
         return reply
 
