@@ -76,6 +76,8 @@ class RequestReply(Struct, frozen=True):
     for its turn."""
     interruption: Interruption | None = None
     """When the user may interrupt it; None: as the session has it."""
+    ours: events.Item | None = None
+    """What is said, if the session's own voice is to say it: then no server is asked."""
 
 
 class StopReply(Struct, frozen=True):
@@ -115,6 +117,12 @@ class AudioBegan(Struct, frozen=True):
 class MessagePlaying(Struct, frozen=True):
     message_id: str
     at: float
+
+
+class MessageShowing(Struct, frozen=True):
+    """The first of a message was shown."""
+
+    message_id: str
 
 
 class MessageStalled(Struct, frozen=True):
@@ -224,6 +232,7 @@ ResponseMail: TypeAlias = (
     | Steering
     | AudioBegan
     | MessagePlaying
+    | MessageShowing
     | MessageStalled
     | MessageEnded
     | MessageOver

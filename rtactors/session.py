@@ -14,6 +14,7 @@ import anyio
 import anyio.lowlevel
 from anyio import AsyncContextManagerMixin
 from anyio.abc import TaskGroup
+from msgspec.structs import replace
 
 from rtactors import arguments, events, mail
 from rtactors.actor import Actor
@@ -41,6 +42,8 @@ from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import FunctionCalled, Problem, SessionEvent
 from rtactors.sinks.base import Sink
 from rtactors.transports.base import Connect, Socket
+from rtactors.voices.base import Voice
+from rtactors.voices.speaking import Speaking
 
 
 class Options(TypedDict, total=False):
@@ -51,6 +54,7 @@ class Options(TypedDict, total=False):
     deadlines: Deadlines
     bounds: Bounds
     recorder: Tap | None
+    voice: Voice | None
 
 
 class Wanted(TypedDict, total=False):
@@ -95,6 +99,9 @@ class Session(AsyncContextManagerMixin):
 
     A `recorder` (see `rtactors.recording`) keeps all that happens in a file.
 
+    Messages without sound are shown (`MessageShown`). With a `voice` (see `rtactors.voices`) they are spoken by it, and
+    `say` needs no provider.
+
     An agent with a function to call, given to the provider as one of its `tools`:
 
         async for event in session.events():
@@ -121,6 +128,7 @@ class Session(AsyncContextManagerMixin):
         journal: Journal | None = None,
         session_id: str | None = None,
         recorder: Tap | None = None,
+        voice: Voice | None = None,
     ) -> None:
         capabilities = provider.capabilities
         if sink.rate != capabilities.output_rate:
@@ -130,6 +138,8 @@ class Session(AsyncContextManagerMixin):
             )
         if journal is not None:
             _check_journal(journal)
+        if voice is not None:
+            _check_voice(voice, sink)
         self.provider = provider
         self.id = uuid4().hex if session_id is None else arguments.session_id(session_id)
         """Its name in the journal; a random one if it was given none."""
@@ -147,11 +157,14 @@ class Session(AsyncContextManagerMixin):
         self._asked: WeakSet[ReplyRecord] = WeakSet()
         self._awaited: set[anyio.Event] = set()
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
-        self._companions: list[Companion] = []
+        self._voice = voice
+        self._companions: list[Companion] = [Speaking(voice)] if voice else []
         self._company: anyio.CancelScope | None = None  # what the companions run in
 
         connect = connect or partial(_websocket, deadlines=deadlines)
-        surroundings = Surroundings(self._publish, Reminders(), capabilities, deadlines, bounds)
+        surroundings = Surroundings(
+            self._publish, Reminders(), capabilities, deadlines, bounds, voiced=voice is not None
+        )
         self._recorder = recorder
         self._reconnect = reconnect
         if recorder:
@@ -226,6 +239,38 @@ class Session(AsyncContextManagerMixin):
         particular joins it: one reply answers both.
         """
         request = self._request(wanted, joins=True)
+        await self._tell(request)
+        return Reply(request.reply, self.interrupt)
+
+    async def say(
+        self,
+        text: str,
+        *,
+        priority: int = 0,
+        timeout: float | None = None,
+        interruption: Interruption | None = None,
+    ) -> Reply:
+        """Say these words and no others. Returns the handle of that at once.
+
+        The session's voice says them, if it has one and the provider could do so only by asking its model; then they
+        wait for nothing but the end of what is being heard, and stand in the conversation once they were heard. A
+        model that is asked (OpenAI's) may say something else, and they wait as any request does. Raises
+        ConfigurationError if there is neither.
+        """
+        says = self.provider.capabilities.says
+        if says == "never" and self._voice is None:
+            raise ConfigurationError(
+                f"{self.provider.name} can't say given words: give the session a voice, such as "
+                "Session(..., voice=EspeakVoice()) from rtactors.voices"
+            )
+        if not self._text("text", text).strip():
+            raise ValueError("text has to be words to say, not white space")
+        request = self._request({"priority": priority, "timeout": timeout, "interruption": interruption})
+        if self._voice is None or says == "exactly":
+            request = replace(request, options=replace(request.options, say=text))
+        else:
+            ours = Item(id=self._new_id("said"), role="assistant", text=text)
+            request = replace(request, ours=ours)
         await self._tell(request)
         return Reply(request.reply, self.interrupt)
 
@@ -551,6 +596,16 @@ class Session(AsyncContextManagerMixin):
 def _check_journal(journal: object) -> None:
     if not isinstance(journal, Journal):
         raise TypeError(f"a journal is an object such as SqliteJournal(path), not {journal!r}")
+
+
+def _check_voice(voice: object, sink: Sink) -> None:
+    if not isinstance(voice, Voice):
+        raise TypeError(f"a voice is an object such as EspeakVoice(), from rtactors.voices, not {voice!r}")
+    if voice.rate != sink.rate:
+        raise ConfigurationError(
+            f"the voice speaks at {voice.rate} Hz, but the sink plays at {sink.rate} Hz: make the voice with "
+            f"rate={sink.rate}"
+        )
 
 
 def _websocket(endpoint: Endpoint, *, deadlines: Deadlines) -> AbstractAsyncContextManager[Socket]:

@@ -35,6 +35,7 @@ FLOORS = {
         "rtactors.ring",
         "rtactors.sinks",
         "rtactors.transports",
+        "rtactors.voices",
     ],
     "words": [
         "rtactors.actor",
@@ -44,6 +45,7 @@ FLOORS = {
         "rtactors.content",
         "rtactors.reminders",
         "rtactors.errors",
+        "rtactors.espeak",
         "rtactors.event_stream",
         "rtactors.events",
         "rtactors.heard_text",
@@ -52,6 +54,7 @@ FLOORS = {
         "rtactors.portaudio",
         "rtactors.operations",
         "rtactors.reply",
+        "rtactors.resample",
         "rtactors.session_events",
         "rtactors.limits",
         "rtactors.user_audio",
@@ -81,6 +84,8 @@ ONLY = {
     "rtactors.loopback": [
         "rtactors.loopback",
         "rtactors.errors",
+        "rtactors.espeak",
+        "rtactors.resample",
         "rtactors.providers.base",
         "rtactors.providers.openai.wire",
         "rtactors.transports",

@@ -376,6 +376,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         if self._life.state == "pending":
             self._shown_at = anyio.current_time()
             self._fire(chart.Shown(self._shown_at))
+            self._ring.response.send(mail.MessageShowing(self.id))
         self.publish(MessageShown(self.id, text))
         if self._ring.journal and not self._showing_deadline:
             self._showing_deadline = self.remind(_JOURNAL_S, mail.ShowingDeadline())

@@ -41,6 +41,7 @@ class Tap(Notes, ABC):
     """Listens to one session, from `open` to `end`."""
 
     _tasks = 0
+    _voiced = False
 
     def open(  # noqa: PLR0913 - what a session is made with
         self,
@@ -62,6 +63,7 @@ class Tap(Notes, ABC):
                 provider=provider.name,
                 session_id=session_id,
                 journal=journal,
+                voiced=self._voiced,
                 capabilities=provider.capabilities,
                 deadlines=deadlines,
                 bounds=bounds,
@@ -79,6 +81,7 @@ class Tap(Notes, ABC):
         return TappedReminders(self)
 
     def surroundings(self, surroundings: Surroundings) -> Surroundings:
+        self._voiced = surroundings.voiced
         return replace(
             surroundings,
             publish=self.publish(surroundings.publish),
