@@ -70,7 +70,7 @@ class RequestReply(Struct, frozen=True):
     joins: bool = False
     """Whether any other reply to the conversation as it stands then will do as well, if one is asked for anyway."""
     priority: int = 0
-    """Those with more of it are asked for, and heard, before others that wait."""
+    """Those with more of it are asked for before others that wait."""
     timeout: float | None = None
     """Seconds within which the server has to start it, else it is given up; None: no limit to the time that it waits
     for its turn."""

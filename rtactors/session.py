@@ -69,7 +69,8 @@ class Wanted(TypedDict, total=False):
     metadata: Mapping[str, str]
     """Kept by the server with its response."""
     priority: int
-    """0 if it is left out. Replies with more of it are asked for, and heard, before others that wait."""
+    """0 if it is left out. Replies with more of it are asked for before others that wait. What the model has made
+    already is heard before it, in the order of the server's history: `interrupt` what may not be."""
     timeout: float | None
     """Seconds within which the server has to start it, its waiting included; else it is given up (ReplyFailed)."""
     interruption: Interruption | None

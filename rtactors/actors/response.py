@@ -129,8 +129,8 @@ class _Response:
         """Whether this one, which waits, can answer `request` as well."""
         asked = [*self.requests, request]
         alike = len({each.attempt for each in asked}) == 1 and all(each.options == _PLAIN for each in asked)
-        same_policy = len({each.interruption for each in asked}) == 1
-        return alike and same_policy and (request.joins or self.requests[0].joins)
+        wanted_alike = len({(each.priority, each.interruption) for each in asked}) == 1
+        return alike and wanted_alike and (request.joins or self.requests[0].joins)
 
     @property
     def generating(self) -> bool:
@@ -370,7 +370,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         """What the agent is doing follows from its responses."""
         if self._connected:
             self._fire_agent(agent.Connected())
-        under_way = self._requests or self._messages or any(each.generating for each in self._responses.values())
+        under_way = self._requests or any(each.open or each.generating for each in self._responses.values())
         if self._over is not None and not under_way:
             self._fire_agent(agent.Closed())
         elif not self._paused and any(each.speech == "begun" for each in self._responses.values()):
@@ -565,15 +565,13 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     # -- the floor
 
     def _await_floor(self, message: _Message) -> None:
-        """Behind what is waiting, but before what is less urgent, and later messages of its own response."""
-
-        def goes_before(other: _Message) -> bool:
-            if other.response is message.response:
-                return message.index < other.index
-            return message.response.priority > other.response.priority
-
+        """Behind what is waiting, but before later messages of its own response."""
         place = len(self._floor)
-        while place and goes_before(self._floor[place - 1]):
+        while (
+            place
+            and self._floor[place - 1].response is message.response
+            and (self._floor[place - 1].index > message.index)
+        ):
             place -= 1
         self._floor.insert(place, message)
 

@@ -39,7 +39,6 @@ from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint
 from rtactors.recording import Recorder
 from rtactors.reply import Reply
-from rtactors.session import Options as SessionOptions
 from rtactors.session import Session, Wanted, WantedReply
 from rtactors.session_events import ConnectionChanged, SessionEvent, Transition
 from rtactors.sinks.base import Report, Sink
@@ -246,7 +245,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     bounds: Bounds = Bounds(events=ALL_EVENTS),  # noqa: B008 - immutable
     journal: Journal | None = None,
     recorder: Recorder | None = None,
-    session: SessionOptions | None = None,
+    session: dict[str, Any] | None = None,
     **options: Unpack[Options],
 ) -> AsyncGenerator[Conversation]:
     """Begin one with a server that follows `script`, at once if no `timing` is given; `options` are the server's.
@@ -256,7 +255,8 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     none is given, so that nothing is heard until the test says so), `loses` are its reports that get lost, `slack_ms`
     is how coarsely it counts. `ms_per_character` is None where a fault makes the sound longer or shorter than the
     words. A `journal` must hold the history in the end. A session that ends on its own has to do so with what it
-    `raises`; the block is then left there, and `failure` tells it. `recorder` is the session's, and `session` are more of its arguments.
+    `raises`; the block is then left there, and `failure` tells it. `recorder` is the session's, and `session` are more
+    arguments of it.
 
     Raises InvariantBroken at its end.
     """
