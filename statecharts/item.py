@@ -67,8 +67,10 @@ class Refused(Struct, frozen=True, tag=True, gc=False):
     message: str
     attempt: int
     limit_ms: int | None = None
+    again: bool = False
+    """True if it was said, and is told to this server or another one."""
     after: str | None = None
-    """As in `Deleted`, for what turns out to be absent."""
+    """Behind which item it is created, if it turns out to be absent."""
 
 
 class Expired(Struct, frozen=True, tag=True, gc=False):
@@ -124,7 +126,7 @@ def shorter(event: Refused) -> bool:
     return event.kind == "too_short" and bool(event.limit_ms) and event.attempt == 1
 
 
-def again(event: Deleted) -> bool:
+def again(event: Deleted | Refused) -> bool:
     return event.again
 
 
@@ -190,6 +192,7 @@ ITEM: Chart[ItemEvent, ItemEffect] = Chart(
         on("unknown", Deleted, "gone"),
         on("creating", Added, "present"),
         on("creating", Drop, "condemned"),
+        on("creating", Refused, "unknown", report_refused, when=again),
         on("creating", Refused, "gone", report_refused),
         on("creating", Expired, "creating", report_unanswered),
         on("creating", Deleted, "gone"),

@@ -205,6 +205,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         if isinstance(event, chart.Deleted) and entry.reworded and entry.life.state in _TO_BE_REWRITTEN:
             self._fire(entry, chart.Deleted(again=True, after=self.ledger.anchor(entry)))
             return
+        if isinstance(event, chart.Deleted) and entry.reworded and entry.life.state == "creating":
+            return  # of the one before: nobody has heard of the new one yet
         self._fire(entry, event)
         if isinstance(event, chart.Deleted) and entry.keep_ms != 0:
             what = f"item {item_id} was deleted on the server, though not by us; the history here keeps it"
@@ -226,7 +228,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             self._scribe.touch(entry).keep_ms = 0  # it was never said
         kind = error.kind if error.kind in ("absent", "too_short") else "other"
         after = self.ledger.anchor(entry) if entry.life.state == "rewriting" else None
-        refused = chart.Refused(kind, error.message, attempt, error.limit_ms, after)
+        refused = chart.Refused(kind, error.message, attempt, error.limit_ms, entry.away, after)
         self._fire(entry, refused, attempt=attempt + 1)
         self._end(operation)
         if is_create and (asked := self._asked.pop(entry.item.id, None)):

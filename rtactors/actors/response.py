@@ -294,10 +294,22 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         inbox = self._surroundings.inbox(f"message {item.id}", self._surroundings.bounds.inbox)
         opened = mail.MessageOpened(events.OutputStarted(id, 0, replace(item, status="in_progress")), inbox)
         self._on_message_opened(opened, ours=True)
+        self._put_forward(item.id)
         inbox.send(events.TextDelta(id, item.id, item.text, spoken=False))
         inbox.send(events.OutputDone(id, 0, item))
         response.status, response.output = "completed", (item,)
         self._fire(response, chart.Done("completed", len(response.open)))
+
+    def _put_forward(self, message_id: str) -> None:
+        """Before what waits for the floor and is less urgent: what is ours need not keep to a server's order."""
+        for place, waiting in enumerate(self._floor):
+            if waiting.id == message_id:
+                return
+            if waiting.response.priority < self._messages[message_id].response.priority:
+                ours = next(each for each in self._floor if each.id == message_id)
+                self._floor.remove(ours)
+                self._floor.insert(place, ours)
+                return
 
     def _expect_start(self, request: mail.RequestReply) -> None:
         if request.timeout is not None and request.attempt <= 1:
