@@ -22,12 +22,14 @@ class Inbox(Generic[T]):
     taken. What is sent to a closed inbox is dropped: its actor has ended. `name` is for errors.
     """
 
-    __slots__ = ("_news", "_room", "_sent", "_urgent", "capacity", "closed", "name")
+    __slots__ = ("_news", "_room", "_sent", "_urgent", "capacity", "closed", "name", "was_urgent")
 
     def __init__(self, name: str, capacity: int) -> None:
         self.name = name
         self.capacity = capacity
         self.closed = False
+        self.was_urgent = False
+        """Whether what was received last had been urgent."""
         self._sent: deque[T] = deque()
         self._urgent: deque[T] = deque()
         self._news: anyio.Event | None = None  # there only while somebody waits for it
@@ -43,14 +45,23 @@ class Inbox(Generic[T]):
 
     async def put(self, message: T, most: int | None = None) -> None:
         """Tell it in order, waiting for room; `most` is what may wait there already, if that is not its capacity."""
-        while len(self._sent) >= (self.capacity if most is None else most) and not self.closed:
-            await self._one_was_taken()
+        await self.room(self.capacity if most is None else most)
         self.send(message)
+
+    async def room(self, most: int) -> None:
+        """Wait until fewer than `most` wait in order."""
+        while len(self._sent) >= most and not self.closed:
+            await self._one_was_taken()
 
     async def deliver(self, message: T) -> None:
         """Tell it in order, and wait until it was taken: nothing that is urgent from then on overtakes it."""
         await self.put(message)
-        while any(each is message for each in self._sent):
+        await self.taken()
+
+    async def taken(self) -> None:
+        """Wait until all was taken that waits in order now."""
+        newest = self._sent[-1] if self._sent else None
+        while any(each is newest for each in self._sent):
             await self._one_was_taken()
 
     async def receive(self) -> T:
@@ -58,7 +69,8 @@ class Inbox(Generic[T]):
         while self.empty:
             self._news = anyio.Event()
             await self._news.wait()
-        if self._urgent:
+        self.was_urgent = bool(self._urgent)
+        if self.was_urgent:
             return self._urgent.popleft()
         if self._room is not None:
             self._room.set()

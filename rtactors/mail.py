@@ -1,11 +1,11 @@
 """What the actors tell one another, by whose inbox it goes into.
 
-Nobody reaches across the ring: an actor knows of another only the inbox, and of that only the type below. So an actor
-can be replaced, or one inserted before it, by giving its neighbours another inbox of the same type.
+Nobody reaches across the ring: an actor knows of another only the inbox, and of that only the type below. So others can
+be inserted before it, by giving its neighbours another inbox of the same type: `pipeline.py`.
 """
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import anyio
 from msgspec import Struct
@@ -151,6 +151,8 @@ class ConnectionLost(Struct, frozen=True):
     """
 
     reason: str
+    connection: int = 0
+    """Which one: the response actor may hear of its end before it hears that it was `ConnectionReady`."""
 
 
 class ConnectionReady(Struct, frozen=True):
@@ -161,6 +163,7 @@ class ConnectionReady(Struct, frozen=True):
     """
 
     turns: dict[str, bytes]
+    connection: int = 0
 
 
 class ConnectionEnded(Struct, frozen=True):
@@ -425,6 +428,13 @@ class CallCompleted(Struct, frozen=True):
     """A function call is complete: it may run."""
 
     item: events.Item
+    response_id: str
+
+
+class CallsOver(Struct, frozen=True):
+    """There are no more function calls of a response than those that were told complete."""
+
+    response_id: str
 
 
 class CallCancelled(Struct, frozen=True):
@@ -522,6 +532,7 @@ ContextMail: TypeAlias = (
     | HeardSoFar
     | CallCompleted
     | CallCancelled
+    | CallsOver
     | Truncate
     | Rewrite
     | Delete
@@ -557,3 +568,16 @@ class WriteDown(Struct, frozen=True):
 
 
 JournalMail: TypeAlias = WriteDown
+
+# ---------------------------------------------------------------------------------------------------- to a stage
+
+
+class Answer(Struct, frozen=True):
+    """What came of the `question`th thing that a stage has asked outside: a `value` that JSON can hold, or a failure.
+
+    It comes besides what the actor is told before which the stage stands.
+    """
+
+    question: int
+    value: Any = None
+    failure: str = ""

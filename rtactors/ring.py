@@ -30,7 +30,7 @@ def _epoch() -> float:
 
 
 class Ring(Struct, frozen=True):
-    """The inboxes of a session. To insert an actor, give its neighbours a ring that has its inbox in the place."""
+    """The inboxes of a session; for each actor its own, and of one with stages before it (`pipeline.py`) the first."""
 
     transport: Inbox[mail.TransportMail]
     response: Inbox[mail.ResponseMail]
@@ -60,3 +60,5 @@ class Surroundings(Struct, frozen=True):
     """Makes one that an actor itself waits for."""
     task: Callable[[Run], Run] = _as_it_is
     """What an actor starts besides its own task goes through here: when it begins, the event loop decides."""
+    outside: Callable[[Run], Run] = _as_it_is
+    """What it starts that is none of the session's doing goes through here, as what the app does."""

@@ -6,7 +6,7 @@ A session wires the actors to one another in one task group. It steers nothing b
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Any, Literal, Self, TypedDict, Unpack
+from typing import Any, Literal, Self, TypeAlias, TypedDict, Unpack
 from uuid import uuid4
 from weakref import WeakSet
 
@@ -20,10 +20,12 @@ from rtactors import arguments, events, mail
 from rtactors.actor import Actor
 from rtactors.actors.context import ContextActor
 from rtactors.actors.journal import JournalActor
+from rtactors.actors.message import MessageActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
 from rtactors.causes import causes
+from rtactors.channels import Inbox
 from rtactors.companion import Companion, Company
 from rtactors.errors import ConfigurationError, ReplyFailed, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
@@ -34,27 +36,34 @@ from rtactors.journal.base import Journal
 from rtactors.journal.recall import ledger_of
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.operations import number_of, operation_id, own_id
+from rtactors.pipeline import Line, MessagePlace, Pipeline, Place, run_behind, run_on
 from rtactors.providers.base import Endpoint, Provider
 from rtactors.recording.tap import Tap
 from rtactors.reminders import Reminders
 from rtactors.reply import Reply, ReplyRecord
-from rtactors.ring import Ring, Surroundings
+from rtactors.ring import Ring, Run, Surroundings
 from rtactors.session_events import FunctionCalled, Problem, SessionEvent
 from rtactors.sinks.base import Sink
+from rtactors.tools.runner import Runner
+from rtactors.tools.tool import Tool
 from rtactors.transports.base import Connect, Socket
 from rtactors.voices.base import Voice
 from rtactors.voices.speaking import Speaking
+
+Tools: TypeAlias = Sequence[Tool[..., Any] | Callable[..., Any]]
 
 
 class Options(TypedDict, total=False):
     """How a session behaves, whatever it says; as in `Session`."""
 
+    tools: Tools
     connect: Connect | None
     reconnect: Backoff | None
     deadlines: Deadlines
     bounds: Bounds
     recorder: Tap | None
     voice: Voice | None
+    pipeline: Pipeline
 
 
 class Wanted(TypedDict, total=False):
@@ -64,6 +73,8 @@ class Wanted(TypedDict, total=False):
     """Instead of the session's."""
     tool_choice: str | None
     """`auto`, `none`, `required`, or the name of the function that the model has to call."""
+    tools: Tools | None
+    """Functions that the model may call in this reply, instead of the session's."""
     output: Literal["audio", "text"] | None
     max_output_tokens: int | None
     metadata: Mapping[str, str]
@@ -98,12 +109,15 @@ class Session(AsyncContextManagerMixin):
     block and raises SessionClosed or SinkLost with the cause. `history` stays readable. What a server could fill memory
     with is bounded: at one of these `bounds` the session ends with LimitReached. Every wait is one of `deadlines`.
 
-    A `recorder` (see `rtactors.recording`) keeps all that happens in a file.
+    A `recorder` (see `rtactors.recording`) keeps all that happens in a file. A `pipeline` (see `rtactors.pipeline`) has
+    actors of your own between those of the session.
 
     Messages without sound are shown (`MessageShown`). With a `voice` (see `rtactors.voices`) they are spoken by it, and
     `say` needs no provider.
 
-    An agent with a function to call, given to the provider as one of its `tools`:
+    `tools` are functions that the model may call, plain ones or made by `rtactors.tools.tool`, which says how they are
+    run; what they give goes to the model, which is then asked to go on. Functions that the provider's own settings
+    declare are left to the app:
 
         async for event in session.events():
             if isinstance(event, FunctionCalled):  # from rtactors.session_events
@@ -117,11 +131,12 @@ class Session(AsyncContextManagerMixin):
     `history` then has what the journal lacks. Entering raises JournalConflict for an id that the journal has already.
     """
 
-    def __init__(  # noqa: PLR0913 - all but the provider go by name
+    def __init__(  # noqa: PLR0913, PLR0915 - all but the provider go by name; it wires all actors
         self,
         provider: Provider,
         *,
         sink: Sink,
+        tools: Tools = (),
         connect: Connect | None = None,
         reconnect: Backoff | None = Backoff(),  # noqa: B008 - immutable
         deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
@@ -129,16 +144,10 @@ class Session(AsyncContextManagerMixin):
         journal: Journal | None = None,
         session_id: str | None = None,
         recorder: Tap | None = None,
+        pipeline: Pipeline = Pipeline(),  # noqa: B008 - immutable
         voice: Voice | None = None,
     ) -> None:
-        capabilities = provider.capabilities
-        if sink.rate != capabilities.output_rate:
-            raise ConfigurationError(
-                f"{provider.name} sends audio at {capabilities.output_rate} Hz, but the sink plays at {sink.rate} Hz: "
-                f"make the sink with rate={capabilities.output_rate}"
-            )
-        if journal is not None:
-            _check_journal(journal)
+        _check(provider, sink, journal, pipeline)
         if voice is not None:
             _check_voice(voice, sink)
         self.provider = provider
@@ -159,12 +168,14 @@ class Session(AsyncContextManagerMixin):
         self._awaited: set[anyio.Event] = set()
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
         self._voice = voice
-        self._companions: list[Companion] = [Speaking(voice)] if voice else []
+        self._runner = Runner(tools, provider.capabilities.functions)
+        self._companions: list[Companion] = [self._runner, *([Speaking(voice)] if voice else [])]
         self._company: anyio.CancelScope | None = None  # what the companions run in
+        self._alone = anyio.Event()  # once they have left
 
         connect = connect or partial(_websocket, deadlines=deadlines)
         surroundings = Surroundings(
-            self._publish, Reminders(), capabilities, deadlines, bounds, voiced=voice is not None
+            self._publish, Reminders(), provider.capabilities, deadlines, bounds, voiced=voice is not None
         )
         self._recorder = recorder
         self._reconnect = reconnect
@@ -175,31 +186,49 @@ class Session(AsyncContextManagerMixin):
             journal = journal and recorder.journal(journal)
         self._surroundings = surroundings
         self._reminders = surroundings.reminders
-        inbox = surroundings.inbox
-        ring = Ring(
-            transport=inbox("transport", bounds.commands),
-            response=inbox("response", bounds.inbox),
-            sink=inbox("sink", bounds.inbox),
-            context=inbox("context", bounds.inbox),
-            journal=inbox("journal", bounds.inbox) if journal else None,
+        self._pipeline = pipeline
+
+        def inboxes(actor: str, capacity: int) -> list[Inbox[Any]]:
+            return [surroundings.inbox(name, capacity) for name in pipeline.names(actor)]
+
+        self._to_transport = Line[mail.TransportMail](inboxes("transport", bounds.commands), pipeline.transport)
+        to_response = Line[mail.ResponseMail](inboxes("response", bounds.inbox), pipeline.response)
+        to_sink = Line[mail.SinkMail](inboxes("sink", bounds.inbox), pipeline.sink)
+        to_context = Line[mail.ContextMail](inboxes("context", bounds.inbox), pipeline.context)
+        self._ring = ring = Ring(
+            transport=self._to_transport.first,
+            response=to_response.first,
+            sink=to_sink.first,
+            context=to_context.first,
+            journal=surroundings.inbox("journal", bounds.inbox) if journal else None,
         )
         self._transport = TransportActor(
-            ring,
+            replace(ring, transport=self._to_transport.own),
             surroundings,
             provider=provider,
             connect=connect,
             reconnect=reconnect,
             setup=Setup(functions=tuple(each for companion in self._companions for each in companion.functions)),
             fail=self._fail,
+            inbox_of=self._inbox_of,
         )
-        self._response = ResponseActor(ring, surroundings, spawn=self._start)
-        self._context = ContextActor(ring, surroundings)
-        self._sink = SinkActor(ring, surroundings, sink=sink, fail=self._fail)
+        self._response = ResponseActor(replace(ring, response=to_response.own), surroundings, spawn=self._start_message)
+        self._context = ContextActor(replace(ring, context=to_context.own), surroundings)
+        self._sink = SinkActor(replace(ring, sink=to_sink.own), surroundings, sink=sink, fail=self._fail)
         self._journal: JournalActor | None = None
         if journal and ring.journal:
             self._journal = JournalActor(
                 ring.journal, surroundings, journal=journal, session_id=self.id, fail=self._fail
             )
+        for line in (self._to_transport, to_response, to_sink, to_context):
+            line.build(lambda inbox, onward: Place(inbox, onward, ring, surroundings))
+        self._actors: list[tuple[Actor[Any] | None, list[Actor[Any]]]] = [
+            (self._journal, []),
+            (self._sink, to_sink.stages),
+            (self._context, to_context.stages),
+            (self._response, to_response.stages),
+            (self._transport, self._to_transport.stages),
+        ]
         self._resumes = False
         self._left: list[FunctionCalled | Problem] = []  # from before it was resumed
 
@@ -285,7 +314,7 @@ class Session(AsyncContextManagerMixin):
         """The user's audio: mono PCM16 little-endian at the provider's input rate. Waits while the network is slow."""
         audio = arguments.audio(pcm)
         self._check()
-        await self._transport.inbox.put(events.AppendAudio(audio), self._bounds.input)
+        await self._to_transport.put(events.AppendAudio(audio), self._bounds.input)
 
     async def commit_audio(self) -> None:
         """End the user's turn by hand (for providers without turn detection). It asks for no reply.
@@ -293,12 +322,12 @@ class Session(AsyncContextManagerMixin):
         Returns when all of the turn has gone out: a reply that is asked for then is one to it.
         """
         self._check()
-        await self._transport.inbox.deliver(events.CommitAudio(self._new_operation()))
+        await self._to_transport.deliver(events.CommitAudio(self._new_operation()))
 
     async def clear_audio(self) -> None:
         """Throw away what was sent of the user's turn."""
         self._check()
-        await self._transport.inbox.put(events.ClearAudio(self._new_operation()))
+        await self._ring.transport.put(events.ClearAudio(self._new_operation()))
 
     # -- steering
 
@@ -394,7 +423,8 @@ class Session(AsyncContextManagerMixin):
                         raise self._failure
                     self._tasks.start_soon(self._end_on_failure)
                     self._open = True
-                    self._tasks.start_soon(self._keep_company)
+                    self._company = anyio.CancelScope()
+                    self._tasks.start_soon(self._keep_company, self._company)
                     yield self
                 finally:
                     if self._company:
@@ -424,6 +454,7 @@ class Session(AsyncContextManagerMixin):
             self._reconnect,
             session_id=self.id,
             journal=("resumed" if self._resumes else "begun") if self._journal else "",
+            stages=self._pipeline.stages,
         )
 
     async def _open_journal(self, journal: JournalActor) -> None:
@@ -453,12 +484,18 @@ class Session(AsyncContextManagerMixin):
 
     async def _close(self) -> None:
         """Stop what is being said, settle the record, hang up, write down; none of it for longer than its deadline."""
-        self._context.inbox.send(mail.FallSilent())
+        self._ring.context.send(mail.FallSilent())
+        with anyio.move_on_after(self._deadlines.close):
+            await self._alone.wait()  # what they have begun, they may finish
         with anyio.move_on_after(self._deadlines.close):
             await self.quiet()
-        self._transport.inbox.urgent(mail.CloseConnection())  # what was accepted goes out all the same
+        with anyio.move_on_after(self._deadlines.close):
+            await self._to_transport.passed()
+        self._ring.transport.urgent(mail.CloseConnection())  # what was accepted goes out all the same
         with anyio.move_on_after(self._deadlines.close):
             await self._transport.closed.wait()
+        with anyio.move_on_after(self._deadlines.close):
+            await self.quiet()  # everybody knows it, and what they did then stands in the record
         if self._journal:
             await self._until(mail.WhenDurable)
 
@@ -466,25 +503,28 @@ class Session(AsyncContextManagerMixin):
         """A session that can't go on plays what it has, or what can still be heard, then ends with the cause."""
         await self._failed.wait()
         if not self._transport.ended:  # then it is the sink that is lost, or the journal
-            self._context.inbox.send(mail.FallSilent())
+            self._ring.context.send(mail.FallSilent())
         await self.quiet()
         if self._failure and self._open:
             raise self._failure
 
-    async def _keep_company(self) -> None:
+    async def _keep_company(self, scope: anyio.CancelScope) -> None:
         surroundings = self._surroundings
         company = Company(
-            self._context.inbox.send,
+            self._ring.context.send,
             surroundings.publish,
             self._new_id,
             surroundings.capabilities,
             self._deadlines,
             self._bounds,
         )
-        with anyio.CancelScope() as self._company:
-            async with anyio.create_task_group() as tasks:
-                for companion in self._companions:
-                    tasks.start_soon(companion.run, company)
+        try:
+            with scope:
+                async with anyio.create_task_group() as tasks:
+                    for companion in self._companions:
+                        tasks.start_soon(companion.run, company)
+        finally:
+            self._alone.set()
 
     def _fail(self, failure: RtactorsError) -> None:
         """The first cause counts."""
@@ -493,13 +533,39 @@ class Session(AsyncContextManagerMixin):
 
     def _start_all(self) -> None:
         self._run(self._reminders.run, "reminders")
-        for actor in (self._journal, self._sink, self._context, self._response, self._transport):
+        for actor, stages in self._actors:
             if actor:
-                self._start(actor)
+                self._start(actor, stages)
 
-    def _start(self, actor: Actor[Any]) -> None:
-        name = actor.inbox.name
-        self._run(self._recorder.running(name, actor.run) if self._recorder else actor.run, f"{name} actor")
+    def _inbox_of(self, message_id: str) -> Inbox[mail.MessageMail]:
+        """The one that a message is spoken to by, which may be its first stage's."""
+        name = self._pipeline.names(f"message {message_id}")[0]
+        return self._surroundings.inbox(name, self._bounds.inbox)
+
+    def _start_message(self, opened: mail.MessageOpened) -> None:
+        names = self._pipeline.names(f"message {opened.event.item.id}")
+        behind = [self._surroundings.inbox(name, self._bounds.inbox) for name in names[1:]]
+        line = Line[mail.MessageMail]([opened.inbox, *behind], self._pipeline.message)
+        line.build(lambda inbox, onward: MessagePlace(inbox, onward, self._ring, self._surroundings, opened.event))
+        self._start(MessageActor(replace(opened, inbox=line.own), self._ring, self._surroundings), line.stages)
+
+    def _start(self, actor: Actor[Any], stages: Iterable[Actor[Any]]) -> None:
+        run = self._running(actor.inbox.name, actor.run)
+        before = [self._running(stage.inbox.name, partial(run_on, stage)) for stage in stages]
+        self._run(partial(run_behind, before, run) if before else run, f"{actor.inbox.name} actor")
+
+    def _running(self, name: str, run: Run) -> Run:
+        """What it does is its doing; and if it crashes, nothing of what follows counts."""
+        run = self._recorder.running(name, run) if self._recorder else run
+
+        async def running() -> None:
+            try:
+                await run()
+            except Exception:
+                self._stop()
+                raise
+
+        return running
 
     def _run(self, run: Callable[[], Awaitable[None]], name: str) -> None:
         self._tasks.start_soon(self._shielded, run, name=name)
@@ -559,7 +625,7 @@ class Session(AsyncContextManagerMixin):
             return
         event = anyio.Event()
         self._awaited.add(event)
-        self._context.inbox.send(when(event))
+        self._ring.context.send(when(event))
         try:
             await event.wait()
         finally:
@@ -571,14 +637,19 @@ class Session(AsyncContextManagerMixin):
         await self._send(message)
 
     async def _send(self, message: mail.ContextMail) -> None:
-        self._context.inbox.send(message)
+        self._ring.context.send(message)
         await anyio.lowlevel.checkpoint()
 
     def _text(self, name: str, value: str) -> str:
         return arguments.text(name, value, self._bounds.text)
 
     def _request(self, wanted: Wanted | WantedReply, *, joins: bool = False) -> mail.RequestReply:
-        request = arguments.request(ReplyRecord(self._new_id("reply")), wanted, self._bounds.text, joins=joins)
+        tools = wanted.get("tools")
+        rest = {name: value for name, value in wanted.items() if name != "tools"}
+        request = arguments.request(ReplyRecord(self._new_id("reply")), rest, self._bounds.text, joins=joins)
+        if tools is not None:
+            options = replace(request.options, functions=self._runner.lend(request.reply, tools))
+            request = replace(request, options=options, joins=False)
         self._asked.add(request.reply)
         return request
 
@@ -592,6 +663,20 @@ class Session(AsyncContextManagerMixin):
         while (new_id := own_id(kind, self._count)) in self._context.ledger:
             self._count += 1
         return new_id
+
+
+def _check(provider: Provider, sink: Sink, journal: object, pipeline: object) -> None:
+    """What a session is made of fits together."""
+    rate = provider.capabilities.output_rate
+    if sink.rate != rate:
+        raise ConfigurationError(
+            f"{provider.name} sends audio at {rate} Hz, but the sink plays at {sink.rate} Hz: "
+            f"make the sink with rate={rate}"
+        )
+    if journal is not None:
+        _check_journal(journal)
+    if not isinstance(pipeline, Pipeline):
+        raise TypeError(f"a pipeline is made by Pipeline(message=(...,), ...), it is not {pipeline!r}")
 
 
 def _check_journal(journal: object) -> None:

@@ -135,6 +135,20 @@ class FunctionCalled(Struct, frozen=True, tag=True, gc=False):
     """Of the response that made it; `""` if it was resumed."""
 
 
+class CallsComplete(Struct, frozen=True, tag=True, gc=False):
+    """A response makes no more function calls: each that may be run was told before (`FunctionCalled`)."""
+
+    response_id: str
+
+
+class ToolProgress(Struct, frozen=True, tag=True, gc=False):
+    """A tool that runs has told how far it is (`rtactors.tools.Call.progress`)."""
+
+    call_id: str
+    text: str
+    at: float
+
+
 class HandoffRequested(Struct, frozen=True, tag=True, gc=False):
     """The model hands what the user wants to a text agent, by an event of its own and no function call."""
 
@@ -181,6 +195,8 @@ SessionEvent: TypeAlias = (
     | AgentStateChanged
     | AgentSaid
     | FunctionCalled
+    | CallsComplete
+    | ToolProgress
     | HandoffRequested
     | Problem
     | Unhandled

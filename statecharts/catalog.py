@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from statecharts import agent, connection, item, link, message, playback, requests, response
+from statecharts import agent, call, connection, item, link, message, playback, requests, response
 from statecharts.chart import Chart
 
 _CHARTS: tuple[tuple[Chart[Any, Any], str | None], ...] = (
@@ -14,6 +14,7 @@ _CHARTS: tuple[tuple[Chart[Any, Any], str | None], ...] = (
     (playback.PLAYBACK, playback.__doc__),
     (connection.CONNECTION, connection.__doc__),
     (link.LINK, link.__doc__),
+    (call.CALL, call.__doc__),
 )
 
 CHARTS: dict[str, Chart[Any, Any]] = {chart.name: chart for chart, _ in _CHARTS}

@@ -5,8 +5,12 @@ be made to believe (sockets, a device, a disk).
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from rtactors.testing.clock import Backend, real_backends, virtual_backend
+
+settings.register_profile("untimed", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("untimed")
 
 
 @pytest.fixture(params=real_backends(), ids=lambda backend: backend[0])

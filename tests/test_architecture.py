@@ -23,7 +23,7 @@ FLOORS = {
     "tools": ["rtactors.cli", "rtactors.testing"],
     "door": ["rtactors"],  # what `import rtactors` gives, and nothing else
     "session": ["rtactors.session"],
-    "workers": ["rtactors.actors", "rtactors.loopback", "rtactors.recording"],
+    "workers": ["rtactors.actors", "rtactors.loopback", "rtactors.recording", "rtactors.tools"],
     "contracts": [
         "rtactors.arguments",
         "rtactors.companion",
@@ -31,6 +31,7 @@ FLOORS = {
         "rtactors.ledger",
         "rtactors.mail",
         "rtactors.microphone",
+        "rtactors.pipeline",
         "rtactors.providers",
         "rtactors.ring",
         "rtactors.sinks",

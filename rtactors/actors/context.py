@@ -20,7 +20,7 @@ from rtactors.operations import operation_id, own_id
 from rtactors.reminders import Reminder
 from rtactors.reply import ReplyRecord
 from rtactors.ring import Ring, Surroundings
-from rtactors.session_events import AgentSaid, FunctionCalled, HandoffRequested, Problem, UserSaid
+from rtactors.session_events import AgentSaid, CallsComplete, FunctionCalled, HandoffRequested, Problem, UserSaid
 from statecharts import item as chart
 from statecharts.item import ITEM, ItemEvent
 from statecharts.message import ChatMessage, Delete, Rewrite, Truncate
@@ -109,7 +109,9 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             case mail.HeardSoFar():
                 self._scribe.heard(message)
             case mail.CallCompleted():
-                self._on_call(message.item)
+                self._on_call(message.item, message.response_id)
+            case mail.CallsOver():
+                self._scribe.acknowledge(CallsComplete(message.response_id))
             case mail.CallCancelled():
                 self._on_call_cancelled(message.item)
             case Truncate():
@@ -295,14 +297,12 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         if then:
             then.reply.resolve("failed", interrupted=False, failure=what)
 
-    def _on_call(self, item: Item) -> None:
+    def _on_call(self, item: Item, response_id: str) -> None:
         entry = self._know(item)
         entry.item = item
         entry.handed_over = True
         self.ledger.unanswered[item.call_id] = item.id
-        self._scribe.acknowledge(
-            FunctionCalled(item.call_id, item.name, item.arguments, response_id=entry.response_id or "")
-        )
+        self._scribe.acknowledge(FunctionCalled(item.call_id, item.name, item.arguments, response_id=response_id))
 
     def _on_call_cancelled(self, item: Item) -> None:
         entry = self._know(item)

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
-from rtactors.actors.message import MessageActor
 from rtactors.errors import LimitReached
 from rtactors.operations import operation_id
 from rtactors.reminders import Reminder
@@ -139,9 +138,9 @@ class _Response:
 
 
 class ResponseActor(ReactiveActor[mail.ResponseMail]):
-    """`spawn` starts a message actor under the session's supervision."""
+    """`spawn` starts the actor of a message under the session's supervision."""
 
-    def __init__(self, ring: Ring, surroundings: Surroundings, *, spawn: Callable[[MessageActor], None]) -> None:
+    def __init__(self, ring: Ring, surroundings: Surroundings, *, spawn: Callable[[mail.MessageOpened], None]) -> None:
         super().__init__(ring.response, surroundings.publish, surroundings.reminders)
         self._ring = ring
         self._surroundings = surroundings
@@ -154,6 +153,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._requests: list[_Response] = []  # waiting for the slot, in the order in which they get it
         self._agent: Life = AGENT.start("agent")
         self._held: list[tuple[_Response, events.Item]] = []  # calls whose turn has not come
+        self._calling: list[_Response] = []  # those that may have more calls than were handed over
         self._asked_again: dict[str, str] = {}  # ids of replies on their way round; why, if they were stopped there
         self._operations: dict[str, _Response] = {}  # what was sent and not answered: create and cancel
         self._messages: dict[str, _Message] = {}  # those that are not over
@@ -166,6 +166,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._count = 0
         self._count_started = 0
         self._connected = False
+        self._lost = -1  # the last connection of which we know that it is
         self._over: str | None = None  # why no server will come any more
         self._owed = False  # a server that replies to speech has not begun to, though the user's turn is there
         self._user_speaks = False
@@ -229,13 +230,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._on_message_ended(message.message_id)
             case mail.ConnectionLost():
                 self._on_connection_lost(message.reason)
+                self._lost = message.connection
                 self._ring.context.send(message)
             case mail.ConnectionReady():
-                self._connected = True
-                self._fire_queue(queue.Ready(len(self._requests), self._user_speaks))
-                for response in self._all():
-                    if response.out_of_band and response.life.state == "waiting":
-                        self._fire(response, chart.SlotFree())
+                if message.connection > self._lost:  # else it is gone already
+                    self._on_connection_ready()
             case mail.ConnectionEnded():
                 self._on_connection_ended(message.reason)
             case mail.WhenSilent():
@@ -249,6 +248,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._fire_queue(queue.UserSilent(len(self._requests)))
             case mail.SlotDeadline():
                 self._fire_queue(queue.PauseOver(len(self._requests)))
+        self._see_calls()
         self._see_slot()
         self._see_agent()
         if self._quiet and not self._messages and not any(self._under_way(each) for each in self._responses.values()):
@@ -399,7 +399,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         response.expected = False
         response.refusals += 1
         # Each pause is twice the one before: the last of them begins before the deadline.
-        busy = error.kind == "busy" and _PAUSE_S * 2**response.refusals <= self._deadlines.busy
+        in_time = _PAUSE_S * 2**response.refusals <= self._deadlines.busy
+        busy = error.kind == "busy" and in_time and not response.out_of_band
         self._fire(response, chart.Refused(busy, error.message))
         if response.life.state == "waiting":
             self._enqueue(response, in_front=True)
@@ -472,7 +473,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         response.messages.append(message)
         self._ring.context.send(mail.ItemAnnounced(event.item, event.response_id, ours))
         self.publish(MessageAnnounced(message.id, event.response_id, event.item.phase, anyio.current_time()))
-        self._spawn(MessageActor(opened, self._ring, self._surroundings))
+        self._spawn(opened)
         if response.life.state in _PLAYS and not response.interrupted:
             self._await_floor(message)
             self._give_floor()
@@ -504,8 +505,20 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             response, item = held
             if all_at_once or speaking is None or response.order <= speaking:
                 self._held.remove(held)
-                response.called = True
-                self._ring.context.send(mail.CallCompleted(item))
+                self._hand_over(response, item)
+
+    def _hand_over(self, response: _Response, item: events.Item) -> None:
+        if not response.called:
+            response.called = True
+            self._calling.append(response)
+        self._ring.context.send(mail.CallCompleted(item, response.response_id))
+
+    def _see_calls(self) -> None:
+        """Let who runs functions know when there are no more calls of a response."""
+        for response in list(self._calling):
+            if response.life.state not in _HAS_SLOT and all(response is not held[0] for held in self._held):
+                self._calling.remove(response)
+                self._ring.context.send(mail.CallsOver(response.response_id))
 
     def _cancel_held(self, of: _Response | None = None) -> None:
         """Calls whose turn never came: they don't run, and the model is to know that."""
@@ -533,6 +546,13 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             message.inbox.send(mail.GenerationEnded(status))
 
     # -- the connection
+
+    def _on_connection_ready(self) -> None:
+        self._connected = True
+        self._fire_queue(queue.Ready(len(self._requests), self._user_speaks))
+        for response in self._all():
+            if response.out_of_band and response.life.state == "waiting":
+                self._fire(response, chart.SlotFree())
 
     def _on_connection_lost(self, reason: str) -> None:
         """What was received is played. What was asked for waits for the next server, as does the rest of a reply."""

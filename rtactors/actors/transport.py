@@ -37,7 +37,7 @@ _SHORTEST_LIMIT_S = 60
 class TransportActor(Actor[mail.TransportMail]):
     """`decided` is set once the first connection is set up, or can't be; `closed` once there is none any more.
 
-    `fail` is told why there is none, if we did not want it.
+    `fail` is told why there is none, if we did not want it. `inbox_of` makes the one by which a message is spoken to.
     """
 
     def __init__(  # noqa: PLR0913 - all that a connection needs
@@ -50,6 +50,7 @@ class TransportActor(Actor[mail.TransportMail]):
         reconnect: Backoff | None,
         setup: events.Setup,
         fail: Callable[[RtactorsError], None],
+        inbox_of: Callable[[str], Inbox[mail.MessageMail]],
     ) -> None:
         super().__init__(ring.transport, surroundings.publish)
         self.decided = anyio.Event()
@@ -61,7 +62,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._fail = fail
         self._deadlines = surroundings.deadlines
         self._bounds = surroundings.bounds
-        self._new_inbox = surroundings.inbox
+        self._inbox_of = inbox_of
         self._wall_clock = surroundings.wall_clock
         self._new_event = surroundings.event
         self._as_task = surroundings.task
@@ -212,7 +213,7 @@ class TransportActor(Actor[mail.TransportMail]):
             raise LimitReached(
                 f"the server has made {self._bounds.items} messages (Bounds.items): begin another session"
             )
-        inbox: Inbox[mail.MessageMail] = self._new_inbox(f"message {event.item.id}", self._bounds.inbox)
+        inbox = self._inbox_of(event.item.id)
         self._messages[event.item.id] = self._live[event.item.id] = inbox
         self._ring.response.send(mail.MessageOpened(event, inbox))
         return inbox
@@ -349,12 +350,14 @@ class TransportActor(Actor[mail.TransportMail]):
         self._in_use, self._next = self._next, None
         self._in_use.use()
         self._expect_limit(self._in_use)
-        self._ring.context.send(mail.ConnectionReady(self._audio.turns()))
+        self._ring.context.send(mail.ConnectionReady(self._audio.turns(), self._in_use.number))
         self.decided.set()
 
     def _forget(self, reason: str) -> None:
         """Nothing more comes from this server, and nothing that it was sent counts."""
+        lost = 0
         if self._in_use:
+            lost = self._in_use.number
             self._in_use.ignore()
             if not self._in_use.over:
                 self._tasks.start_soon(self._as_task(self._in_use.retire))
@@ -363,7 +366,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._told = self._loss_known = False
         self._again.clear()
         self._messages.clear()  # those that are not over still have their audio
-        self._ring.response.send(mail.ConnectionLost(reason))
+        self._ring.response.send(mail.ConnectionLost(reason, lost))
         self._interrupt_sending()
 
     def _expect_limit(self, used: Connection) -> None:

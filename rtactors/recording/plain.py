@@ -106,9 +106,14 @@ def _fields(of: type[Struct]) -> tuple[tuple[str, object], ...]:
     return tuple((field.name, field.default) for field in fields(of))
 
 
-def message_from(data: Plain, actor: str, names: Names) -> Any:  # noqa: ANN401 - whatever its inbox takes
-    """The mail to an actor that `plain` wrote. Raises ValidationError or KeyError if there is none such."""
-    of = MAIL[actor][data["type"]]
+def message_from(data: Plain, inbox: str, names: Names) -> Any:  # noqa: ANN401 - whatever it takes
+    """The mail that `plain` wrote, to the inbox of this name. Raises ValidationError or KeyError if there is none such.
+
+    A stage takes what the actor does before which it stands; and what it has asked.
+    """
+    _, stage, actor = inbox.rpartition(" before ")
+    known = MAIL[actor.partition(" ")[0]]
+    of = mail.Answer if stage and data["type"] == mail.Answer.__name__ else known[data["type"]]
     return convert(_with_audio(data), of, dec_hook=names.make)
 
 

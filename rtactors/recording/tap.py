@@ -20,7 +20,7 @@ from rtactors.journal.base import Journal
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.providers.base import Provider
 from rtactors.recording import lines
-from rtactors.recording.notes import Notes, who
+from rtactors.recording.notes import APP, Notes, who
 from rtactors.recording.tapped import (
     TappedEvent,
     TappedInbox,
@@ -52,6 +52,7 @@ class Tap(Notes, ABC):
         *,
         session_id: str = "",
         journal: Literal["", "begun", "resumed"] = "",
+        stages: tuple[str, ...] = (),
     ) -> None:
         """The session begins. Raises ConfigurationError if nobody can listen."""
         if journal == "resumed":  # what was said before may have keys in it, and is read before they are asked for
@@ -64,6 +65,7 @@ class Tap(Notes, ABC):
                 session_id=session_id,
                 journal=journal,
                 voiced=self._voiced,
+                stages=stages,
                 capabilities=provider.capabilities,
                 deadlines=deadlines,
                 bounds=bounds,
@@ -91,6 +93,7 @@ class Tap(Notes, ABC):
             epoch=self._seen("epoch", surroundings.epoch),
             event=self.event,
             task=self.task,
+            outside=self.outside,
         )
 
     def reconnect(self, reconnect: Backoff) -> Backoff:
@@ -106,6 +109,15 @@ class Tap(Notes, ABC):
         async def tapped() -> None:
             await self.may_begin(number)
             self.tell(lines.Begun, task=number)
+            await run()
+
+        return tapped
+
+    def outside(self, run: Run) -> Run:
+        """What `run` does is the app's doing."""
+
+        async def tapped() -> None:
+            who.set(APP)
             await run()
 
         return tapped

@@ -47,9 +47,7 @@ class TappedInbox(Inbox[T]):
         except get_cancelled_exc_class():
             self._notes.tell(lines.Cancelled, call="take")
             raise
-        # One lane has become shorter than what was told of it: from that one it came.
-        urgent = len(self._urgent) < len(self._urgent_numbers)
-        numbers = self._urgent_numbers if urgent else self._sent_numbers
+        numbers = self._urgent_numbers if self.was_urgent else self._sent_numbers
         self._notes.tell(lines.Taken, sent=numbers.popleft())
         return message
 

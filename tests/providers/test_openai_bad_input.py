@@ -132,16 +132,16 @@ VALUES = st.recursive(
 
 
 # Nothing is said about time: the machine may be busy.
-UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+UNHURRIED = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
-@UNTIMED
+@UNHURRIED
 @given(st.binary(max_size=200) | st.text(max_size=200))
 def test_any_noise(frame: bytes | str) -> None:
     takes(frame)
 
 
-@UNTIMED
+@UNHURRIED
 @given(LINE, st.data())
 def test_any_bytes_in_a_frame(line: Line, data: st.DataObject) -> None:
     frame = line.frame.encode()
@@ -150,7 +150,7 @@ def test_any_bytes_in_a_frame(line: Line, data: st.DataObject) -> None:
     takes(frame[:start] + data.draw(st.binary(max_size=20)) + frame[end:])
 
 
-@UNTIMED
+@UNHURRIED
 @given(LINE, st.data())
 def test_a_frame_that_breaks_off(line: Line, data: st.DataObject) -> None:
     takes(line.frame[: data.draw(st.integers(0, len(line.frame)))])
@@ -166,7 +166,7 @@ def places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int
     return [place for key, child in inner for place in ((*path, key), *places(child, (*path, key)))]
 
 
-@settings(UNTIMED, max_examples=500)
+@settings(UNHURRIED, max_examples=500)
 @given(LINE, st.data())
 def test_any_value_anywhere(line: Line, data: st.DataObject) -> None:
     event: Any = json.loads(line.frame)

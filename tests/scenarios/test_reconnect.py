@@ -276,6 +276,24 @@ async def test_e13_rest_of_a_reply_is_asked_for_once_the_buffer_was_heard(begin:
         assert len(talk.sent("response.create")) == 1
 
 
+@pytest.mark.parametrize("at_limit", ["close", "error"])
+async def test_d8_limit_comes_without_a_warning(begin: Begin, at_limit: str) -> None:
+    """Too soon for another connection to be prepared, and in the middle of a response, which fails of it."""
+    gate = Gate()
+    script = replies([FIRST, Say(text=SECOND, gate=gate, gate_ms=600)], "That is all.")
+    async with begin(script, provider=BY_HAND, session_limit_s=0.8, at_limit=at_limit) as talk:
+        reply = await talk.ask()
+        await talk.sink.play(500)
+        await gate.reached.wait()
+        await talk.connected(2)
+        talk.sink.play_all()
+        messages = await reply.done()
+        assert [message.heard_text for message in messages][:: len(messages) - 1] == [FIRST, "That is all."]
+        assert not any(message.interrupted for message in messages[:: len(messages) - 1])
+        heard = ["Tell me a story.", *(message.heard_text for message in messages)]
+        assert [item.heard_text for item in talk.session.history] == heard
+
+
 async def test_rest_is_not_asked_for_if_the_user_spoke_over_it(begin: Begin) -> None:
     gate = Gate()
     script = replies([Say(text=FIRST, gate=gate, gate_ms=900)], "Yes?")

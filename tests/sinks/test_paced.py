@@ -229,7 +229,7 @@ steps = st.lists(
 
 @pytest.mark.parametrize("progress_ms", [None, 7])
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(steps=steps)
 def test_it_agrees_with_the_believable_sink(backend: BackendName, progress_ms: int | None, steps: list[Step]) -> None:
     believable = Believable()

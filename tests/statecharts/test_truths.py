@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import pytest
 
-from statecharts import connection, item, message, playback, response
+from statecharts import call, connection, item, message, playback, response
+from statecharts.call import CALL
 from statecharts.check import Step, explore, histories
 from statecharts.connection import CONNECTION
 from statecharts.item import ITEM
@@ -17,6 +18,7 @@ ItemStep = Step[item.ItemEvent, item.ItemEffect]
 ResponseStep = Step[response.ResponseEvent, response.ResponseEffect]
 PlaybackStep = Step[playback.PlaybackEvent, playback.PlaybackEffect]
 ConnectionStep = Step[connection.ConnectionEvent, connection.ConnectionEffect]
+CallStep = Step[call.CallEvent, call.CallEffect]
 
 # ---------------------------------------------------------------------------------------------------------- message
 
@@ -260,3 +262,48 @@ def closings(count: int, step: ConnectionStep) -> int:
 
 def test_a_connection_tells_once_that_it_is_over() -> None:
     assert histories(CONNECTION, 0, closings) == {(state, int(state == "closed")) for state in CONNECTION.states}
+
+
+# ------------------------------------------------------------------------------------------------------------- call
+
+
+class Served(NamedTuple):
+    """What became of a call so far."""
+
+    runs: int = 0
+    answers: int = 0
+    stops: int = 0
+
+
+def served(so_far: Served, step: CallStep) -> Served:
+    """Fails if something is told of the function that it was not, or told of what was dropped."""
+    kinds = [type(effect) for effect in step.effects]
+    then = Served(
+        so_far.runs + kinds.count(call.Run),
+        so_far.answers + kinds.count(call.Answer),
+        so_far.stops + kinds.count(call.Stop),
+    )
+    assert then.stops <= then.runs, "a function is stopped that does not run"
+    for effect in step.effects:
+        if isinstance(effect, call.Answer) and not isinstance(step.event, call.Returned | call.Failed | call.Refused):
+            assert ("was not run" in effect.output) == (so_far.runs == 0)
+    return then
+
+
+def test_a_call_runs_at_most_once_and_is_answered_just_once() -> None:
+    assert histories(CALL, Served(), served) == {
+        ("waiting", Served()),
+        ("running", Served(runs=1)),
+        ("stopping", Served(runs=1, answers=1, stops=1)),
+        ("refused", Served(answers=1)),
+        ("answered", Served(runs=1, answers=1)),
+        ("failed", Served(runs=1, answers=1)),
+        ("stopped", Served(runs=1, answers=1, stops=1)),
+    }
+
+
+def test_the_app_learns_of_each_call_that_went_wrong() -> None:
+    for step in explore(CALL):
+        wrong = isinstance(step.event, call.Refused | call.Failed | call.Expired)
+        told = any(isinstance(effect, call.Report) for effect in step.effects)
+        assert told == (wrong and step.state in {"waiting", "running"} and step.target != step.state)

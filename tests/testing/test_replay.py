@@ -13,9 +13,11 @@ from msgspec import json
 
 from rtactors import ConfigurationError, ConnectionFailed, HistoryItem, SessionClosed, SinkLost
 from rtactors.actors import message as message_actor
+from rtactors.events import Item
+from rtactors.interruption import NEVER
 from rtactors.limits import Backoff
 from rtactors.loopback.faults import ALWAYS, Faults, drop, ignore
-from rtactors.loopback.script import Call, Reply, Say, Timing
+from rtactors.loopback.script import Call, Reply, Say, Timing, replies
 from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint
 from rtactors.recording import Recorder, lines
@@ -81,6 +83,22 @@ def test_with_calls_a_changed_history_and_pauses(backend: BackendName) -> None:
 
     outputs = (Say(text="Let me see."), Call(name="look_up", arguments='{"what": "it"}'))
     replay(read(record(scene, lambda turn: Reply(outputs=outputs if not turn.index else outputs[:1]), backend=backend)))
+
+
+@backends
+def test_with_all_that_can_be_wanted_of_a_reply(backend: BackendName) -> None:
+    async def scene(talk: Conversation) -> None:
+        talk.sink.play_all()
+        await talk.ask(priority=2, timeout=9.0, interruption=NEVER, tool_choice="none", metadata={"a": "b"})
+        joined = [await talk.generate_reply() for _ in range(2)]
+        aside = [Item(id="", role="user", text="Well?")]
+        await (await talk.session.generate_reply(input=aside, out_of_band=True, max_output_tokens=9)).done()
+        await joined[1].done()
+        await talk.session.quiet()
+
+    data = record(scene, replies("One.", "Two.", "Three."), backend=backend)
+    assert [item["heard_text"] for item in history_of(data) if item["role"] == "assistant"] == ["One.", "Three."]
+    replay(read(data))
 
 
 @backends

@@ -12,6 +12,7 @@ from rtactors.channels import InboxFull
 from rtactors.errors import ConfigurationError
 from rtactors.history import HistoryItem
 from rtactors.limits import Backoff
+from rtactors.pipeline import Pipeline
 from rtactors.providers.base import Provider
 from rtactors.recording import Recording, lines, read_recording
 from rtactors.recording.notes import APP, DEVICE, REMINDERS
@@ -41,18 +42,29 @@ def replay(
     recording: Recording | str | Path | BinaryIO,
     *,
     provider: Provider | None = None,
+    pipeline: Pipeline = Pipeline(),  # noqa: B008 - immutable
     after: Callable[[Moment], None] = lambda _moment: None,
 ) -> list[HistoryItem]:
     """Let it happen again; gives the history at its end. `after` is called with each event, once it has happened.
 
-    `provider` translates; it is needed if it is none that comes with rtactors. A replay has an event loop of its own,
-    so that it can't be called within another. Raises Differs, or ConfigurationError for what can't be replayed.
+    `provider` translates; it is needed if it is none that comes with rtactors. A `pipeline` that the session had is
+    needed again: its stages run too, and do the same if that follows from what they are told. A replay has an event
+    loop of its own, so that it can't be called within another. Raises Differs, or ConfigurationError for what can't be
+    replayed.
     """
     if not isinstance(recording, Recording):
         recording = read_recording(recording)
+    if pipeline.stages != recording.header.stages:
+        raise ConfigurationError(_other_stages(recording, pipeline.stages))
     tape = Gates(recording)
-    session = _Replayed(tape, provider or _provider_of(recording))
+    session = _Replayed(tape, provider or _provider_of(recording), pipeline)
     return run_stepped(lambda loop: session.follow(loop, after))
+
+
+def _other_stages(recording: Recording, given: tuple[str, ...]) -> str:
+    had, given_ = (", ".join(stages) or "no stages" for stages in (recording.header.stages, given))
+    how = "rtactors.testing.replay.replay(file, pipeline=...) takes the Pipeline that the session had"
+    return f"{recording.name} is of a session with {had} in its pipeline, and was to be replayed with {given_}: {how}"
 
 
 def _provider_of(recording: Recording) -> Provider:
@@ -69,7 +81,7 @@ def _provider_of(recording: Recording) -> Provider:
 class _Replayed(Session):
     """A session that nobody calls but the recording."""
 
-    def __init__(self, tape: Gates, provider: Provider) -> None:
+    def __init__(self, tape: Gates, provider: Provider, pipeline: Pipeline) -> None:
         self._tape = tape
         self._device = StandInDevice(tape)
         super().__init__(
@@ -82,6 +94,7 @@ class _Replayed(Session):
             journal=StandInJournal(tape) if tape.header.journal else None,
             session_id=tape.header.session_id or None,
             recorder=tape,
+            pipeline=pipeline,
         )
         self._resumes = tape.header.journal == "resumed"
         self._entering: anyio.CancelScope
@@ -146,6 +159,8 @@ class _Replayed(Session):
                 self._tape.pending.ring(event)
             case lines.Sent():
                 self._say(event)
+            case lines.Published():
+                self._tape.note(event)  # it leads to nothing here
             case lines.Over():
                 self._stop()
             case _:
@@ -153,7 +168,7 @@ class _Replayed(Session):
 
     def _say(self, event: lines.Sent) -> None:
         try:
-            message = message_from(event.mail, event.to.partition(" ")[0], self._tape.names)
+            message = message_from(event.mail, event.to, self._tape.names)
             inbox = self._tape.inboxes[event.to]
         except (KeyError, TypeError, ValidationError) as error:
             what = f"event {event.n} can't be replayed: {sentence(event)}: {error}"

@@ -102,6 +102,12 @@ class Tape(Tap):
     def surroundings(self, surroundings: Surroundings) -> Surroundings:
         return replace(super().surroundings(surroundings), voiced=self.header.voiced)
 
+    def outside(self, run: Run) -> Run:  # noqa: ARG002 - what came of it is in the recording
+        async def nothing() -> None:
+            pass
+
+        return nothing
+
     async def may_begin(self, task: int) -> None:
         await self.turn(("begin", task))
 

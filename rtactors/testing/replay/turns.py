@@ -32,6 +32,8 @@ def is_from_outside(event: lines.Event) -> bool:
     match event:
         case lines.Sent():
             return event.who in {APP, DEVICE, REMINDERS}
+        case lines.Published():  # by a companion, which a replay has none of
+            return event.who == APP
         case lines.Over():
             return True
         case _:
