@@ -71,8 +71,8 @@ class Content:
 
     @property
     def audio_over(self) -> bool:
-        """Whether the server has said so of each part that it speaks, and there is nothing else."""
-        return bool(self._pieces) and all(piece.kind == "spoken" and piece.audio_over for piece in self._pieces)
+        """Whether the server has said so of the last part that it speaks."""
+        return all(piece.audio_over for piece in [*self._of("spoken")][-1:])
 
     @property
     def shown(self) -> bool:

@@ -71,6 +71,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._shown_at = 0.0
         self._stopped = False  # interrupted: nothing more goes to the sink, and nothing more is shown
         self._cut_short = False  # stopped while there was more audio to come for it
+        self._text_ahead = False  # the same, in the midst of what belongs to a text
         self._audio_over = False  # nothing more will come, or nothing more will be played
         self._text_late = False
         self._complete = False  # the server makes no more of it
@@ -157,7 +158,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             self._report(
                 "other", f"has more than {self._bounds.message_bytes} bytes of audio; what comes now is not played"
             )
-            self._cut_short = True
+            self._cut_short = self._text_ahead = True
             self._on_audio_over()
 
     def _on_audio_dropped(self, size: int) -> None:
@@ -266,7 +267,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         if self._stopped:
             return
         self._stopped = True
-        self._cut_short = self._cut_short or not (self._audio_over or self._content.audio_over)
+        self._cut_short = self._cut_short or not self._audio_over
+        self._text_ahead = self._text_ahead or not (self._audio_over or self._content.audio_over)
         self._waiting.clear()
         if self._life.state == "showing" and not self._asked_for_sink:
             self._finish_showing()
@@ -334,7 +336,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
     @property
     def _text_matches_audio(self) -> bool:
         """Whether its text is no longer than its audio. Of an item that broke off it is ahead, as while it is made."""
-        return self._status == "completed" or (self._status == "in_progress" and not self._cut_short)
+        return self._status == "completed" or (self._status == "in_progress" and not self._text_ahead)
 
     @property
     def _text_over(self) -> bool:
@@ -366,7 +368,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
     @property
     def _may_be_over(self) -> bool:
         """Whether no more audio is to be expected of it, though nobody has said that it is complete."""
-        return self._content.audio_over or (self._successor and not self._content.voiced)
+        return self._successor and not self._content.voiced
 
     def _show(self) -> None:
         """Show what is there to be shown."""

@@ -240,7 +240,7 @@ def _its_end(facts: Facts, message: WireMessage, end: str, chats: int) -> Iterat
         return
     if end == "full" and not everything:
         yield f"{message.id} counts as full, but {heard_ms} of {facts.ms(2 * frames)} ms were heard"
-    if end != "full" and (frames or message.text.strip()) and not _was_stopped(facts, message):
+    if end != "full" and (frames or (message.only_shown and message.text.strip())) and not _was_stopped(facts, message):
         yield f"{message.id} is {end}, but nobody stopped it"
 
 

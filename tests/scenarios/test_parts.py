@@ -129,7 +129,7 @@ async def test_all_of_them_spoken_by_a_voice(begin: Begin) -> None:
     """Two texts are two sentences, also if the first has no end."""
     async with begin(parts(Write(text="One"), Write(text=TWO)), voice=Tones(), provider=BY_HAND) as talk:
         await talk.ask()
-        await talk.sink.play(length("OneThen there"))
+        await talk.sink.play(900)
         await talk.session.interrupt()
         await talk.session.quiet()
         assert [item.text for item in talk.items("assistant")] == ["OneThen there"]

@@ -216,7 +216,7 @@ async def test_text_is_spoken_sentence_by_sentence_as_it_comes(begin: Begin) -> 
 async def test_text_that_was_spoken_is_written_anew_as_it_was_heard(begin: Begin) -> None:
     async with begin(replies(Write(text=TEXT), STORY), voice=Tones()) as talk:
         await talk.ask()
-        await talk.sink.play(length("The list has four entries. The last"))
+        await talk.sink.play(length("The list has four entries. The last") + 40)
         await talk.speak()
         await talk.session.quiet()
         [said] = talk.said()
