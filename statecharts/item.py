@@ -139,7 +139,7 @@ def first_cut(event: Expired) -> bool:
     return event.attempt == 1 and event.heard_ms > 0
 
 
-def send_create(item_id: str, event: Create) -> SendCreate:
+def send_create(item_id: str, event: Create | Deleted | Refused) -> SendCreate:
     return SendCreate(item_id, event.after)
 
 
@@ -153,10 +153,6 @@ def send_truncate_shorter(item_id: str, event: Refused) -> SendTruncate:
 
 def send_truncate_again(item_id: str, event: Expired) -> SendTruncate:
     return SendTruncate(item_id, event.heard_ms)
-
-
-def send_create_again(item_id: str, event: Deleted | Refused) -> SendCreate:
-    return SendCreate(item_id, event.after)
 
 
 def send_delete(item_id: str, _event: Reword | Drop | Added | Expired) -> SendDelete:
@@ -175,14 +171,14 @@ ITEM: Chart[ItemEvent, ItemEffect] = Chart(
     "item",
     states={
         "unknown": "not announced by the server",
-        "condemned": "not wanted, and not announced yet",
-        "creating": "the server is to hold it",
         "present": "the server holds it whole",
+        "creating": "the server is to hold it",
+        "condemned": "not wanted, and not announced yet",
         "truncating": "its cut is on the way",
-        "truncated": "the server holds what was heard of it",
-        "deleting": "its delete is on the way",
-        "rewriting": "its delete is on the way; then it is created again, with what was shown of it",
         "unconfirmed": "the server refused or never answered",
+        "deleting": "its delete is on the way",
+        "truncated": "the server holds what was heard of it",
+        "rewriting": "its delete is on the way; then it is created again, with what was shown of it",
     },
     final={"gone": "the server does not hold it"},
     edges=(
@@ -228,15 +224,15 @@ ITEM: Chart[ItemEvent, ItemEffect] = Chart(
         on("deleting", Expired, "deleting", send_delete, when=first_time),
         on("deleting", Expired, "unconfirmed", report_unanswered),
         on("deleting", Lost, "gone"),
-        on("rewriting", Deleted, "creating", send_create_again),
-        on("rewriting", Refused, "creating", send_create_again, when=absent),
+        on("rewriting", Deleted, "creating", send_create),
+        on("rewriting", Refused, "creating", send_create, when=absent),
         on("rewriting", Refused, "unconfirmed", report_refused),
         on("rewriting", Expired, "rewriting", send_delete, when=first_time),
         on("rewriting", Expired, "unconfirmed", report_unanswered),
         on("rewriting", Drop, "deleting"),
         on("rewriting", Lost, "unknown"),
         on("unconfirmed", Truncated, "truncated"),
-        on("unconfirmed", Deleted, "creating", send_create_again, when=again),
+        on("unconfirmed", Deleted, "creating", send_create, when=again),
         on("unconfirmed", Deleted, "gone"),
         on("unconfirmed", Added, "present"),
         on("unconfirmed", Drop, "deleting", send_delete),

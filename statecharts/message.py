@@ -165,7 +165,7 @@ def heard_everything(event: PlaybackFinished) -> bool:
 
 def can_be_cut(event: PlaybackFinished) -> bool:
     """At least one whole millisecond, the unit that servers cut by, and they can cut it there."""
-    return event.part is not None and _heard_ms(event) > 0
+    return event.part is not None and not event.unshown and _heard_ms(event) > 0
 
 
 def heard_words(event: PlaybackFinished) -> bool:
