@@ -43,6 +43,13 @@ class Inbox(Generic[T]):
         """Tell it before everything that is not urgent."""
         self._add(self._urgent, message)
 
+    def offer(self, message: T, most: int) -> bool:
+        """Tell it in order, unless `most` wait there already; whether there was room."""
+        if len(self._sent) >= most:
+            return False
+        self.send(message)
+        return True
+
     async def put(self, message: T, most: int | None = None) -> None:
         """Tell it in order, waiting for room; `most` is what may wait there already, if that is not its capacity."""
         await self.room(self.capacity if most is None else most)

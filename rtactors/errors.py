@@ -21,6 +21,11 @@ class ConnectionFailed(RtactorsError):
 class SessionClosed(RtactorsError):
     """The session is over; the reason is in the message."""
 
+    def __init__(self, message: str, *, connection_lost: bool = False) -> None:
+        super().__init__(message)
+        self.connection_lost = connection_lost
+        """True if the server is gone, and no other could be had."""
+
 
 class LimitReached(RtactorsError):
     """There is more of something than `Bounds` allows: the session ends, since nothing is left out of the record."""

@@ -76,6 +76,8 @@ class Bounds(Struct, frozen=True, kw_only=True):
     """Messages in the transport's inbox, which a slow network holds up; beyond that the session ends as well."""
     input: int = 500
     """Pieces of the user's audio that wait for a slow network, 10 s of 20 ms each; then `Session.send_audio` waits."""
+    offered: int = 256
+    """Pieces of the user's audio that wait for a slow network; then `Session.offer_audio` drops one more."""
     calls: int = 8
     """Functions of `Session(tools=...)` that run at once; further calls wait for a place."""
     events: int = 4096

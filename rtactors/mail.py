@@ -42,13 +42,21 @@ class UpdateSession(Struct, frozen=True):
     setup: events.Setup
 
 
+class WhenSent(Struct, frozen=True):
+    """Set `sent` once what the context actor sent before this has gone out, or can't any more."""
+
+    sent: anyio.Event
+
+
 class LimitNear(Struct, frozen=True):
     """Time to make the next connection: the provider will soon end the `connection`th one."""
 
     connection: int
 
 
-TransportMail: TypeAlias = events.Command | UpdateSession | CloseConnection | LossKnown | HistoryTold | LimitNear
+TransportMail: TypeAlias = (
+    events.Command | UpdateSession | CloseConnection | LossKnown | HistoryTold | WhenSent | LimitNear
+)
 
 # ------------------------------------------------------------------------------------------------ to the response actor
 
@@ -78,6 +86,12 @@ class RequestReply(Struct, frozen=True):
     """When the user may interrupt it; None: as the session has it."""
     ours: events.Item | None = None
     """What is said, if the session's own voice is to say it: then no server is asked."""
+
+
+class ConversationKnown(Struct, frozen=True):
+    """The server holds all that stood in the conversation when this reply, which joins any other, was asked for."""
+
+    reply_id: str
 
 
 class StopReply(Struct, frozen=True):
@@ -233,6 +247,7 @@ ResponseMail: TypeAlias = (
     | events.InputCommitted
     | events.InputCleared
     | Steering
+    | ConversationKnown
     | AudioBegan
     | MessagePlaying
     | MessageShowing
@@ -449,6 +464,8 @@ class AddItem(Struct, frozen=True):
     item: events.Item
     after: str | None = None
     then: RequestReply | None = None
+    by_agent: bool = False
+    """Whether it is an agent's, though it stands there as the user's: no words that the user wrote."""
 
 
 class RemoveItem(Struct, frozen=True):
@@ -551,6 +568,7 @@ ContextMail: TypeAlias = (
     | Steering
     | WhenAcknowledged
     | WhenDurable
+    | WhenSent
     | OperationDeadline
 )
 

@@ -27,6 +27,8 @@ from rtactors.actors.transport import TransportActor
 from rtactors.causes import causes
 from rtactors.channels import Inbox
 from rtactors.companion import Companion, Company
+from rtactors.delegation.companion import Delegation
+from rtactors.delegation.delegate import Delegate
 from rtactors.errors import ConfigurationError, ReplyFailed, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role, Setup
@@ -42,7 +44,7 @@ from rtactors.recording.tap import Tap
 from rtactors.reminders import Reminders
 from rtactors.reply import Reply, ReplyRecord
 from rtactors.ring import Ring, Run, Surroundings
-from rtactors.session_events import FunctionCalled, Problem, SessionEvent
+from rtactors.session_events import ConversationEnded, FunctionCalled, Problem, SessionEvent
 from rtactors.sinks.base import Sink
 from rtactors.tools.runner import Runner
 from rtactors.tools.tool import Tool
@@ -57,6 +59,7 @@ class Options(TypedDict, total=False):
     """How a session behaves, whatever it says; as in `Session`."""
 
     tools: Tools
+    delegate: Delegate | None
     connect: Connect | None
     reconnect: Backoff | None
     deadlines: Deadlines
@@ -137,6 +140,7 @@ class Session(AsyncContextManagerMixin):
         *,
         sink: Sink,
         tools: Tools = (),
+        delegate: Delegate | None = None,
         connect: Connect | None = None,
         reconnect: Backoff | None = Backoff(),  # noqa: B008 - immutable
         deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
@@ -163,13 +167,18 @@ class Session(AsyncContextManagerMixin):
         self._open = False
         self._used = False
         self._stopped = False
-        self._over = False
+        self._crash: Exception | None = None
+        self._ended: ConversationEnded | None = None
         self._asked: WeakSet[ReplyRecord] = WeakSet()
         self._awaited: set[anyio.Event] = set()
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
-        self._voice = voice
-        self._runner = Runner(tools, provider.capabilities.functions)
-        self._companions: list[Companion] = [self._runner, *([Speaking(voice)] if voice else [])]
+        self.delegate = Delegation(delegate, provider.capabilities) if delegate else None
+        """What goes on with the delegate, if there is one: `stop` ends what it works on."""
+        delegating = self.delegate.calls if self.delegate else frozenset[str]()
+        self._runner = Runner(tools, provider.capabilities.functions | delegating)
+        self._voice = Speaking(voice) if voice else None
+        beside = (self._runner, self.delegate, self._voice)
+        self._companions: list[Companion] = [each for each in beside if each is not None]
         self._company: anyio.CancelScope | None = None  # what the companions run in
         self._alone = anyio.Event()  # once they have left
 
@@ -316,6 +325,15 @@ class Session(AsyncContextManagerMixin):
         self._check()
         await self._to_transport.put(events.AppendAudio(audio), self._bounds.input)
 
+    def offer_audio(self, pcm: bytes) -> bool:
+        """As `send_audio`, but never waits: while `Bounds.offered` pieces wait for a slow network, one more is dropped.
+
+        Whether it was taken. For a microphone that can't be held up; who can wait loses nothing with `send_audio`.
+        """
+        audio = arguments.audio(pcm)
+        self._check()
+        return self._ring.transport.offer(events.AppendAudio(audio), self._bounds.offered)
+
     async def commit_audio(self) -> None:
         """End the user's turn by hand (for providers without turn detection). It asks for no reply.
 
@@ -395,7 +413,8 @@ class Session(AsyncContextManagerMixin):
         for event in self._left:
             if isinstance(event, Problem) or event.call_id in self._context.ledger.unanswered:
                 stream.push(event)
-        if self._over:
+        if self._ended:
+            stream.push(self._ended)
             stream.close()
         return stream
 
@@ -443,7 +462,6 @@ class Session(AsyncContextManagerMixin):
             raise _cause(group, self._failure) from None
         finally:
             self._stop()  # if it did not come so far
-            self._over = True
             self._let_go()
 
     def _open_recorder(self, recorder: Tap) -> None:
@@ -473,7 +491,9 @@ class Session(AsyncContextManagerMixin):
 
     def _let_go(self) -> None:
         """Nobody waits for a session that is over."""
+        self._ended = self._how_it_ended()
         for stream in self._streams:
+            stream.push(self._ended)
             stream.close()
         for record in self._asked:
             if not record.ended.is_set():
@@ -481,6 +501,14 @@ class Session(AsyncContextManagerMixin):
                 record.resolve("failed", interrupted=False, failure=failure)
         for event in self._awaited:
             event.set()
+
+    def _how_it_ended(self) -> ConversationEnded:
+        cause = self._failure or self._crash
+        if cause is None:
+            return ConversationEnded("requested", "", anyio.current_time())
+        lost = isinstance(cause, SessionClosed) and cause.connection_lost
+        message = "; ".join(str(each) or type(each).__name__ for each in causes(cause))
+        return ConversationEnded("transport_closed" if lost else "error", message, anyio.current_time())
 
     async def _close(self) -> None:
         """Stop what is being said, settle the record, hang up, write down; none of it for longer than its deadline."""
@@ -523,6 +551,9 @@ class Session(AsyncContextManagerMixin):
                 async with anyio.create_task_group() as tasks:
                     for companion in self._companions:
                         tasks.start_soon(companion.run, company)
+        except BaseException as error:
+            self._blame(error)
+            raise
         finally:
             self._alone.set()
 
@@ -578,11 +609,17 @@ class Session(AsyncContextManagerMixin):
                 scope.cancel()
             try:
                 await run()
-            except BaseException:
+            except BaseException as error:
+                self._blame(error)
                 self._stop()
                 raise
             finally:
                 self._scopes.discard(scope)
+
+    def _blame(self, error: BaseException) -> None:
+        """What an actor or a companion raised ends the session; what it raised because that ends doesn't."""
+        if isinstance(error, Exception):
+            self._crash = self._crash or error
 
     def _stop(self) -> None:
         self._stopped = True
@@ -644,6 +681,11 @@ class Session(AsyncContextManagerMixin):
         return arguments.text(name, value, self._bounds.text)
 
     def _request(self, wanted: Wanted | WantedReply, *, joins: bool = False) -> mail.RequestReply:
+        if not self._surroundings.capabilities.replies_on_request:
+            raise ConfigurationError(
+                f"{self.provider.name} can't be asked for a reply: it replies by itself to what the user says, or what "
+                "is added as theirs (Session.add)"
+            )
         tools = wanted.get("tools")
         rest = {name: value for name, value in wanted.items() if name != "tools"}
         request = arguments.request(ReplyRecord(self._new_id("reply")), rest, self._bounds.text, joins=joins)

@@ -51,6 +51,22 @@ class UserSaid(Struct, frozen=True, tag=True, gc=False):
     at: float
 
 
+class UserTranscript(Struct, frozen=True, tag=True, gc=False):
+    """The next piece of what the user says, as it is understood by now; in the end `UserSaid` tells all of it."""
+
+    item_id: str
+    text: str
+    at: float
+
+
+class UserWrote(Struct, frozen=True, tag=True, gc=False):
+    """The app put words of the user's into the conversation (`Session.ask`, `Session.add`)."""
+
+    item_id: str
+    text: str
+    at: float
+
+
 class MessageAnnounced(Struct, frozen=True, tag=True, gc=False):
     """A response has one more message; it is pending."""
 
@@ -173,6 +189,18 @@ class Unhandled(Struct, frozen=True, tag=True, gc=False):
     name: str
 
 
+class ConversationEnded(Struct, frozen=True, tag=True, gc=False):
+    """Why the conversation is over: the last event of every stream, and the only one of its kind."""
+
+    reason: Literal["requested", "transport_closed", "error"]
+    """`requested`: the session's block was left. `transport_closed`: the server is gone, and no other could be had.
+    `error`: anything else that it can't go on with, such as a refused key or a lost device, or what made it fail to
+    start."""
+    message: str
+    """What happened, in a sentence; "" if it was requested."""
+    at: float
+
+
 class Dropped(Struct, frozen=True, tag=True, gc=False):
     """The reader was too slow: `count` events before this one are missing from its stream (never from the history)."""
 
@@ -184,7 +212,9 @@ SessionEvent: TypeAlias = (
     | ConnectionChanged
     | UserStartedSpeaking
     | UserStoppedSpeaking
+    | UserTranscript
     | UserSaid
+    | UserWrote
     | MessageAnnounced
     | MessageText
     | MessageShown
@@ -200,5 +230,6 @@ SessionEvent: TypeAlias = (
     | HandoffRequested
     | Problem
     | Unhandled
+    | ConversationEnded
     | Dropped
 )

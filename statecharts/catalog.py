@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from statecharts import agent, call, connection, item, link, message, playback, requests, response
+from statecharts import agent, call, connection, delegation, item, link, message, playback, requests, response
 from statecharts.chart import Chart
 
 _CHARTS: tuple[tuple[Chart[Any, Any], str | None], ...] = (
@@ -15,6 +15,7 @@ _CHARTS: tuple[tuple[Chart[Any, Any], str | None], ...] = (
     (connection.CONNECTION, connection.__doc__),
     (link.LINK, link.__doc__),
     (call.CALL, call.__doc__),
+    (delegation.DELEGATION, delegation.__doc__),
 )
 
 CHARTS: dict[str, Chart[Any, Any]] = {chart.name: chart for chart, _ in _CHARTS}

@@ -1,8 +1,9 @@
 """The life of one connection to a provider: connecting -> configuring -> ready -> draining -> closed.
 
 `configuring` lasts from the open socket until the server has taken over our settings: only then can a session rely on
-it. Asked to close, a connection drains: what was accepted for sending goes out first. Each wait has a deadline
-(`Expired`). However a connection ends, it ends in `closed` and tells why; the reason of the first cause stays.
+it. They are sent when the server has greeted us, or at once, if it says nothing before. Asked to close, a connection
+drains: what was accepted for sending goes out first. Each wait has a deadline (`Expired`). However a connection ends,
+it ends in `closed` and tells why; the reason of the first cause stays.
 """
 
 from typing import TypeAlias
@@ -13,13 +14,16 @@ from statecharts.chart import Chart, on
 
 
 class Opened(Struct, frozen=True, tag=True, gc=False):
-    """The socket is open."""
+    """The socket is open; `greets` if the server speaks first."""
+
+    greets: bool = True
 
 
 class Greeted(Struct, frozen=True, tag=True, gc=False):
-    """The server named the session."""
+    """The server named the session; `first` if it did so before it was sent anything."""
 
     session_id: str
+    first: bool = True
 
 
 class Configured(Struct, frozen=True, tag=True, gc=False):
@@ -68,7 +72,15 @@ class TellClosed(Struct, frozen=True, tag=True, gc=False):
 ConnectionEffect: TypeAlias = Configure | TellReady | TellClosed
 
 
-def configure(_id: str, _event: Greeted) -> Configure:
+def greets(event: Opened) -> bool:
+    return event.greets
+
+
+def came_first(event: Greeted) -> bool:
+    return event.first
+
+
+def configure(_id: str, _event: Opened | Greeted) -> Configure:
     return Configure()
 
 
@@ -102,11 +114,13 @@ CONNECTION: Chart[ConnectionEvent, ConnectionEffect] = Chart(
     },
     final={"closed": "over"},
     edges=(
-        on("connecting", Opened, "configuring"),
+        on("connecting", Opened, "configuring", when=greets),
+        on("connecting", Opened, "configuring", configure),
         on("connecting", Broken, "closed", tell_broken),
         on("connecting", CloseAsked, "closed", tell_closed),
         on("connecting", Expired, "closed", tell_unreachable),
-        on("configuring", Greeted, "configuring", configure),
+        on("configuring", Greeted, "configuring", configure, when=came_first),
+        on("configuring", Greeted, "configuring"),
         on("configuring", Configured, "ready", tell_ready),
         on("configuring", Broken, "closed", tell_broken),
         on("configuring", CloseAsked, "closed", tell_closed),

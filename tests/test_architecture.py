@@ -23,7 +23,13 @@ FLOORS = {
     "tools": ["rtactors.cli", "rtactors.testing"],
     "door": ["rtactors"],  # what `import rtactors` gives, and nothing else
     "session": ["rtactors.session"],
-    "workers": ["rtactors.actors", "rtactors.loopback", "rtactors.recording", "rtactors.tools"],
+    "workers": [
+        "rtactors.actors",
+        "rtactors.delegation",
+        "rtactors.loopback",
+        "rtactors.recording",
+        "rtactors.tools",
+    ],
     "contracts": [
         "rtactors.arguments",
         "rtactors.companion",
@@ -89,6 +95,7 @@ ONLY = {
         "rtactors.resample",
         "rtactors.providers.base",
         "rtactors.providers.openai.wire",
+        "rtactors.providers.quicksilver.wire",
         "rtactors.transports",
     ],
 }

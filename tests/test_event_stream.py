@@ -9,7 +9,7 @@ import pytest
 from rtactors import Bounds, Session
 from rtactors.event_stream import EventStream
 from rtactors.providers import OpenAIRealtime
-from rtactors.session_events import Dropped, Unhandled
+from rtactors.session_events import ConversationEnded, Dropped, Unhandled
 from rtactors.sinks import MemorySink
 from rtactors.testing.clock import settled
 from tests.scenarios.by_hand import ServerByHand
@@ -99,10 +99,10 @@ async def test_a_stream_that_nobody_holds_is_gone() -> None:
         assert await anext(kept) == Unhandled("novelty")
 
 
-async def test_a_stream_that_begins_after_the_end_is_empty() -> None:
+async def test_a_stream_that_begins_after_the_end_tells_it_alone() -> None:
     async with session_with(ServerByHand()) as session:
         pass
-    assert [event async for event in session.events()] == []
+    assert [event async for event in session.events()] == [ConversationEnded("requested", "", 0)]
 
 
 async def test_a_slow_reader_of_a_session_is_told_what_it_missed() -> None:

@@ -56,6 +56,7 @@ class Connection:
             events.Unknown: routes[events.Unknown],
         }
         self._provider = provider
+        self._greets = provider.capabilities.greets
         self._connect = connect
         self._fire = fire
         self._socket: Socket | None = None
@@ -79,7 +80,7 @@ class Connection:
             with anyio.move_on_after(patience) as self._setup:
                 endpoint = self._provider.endpoint()
                 async with self._connect(endpoint) as self._socket:
-                    self._fire(self, chart.Opened())
+                    self._fire(self, chart.Opened(self._greets))
                     await self._receive(self._socket, endpoint)
         except ConnectionFailed as failure:
             self.failure = failure
@@ -130,11 +131,11 @@ class Connection:
         decode = self._provider.decode
         try:
             while not self.over:
+                while self._to_send:  # while it is being set up; then it only reads
+                    await socket.send(self._to_send.pop(0))
                 for event in decode(await socket.receive()):
                     if route := self._routes.get(type(event)):
                         route(_discreet(event, endpoint) if type(event) in _SENTENCES else event)
-                while self._to_send:  # while it is being set up; then it only reads
-                    await socket.send(self._to_send.pop(0))
         except SocketClosed as closed:
             self._fire(self, chart.Broken(str(closed)))
 
@@ -142,7 +143,7 @@ class Connection:
 
     def _on_started(self, event: events.SessionStarted) -> None:
         self.expires_at = event.expires_at
-        self._fire(self, chart.Greeted(event.session_id))
+        self._fire(self, chart.Greeted(event.session_id, first=self._greets))
 
     def _on_configured(self, _event: events.SessionConfigured) -> None:
         self._fire(self, chart.Configured())

@@ -20,7 +20,16 @@ from rtactors.operations import operation_id, own_id
 from rtactors.reminders import Reminder
 from rtactors.reply import ReplyRecord
 from rtactors.ring import Ring, Surroundings
-from rtactors.session_events import AgentSaid, CallsComplete, FunctionCalled, HandoffRequested, Problem, UserSaid
+from rtactors.session_events import (
+    AgentSaid,
+    CallsComplete,
+    FunctionCalled,
+    HandoffRequested,
+    Problem,
+    UserSaid,
+    UserTranscript,
+    UserWrote,
+)
 from statecharts import item as chart
 from statecharts.item import ITEM, ItemEvent
 from statecharts.message import ChatMessage, Delete, Rewrite, Truncate
@@ -64,6 +73,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         self._operation = 0
         self._replies: dict[str, list[ReplyRecord]] = {}  # by response id, those that are not over
         self._asked: dict[str, str] = {}  # item id -> id of the reply that is to answer it, until it is acknowledged
+        self._unknown: dict[str, list[Entry]] = {}  # by the id of a reply that joins: what the server may not hold yet
         self._quiet: list[anyio.Event] = []
         self._items = 0
         self._bounds = surroundings.bounds
@@ -126,6 +136,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._on_said(message)
             case mail.AddItem():
                 self._add(message.item, message.after, message.then)
+                if message.item.role == "user" and not message.by_agent:
+                    self._scribe.acknowledge(UserWrote(message.item.id, message.item.text, anyio.current_time()))
             case mail.RemoveItem():
                 if entry := self.ledger.get(message.item_id):
                     self._keep(entry, 0)
@@ -162,10 +174,17 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._quiet.append(message.quiet)
             case mail.WhenDurable():
                 self._scribe.acknowledge(message.durable)
+            case mail.WhenSent():
+                self._ring.transport.urgent(message)
             case mail.OperationDeadline():
                 self._on_deadline(message.operation_id)
+            case mail.RequestReply(joins=True):
+                self._ring.response.send(message)
+                creating = (operation.entry for operation in self._operations.values())
+                self._unknown[message.reply.id] = [entry for entry in creating if entry.life.state == "creating"]
             case _:
                 self._ring.response.send(message)  # steering, behind what was asked before it
+        self._see_known()
         self._check_bounds()
         if self._quiet and not self._operations:
             for quiet in self._quiet:
@@ -219,6 +238,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         if event.final:
             entry.item = replace(entry.item, text=event.text)
             self._scribe.acknowledge(UserSaid(event.item_id, event.text, anyio.current_time()))
+        else:
+            self.publish(UserTranscript(event.item_id, event.text, anyio.current_time()))
 
     def _on_refused(self, error: events.ProviderError) -> None:
         operation = self._operations.get(error.operation_id or "")
@@ -335,6 +356,14 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._add(item_of(item, new_id), after)
                 after = new_id
 
+    def _see_known(self) -> None:
+        """Let the response actor know when a reply that the server begins by itself will do for one that joins."""
+        for reply_id, entries in list(self._unknown.items()):
+            if not any(entry.life.state == "creating" for entry in entries):
+                del self._unknown[reply_id]
+                if self._connected:
+                    self._ring.response.send(mail.ConversationKnown(reply_id))
+
     def _unchanged(self, item: HistoryItem) -> bool:
         entry = self.ledger.get(item.id)
         return entry is not None and entry.in_history and entry.project().heard_text == item.heard_text
@@ -434,6 +463,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 case chart.SendCreate():
                     item = entry.told(self._turns.get(effect.item_id, b"")) if entry.away else entry.item
                     self._send(events.CreateItem(self._begin(entry, attempt), item, effect.after))
+                    if not self._capabilities.acknowledges:
+                        self._fire(entry, chart.Added())
                 case chart.SendTruncate():
                     operation = self._begin(entry, attempt, effect.audio_end_ms)
                     self._send(events.TruncateItem(operation, effect.item_id, effect.audio_end_ms, entry.part))

@@ -47,6 +47,7 @@ _PAUSE_S = 0.05
 """Doubled with each refusal, it is the pause before a busy server is asked again."""
 
 _PLAIN = events.ResponseOptions()
+_NOT_ON_REQUEST = "this provider can't be asked for a reply: it replies by itself"
 _GIVEN_UP = "it was given up before the server started it"
 
 _UNSTARTED = RESPONSE.group("waiting", "requested")
@@ -77,6 +78,7 @@ class _Response:
         "expected",
         "failure",
         "interrupted",
+        "known",
         "life",
         "messages",
         "open",
@@ -96,6 +98,7 @@ class _Response:
     def __init__(self, life: Life, *requests: mail.RequestReply) -> None:
         self.life = life
         self.requests = [*requests]  # those that it answers; none if the server began it by itself
+        self.known: set[str] = set()  # of its requests those that what the server holds says all about
         self.response_id = ""
         self.order = 0  # of the server's beginning it
         self.output: tuple[events.Item, ...] = ()
@@ -130,6 +133,12 @@ class _Response:
         alike = len({each.attempt for each in asked}) == 1 and all(each.options == _PLAIN for each in asked)
         wanted_alike = len({(each.priority, each.interruption) for each in asked}) == 1
         return alike and wanted_alike and (request.joins or self.requests[0].joins)
+
+    @property
+    def will_do_with_any(self) -> bool:
+        """Whether a reply that the server begins by itself answers this one, which waits, as well."""
+        plain = not self.is_rest and not self.priority and all(each.interruption is None for each in self.requests)
+        return plain and all(each.joins and each.reply.id in self.known for each in self.requests)
 
     @property
     def generating(self) -> bool:
@@ -200,6 +209,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._on_refused(message)
             case mail.RequestReply():
                 self._on_request(message)
+            case mail.ConversationKnown():
+                for waiting in self._requests:
+                    waiting.known.add(message.reply_id)
             case mail.StopReply():
                 self._on_stop(message)
             case mail.RequestDeadline():
@@ -275,6 +287,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         response = _Response(RESPONSE.start(request.reply.id + again), request)
         self._responses[response.life.id] = response
         stopped = self._asked_again.pop(request.reply.id, "") or (_GIVEN_UP if self._closing else "")
+        if not self._capabilities.replies_on_request:
+            stopped = _NOT_ON_REQUEST
         if reason := self._over or stopped:
             self._give_up(response, reason)
             return
@@ -432,6 +446,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if asked is None:
             self._owed = False
             asked = self._responses[response_id] = _Response(RESPONSE.start(response_id))
+            if not out_of_band:
+                asked.requests = self._answered_by(response_id)
         asked.response_id = response_id
         asked.out_of_band = out_of_band or asked.out_of_band
         self._by_response_id[response_id] = asked
@@ -442,6 +458,15 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if self._closing:
             self._stop(asked)
         return asked
+
+    def _answered_by(self, response_id: str) -> list[mail.RequestReply]:
+        """Those that wait and need no reply of their own: the server makes one, and knows what they are about."""
+        found: list[mail.RequestReply] = []
+        for waiting in [each for each in self._requests if each.will_do_with_any]:
+            found += waiting.requests
+            waiting.requests = []
+            self._give_up(waiting, f"response {response_id} answers it")
+        return found
 
     def _adopt(self, known: _Response, asked: _Response, *, over: bool) -> None:
         """What began without being announced is what we had asked for: known only now, maybe when it is `over`."""
@@ -587,6 +612,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
         By the context actor: it has to know what was heard before that server is asked.
         """
+        if not requests and not self._capabilities.replies_on_request:
+            return  # it was the server's own, and nobody can ask for another
         if not requests:  # the server had begun it by itself
             self._count += 1
             requests = (mail.RequestReply(ReplyRecord(f"rt_owed_{self._count}"), attempt=0),)

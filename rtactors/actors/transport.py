@@ -74,6 +74,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._lost_at = 0.0
         self._limit_at = 0.0
         self._failure: ConnectionFailed | None = None  # why the last attempt could not be opened
+        self._refused = False  # the last connection ended with what no other could help against
         self._in_use: Connection | None = None
         self._next: Connection | None = None
         self._loss_known = True  # else what is sent may still be for the server that is gone
@@ -159,6 +160,8 @@ class TransportActor(Actor[mail.TransportMail]):
                 if self._loss_known and (connection := self._in_use):
                     for frame in self._provider.update(message.setup, message.operation_id):
                         await connection.send(frame)
+            case mail.WhenSent():
+                message.sent.set()
             case mail.LimitNear():
                 if self._in_use and self._in_use.number == message.connection:
                     self._fire(link.LimitNear())
@@ -307,6 +310,7 @@ class TransportActor(Actor[mail.TransportMail]):
 
     def _on_closed(self, which: Connection, closed: connection.TellClosed) -> None:
         now = anyio.current_time()
+        self._refused = closed.final
         if which is self._in_use and self._life.state == "closed":
             self._end("")
         elif which is self._in_use:
@@ -396,7 +400,8 @@ class TransportActor(Actor[mail.TransportMail]):
         self._ring.response.send(ended)
         self._ring.context.send(ended)
         if reason:
-            self._fail(SessionClosed(reason) if self.decided.is_set() else self._failure or ConnectionFailed(reason))
+            lost = SessionClosed(reason, connection_lost=not self._refused)
+            self._fail(lost if self.decided.is_set() else self._failure or ConnectionFailed(reason))
         self.decided.set()
         self._interrupt_sending()
 

@@ -40,6 +40,12 @@ class ServerWebsocket:
     def __init__(self, connection: "AsyncioConnection | TrioConnection") -> None:
         self._connection = connection
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Those of the handshake."""
+        request = self._connection.request
+        return dict(request.headers.raw_items()) if request else {}
+
     async def send(self, frame: Frame) -> None:
         try:
             await self._connection.send(frame)

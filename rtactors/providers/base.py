@@ -78,6 +78,12 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     """True if the server itself ends the active response when it hears the user."""
     replies_to_speech: bool
     """True if the server itself starts a response when the user's turn ends."""
+    replies_on_request: bool = True
+    """False if it can't be asked for a response."""
+    acknowledges: bool = True
+    """False if it never says that it holds an item which it was given: it is taken to, then."""
+    hands_off: bool = False
+    """True if it hands work to a text agent by an event of its own (`HandoffRequested`), not by a function call."""
     truncates: bool = True
     deletes: bool = True
     echoes_request: bool = True

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Any, TypeAlias
 
-import anyio.from_thread
 import anyio.lowlevel
 
 from rtactors import arguments
@@ -55,5 +54,7 @@ class Call:
         elif threading.get_ident() == self._home:
             self._progress(text, say)
         else:
-            anyio.from_thread.run_sync(self._progress, text, say)
+            from anyio import from_thread  # noqa: PLC0415 - it is much, and few need it
+
+            from_thread.run_sync(self._progress, text, say)
         return _Told()

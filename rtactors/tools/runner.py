@@ -16,7 +16,7 @@ from rtactors.tools.tool import Tool, tools_of
 
 class Runner(Companion):
     """Of one session. Raises ConfigurationError if one of `tools` is none, two have the same name, or one has that of a
-    function that the provider's settings declare.
+    function that is `declared` otherwise: by the provider's settings, or for the delegate.
     """
 
     def __init__(
@@ -25,9 +25,10 @@ class Runner(Companion):
         self._tools = tools_of(tools)
         if twice := [name for name in self._tools if name in declared]:
             raise ConfigurationError(
-                f"the provider's settings declare the function {twice[0]!r}, and so does a tool of the session: "
-                "leave it out of one of them"
+                f"the provider's settings, or the delegate, declare the function {twice[0]!r}, and so does a tool of "
+                "the session: leave it out of one of them"
             )
+        self._declared = declared
         self.functions = tuple(tool.declaration for tool in self._tools.values())
         self._lent: list[tuple[ReplyRecord, dict[str, Tool[..., Any]]]] = []
         self._inbox: Inbox[CallsMail] = Inbox("tools", Bounds().inbox)
@@ -42,7 +43,9 @@ class Runner(Companion):
     def hear(self, event: SessionEvent) -> None:
         match event:
             case FunctionCalled():
-                self._inbox.send(Called(event, self._offered(event.response_id)))
+                offered = self._offered(event.response_id)
+                if event.name in offered or event.name not in self._declared:
+                    self._inbox.send(Called(event, offered))
             case CallsComplete() | Interrupted():
                 self._inbox.send(event)
             case _:

@@ -239,6 +239,7 @@ async def test_the_app_is_told_nothing_that_is_not_written() -> None:
         assert not reply.over
         journal.go_on()
         assert await reply.done() == session.history[-1:]
+        await settled()  # who listens has its turn, too
         assert [event.message.id for event in of(AgentSaid, events)] == [session.history[-1].id]
 
 

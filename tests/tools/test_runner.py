@@ -11,7 +11,7 @@ from rtactors.history import HistoryItem
 from rtactors.limits import Bounds
 from rtactors.loopback.script import Call as Calls
 from rtactors.loopback.script import Gate, Say, replies
-from rtactors.session_events import FunctionCalled, Problem, ToolProgress
+from rtactors.session_events import FunctionCalled, Problem, ToolProgress, UserStartedSpeaking
 from rtactors.testing.conversation import ALL_EVENTS, Conversation
 from rtactors.tools import Call, tool
 from tests.scenarios.conftest import Begin
@@ -546,9 +546,44 @@ async def test_two_tools_of_one_name_are_refused(begin: Begin) -> None:
     with pytest.raises(ConfigurationError, match="two tools are called 'look_up'"):
         async with begin(replies(RAIN), **with_tools(look_up, tool(name="look_up")(two_places))):
             pass
-    with pytest.raises(ConfigurationError, match="settings declare the function 'own', and so does a tool"):
+    with pytest.raises(ConfigurationError, match="declare the function 'own', and so does a tool"):
         async with begin(replies(RAIN), provider={"tools": [DECLARED]}, **with_tools(tool(name="own")(look_up))):
             pass
     with pytest.raises(ConfigurationError, match="a tool is a function, not 3"):
         async with begin(replies(RAIN), session={"tools": [3]}):
             pass
+
+
+@pytest.mark.parametrize("when", ["before the server replied by itself", "after that"])
+async def test_output_that_is_in_when_the_server_replies_by_itself(begin: Begin, when: str) -> None:
+    """The user speaks while the function runs. If the server's reply knows the output, no other is asked for."""
+    finish = anyio.Event()
+
+    async def work() -> str:
+        await finish.wait()
+        return "done"
+
+    gate = Gate()
+    script = replies([Calls(name="work"), "One moment."], [Say(text=RAIN, gate=gate, gate_ms=100)], SUN)
+    async with begin(script, provider={"transcription": None}, **with_tools(work)) as talk:
+        talk.sink.play_all()
+        await talk.ask()
+        await talk.log.wait("response.done")
+        await talk.session.quiet()
+        await talk.speak()
+        await talk.tells(UserStartedSpeaking)
+        if when == "before the server replied by itself":
+            finish.set()
+            await talk.log.wait("conversation.item.done", 4)
+            await talk.reaches("call", "answered")
+        await talk.fall_silent()
+        await gate.reached.wait()
+        finish.set()
+        await talk.reaches("call", "answered")
+        gate.open()
+        known = when == "before the server replied by itself"
+        said = await answered(talk, responses=2 if known else 3)
+        assert [message.heard_text for message in said] == ["One moment.", RAIN, SUN][: len(said)]
+        await talk.time_passes(60)
+        assert len(talk.sent("response.create")) == (1 if known else 2)
+        assert outputs(talk) == ["done"]

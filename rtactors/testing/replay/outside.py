@@ -23,6 +23,7 @@ class StandInProvider:
 
     def __init__(self, tape: Tape, provider: Provider) -> None:
         self._tape = tape
+        self._provider = provider
         self.decode = provider.decode
         self.encode = provider.encode
 
@@ -37,10 +38,11 @@ class StandInProvider:
     def endpoint(self) -> Endpoint:
         return Endpoint(url=self._asked("endpoint").url)
 
-    def configure(self, setup: Setup) -> Sequence[Frame]:  # noqa: ARG002 - the recording has what it led to
+    def configure(self, setup: Setup) -> Sequence[Frame]:
+        self._provider.configure(setup)  # a connection begins; what that leads to is in the recording
         return self._frames("configure")
 
-    def update(self, setup: Setup, operation_id: str) -> Sequence[Frame]:  # noqa: ARG002 - the same
+    def update(self, setup: Setup, operation_id: str) -> Sequence[Frame]:  # noqa: ARG002 - the recording has what it led to
         return self._frames("update")
 
     def _frames(self, call: Literal["configure", "update"]) -> Sequence[Frame]:

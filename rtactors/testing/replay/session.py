@@ -68,14 +68,18 @@ def _other_stages(recording: Recording, given: tuple[str, ...]) -> str:
 
 
 def _provider_of(recording: Recording) -> Provider:
-    if recording.header.provider != "openai":
-        raise ConfigurationError(
-            f"{recording.name} was recorded with the provider {recording.header.provider!r}, which does not come with "
-            "rtactors: replay it by rtactors.testing.replay.replay(file, provider=...)"
-        )
-    from rtactors.providers.openai import OpenAIRealtime  # noqa: PLC0415 - only what is needed
+    from rtactors.providers import OpenAIRealtime, QuicksilverRealtime  # noqa: PLC0415 - only what is needed
 
-    return OpenAIRealtime(api_key="")
+    match recording.header.provider:
+        case "openai":
+            return OpenAIRealtime(api_key="")
+        case "quicksilver":
+            return QuicksilverRealtime(api_key="")
+        case name:
+            raise ConfigurationError(
+                f"{recording.name} was recorded with the provider {name!r}, which does not come with rtactors: replay "
+                "it by rtactors.testing.replay.replay(file, provider=...)"
+            )
 
 
 class _Replayed(Session):
