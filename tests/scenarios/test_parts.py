@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from rtactors.journal import MemoryJournal
+from rtactors.loopback.faults import Faults, ignore
 from rtactors.loopback.script import Gate, Parts, Say, Write, replies
 from rtactors.session_events import AgentSaid, MessageShown, Problem
 from rtactors.testing.conversation import MS_PER_CHARACTER
@@ -51,9 +52,7 @@ async def test_heard_in_full(begin: Begin, shape: str) -> None:
         assert (said.heard_ms, said.generated_ms, said.phase) == (length(sound), length(sound), "final_answer")
         assert [(item.text, item.audio_ms) for item in talk.items("assistant")] == [(text, length(sound))]
         assert not [each for each in talk.log.received if each.type.endswith((".truncate", ".delete"))]
-    assert "".join(talk.shown().values()) == "".join(
-        part.text for part in SHAPES[shape] if isinstance(part, Write)
-    )
+    assert "".join(talk.shown().values()) == "".join(part.text for part in SHAPES[shape] if isinstance(part, Write))
 
 
 CUTS: dict[str, tuple[tuple[Say | Write, ...], int, tuple[int, int] | None, str]] = {
@@ -108,8 +107,6 @@ async def test_shown_before_its_audio_is_there(begin: Begin) -> None:
 async def test_one_more_part_after_the_cut(begin: Begin) -> None:
     """All that there was had been heard, and the server made another part before it stopped."""
     gate = Gate()
-    from rtactors.loopback.faults import Faults, ignore
-
     script = parts(Say(text=ONE), Say(text=TWO, gate=gate))
     async with begin(script, provider=BY_HAND, faults=Faults(ignore("response.cancel"))) as talk:
         reply = await talk.ask()
@@ -127,7 +124,7 @@ async def test_one_more_part_after_the_cut(begin: Begin) -> None:
 
 async def test_all_of_them_spoken_by_a_voice(begin: Begin) -> None:
     """Two texts are two sentences, also if the first has no end."""
-    async with begin(parts(Write(text="One"), Write(text=TWO)), voice=Tones(), provider=BY_HAND) as talk:
+    async with begin(parts(Write(text="One"), Write(text=TWO)), own_voice=Tones(), provider=BY_HAND) as talk:
         await talk.ask()
         await talk.sink.play(900)
         await talk.session.interrupt()

@@ -37,8 +37,7 @@ def said(so_far: Said, step: MessageStep) -> Said:
     return Said(
         so_far.chats + len(chats),
         so_far.interrupted + sum(chat.interrupted for chat in chats),
-        so_far.corrections
-        + sum(isinstance(effect, message.Truncate | message.Rewrite) for effect in step.effects),
+        so_far.corrections + sum(isinstance(effect, message.Truncate | message.Rewrite) for effect in step.effects),
         so_far.deletes + sum(isinstance(effect, message.Delete) for effect in step.effects),
     )
 
@@ -167,7 +166,7 @@ class Sent(NamedTuple):
     reported: bool = False
 
 
-def sent(so_far: Sent, step: ItemStep) -> Sent:
+def sent(so_far: Sent, step: ItemStep) -> Sent:  # noqa: C901 - a case for each effect, and what must not be there
     """What was sent after this step; fails if it may not be sent there."""
     event = step.event
     if isinstance(event, item.Lost):
