@@ -309,8 +309,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             bounds=bounds,
             journal=journal,
             recorder=recorder,
-            voice=own_voice,
-            **(session or {}),
+            **({"voice": own_voice} | (session or {})),
         )
         talk = Conversation(conversing, server, ears, device, own_voice)
         if proxy:
