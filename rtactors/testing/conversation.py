@@ -47,9 +47,10 @@ from rtactors.testing.ears import Ears
 from rtactors.testing.evidence import HAIR_S, Connection, Evidence
 from rtactors.testing.invariants import check_invariants
 from rtactors.testing.stepped_sink import SteppedSink
-from rtactors.testing.voice import Tones
+from rtactors.testing.voice import HeardVoice
 from rtactors.transports.base import Connect, Socket
 from rtactors.transports.websocket import connect
+from rtactors.voices.base import Voice
 
 EventT = TypeVar("EventT")
 
@@ -67,7 +68,7 @@ class Conversation:
     """What a test holds of it."""
 
     def __init__(
-        self, session: Session, server: MemoryServer | Server, ears: Ears, sink: Sink, voice: Tones | None = None
+        self, session: Session, server: MemoryServer | Server, ears: Ears, sink: Sink, voice: HeardVoice | None = None
     ) -> None:
         self.session = session
         self.server = server
@@ -175,7 +176,7 @@ class Conversation:
 
     async def reaches(self, chart: str, state: str) -> Transition:
         """Until something has come into a state of its chart, such as `"response", "finishing"`."""
-        return await self._first(
+        return await self.first(
             lambda event: isinstance(event, Transition) and (event.chart, event.after) == (chart, state),
             f"no {chart} came to be {state}",
         )
@@ -189,7 +190,7 @@ class Conversation:
             seen += isinstance(event, ConnectionChanged) and event.state == "connected"
             return seen == times
 
-        await self._first(is_it, f"there were fewer than {times} connections")
+        await self.first(is_it, f"there were fewer than {times} connections")
 
     async def tells(self, what: type[EventT], count: int = 1) -> EventT:
         """Until the session has told so many events of this type; gives the last of them."""
@@ -200,9 +201,10 @@ class Conversation:
             seen += isinstance(event, what)
             return seen == count
 
-        return await self._first(is_it, f"there were fewer than {count} {what.__name__}")
+        return await self.first(is_it, f"there were fewer than {count} {what.__name__}")
 
-    async def _first(self, is_it: Callable[[SessionEvent], bool], otherwise: str) -> Any:  # noqa: ANN401 - its callers know
+    async def first(self, is_it: Callable[[SessionEvent], bool], otherwise: str) -> Any:  # noqa: ANN401 - its callers know
+        """The first of the session's events of which `is_it` is true; if there is none, then `otherwise`."""
         for event in self.events:
             if is_it(event):
                 return event
@@ -268,7 +270,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     bounds: Bounds = Bounds(events=ALL_EVENTS),  # noqa: B008 - immutable
     journal: Journal | None = None,
     recorder: Recorder | None = None,
-    own_voice: Tones | None = None,
+    own_voice: Voice | None = None,
     session: dict[str, Any] | None = None,
     **options: Unpack[Options],
 ) -> AsyncGenerator[Conversation]:
@@ -288,6 +290,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     options = {"voice": ToneVoice(MS_PER_CHARACTER), "timing": IMMEDIATE, **options}
     device = sink or SteppedSink()
     ears = Ears(device, loses=loses)
+    voice = HeardVoice(own_voice) if own_voice else None
     async with AsyncExitStack() as stack:
         sockets = sockets or chaos is not None
         stack.enter_context(anyio.fail_after(PATIENCE_S if sockets else None))
@@ -309,9 +312,9 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             bounds=bounds,
             journal=journal,
             recorder=recorder,
-            **({"voice": own_voice} | (session or {})),
+            **({"voice": voice} | (session or {})),
         )
-        talk = Conversation(conversing, server, ears, device, own_voice)
+        talk = Conversation(conversing, server, ears, device, voice)
         if proxy:
             talk.proxy = proxy
         try:

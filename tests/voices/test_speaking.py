@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import anyio
 import pytest
-from anyio.lowlevel import checkpoint
 
 from rtactors import mail
 from rtactors.companion import Company
@@ -86,7 +85,7 @@ Begin = Callable[..., AbstractAsyncContextManager[Told]]
 
 async def until(condition: Callable[[], object]) -> None:
     while not condition():
-        await checkpoint()
+        await anyio.sleep(0.001)
 
 
 async def test_one_sentence_after_the_other() -> None:
