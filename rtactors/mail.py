@@ -273,6 +273,7 @@ class VoiceFailed(Struct, frozen=True):
 Voiced: TypeAlias = SpokenAudio | VoiceFailed
 """What the session's voice tells a message, by way of the context and the response actor."""
 
+
 class SetInterruption(Struct, frozen=True):
     """When the user may interrupt this message."""
 

@@ -1,6 +1,6 @@
 """Voices for tests: one that is a tone for each sentence, as long as that; and what any other one gave."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
 from rtactors.loopback.voice import ToneVoice
 from rtactors.voices.base import Voice
@@ -53,6 +53,11 @@ class HeardVoice:
 
     async def speak(self, text: str) -> AsyncIterator[bytes]:
         self.spoken[text] = b""
-        async for piece in self._voice.speak(text):
-            self.spoken[text] += piece
-            yield piece
+        pieces = self._voice.speak(text)
+        try:
+            async for piece in pieces:
+                self.spoken[text] += piece
+                yield piece
+        finally:
+            if isinstance(pieces, AsyncGenerator):  # else it would be closed some time, and not here
+                await pieces.aclose()
