@@ -312,7 +312,8 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             bounds=bounds,
             journal=journal,
             recorder=recorder,
-            **({"voice": voice} | (session or {})),
+            voice=voice,
+            **(session or {}),
         )
         talk = Conversation(conversing, server, ears, device, voice)
         if proxy:
