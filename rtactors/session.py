@@ -52,6 +52,8 @@ from rtactors.sinks.base import Sink
 from rtactors.tools.runner import Runner
 from rtactors.tools.tool import Tool
 from rtactors.transports.base import Connect, Socket
+from rtactors.voices.base import Voice
+from rtactors.voices.speaking import Speaking
 
 Tools: TypeAlias = Sequence[Tool[..., Any] | Callable[..., Any]]
 
@@ -70,6 +72,7 @@ class Options(TypedDict, total=False):
     deadlines: Deadlines
     bounds: Bounds
     recorder: Tap | None
+    voice: Voice | None
     pipeline: Pipeline
 
 
@@ -119,6 +122,9 @@ class Session(AsyncContextManagerMixin):
     A `recorder` (see `rtactors.recording`) keeps all that happens in a file. A `pipeline` (see `rtactors.pipeline`) has
     actors of your own between those of the session.
 
+    Messages without sound are shown (`MessageShown`). With a `voice` (see `rtactors.voices`) they are spoken by it, and
+    `say` needs no provider.
+
     `tools` are functions that the model may call, plain ones or made by `rtactors.tools.tool`, which says how they are
     run; what they give goes to the model, which is then asked to go on. Functions that the provider's own settings
     declare are left to the app:
@@ -152,9 +158,12 @@ class Session(AsyncContextManagerMixin):
         session_id: str | None = None,
         recorder: Tap | None = None,
         pipeline: Pipeline = Pipeline(),  # noqa: B008 - immutable
+        voice: Voice | None = None,
     ) -> None:
         capabilities = provider.capabilities
         _check(provider, sink, journal, pipeline)
+        if voice is not None:
+            _check_voice(voice, sink)
         self.provider = provider
         self.id = uuid4().hex if session_id is None else arguments.session_id(session_id)
         """Its name in the journal; a random one if it was given none."""
@@ -179,14 +188,17 @@ class Session(AsyncContextManagerMixin):
         """What goes on with the delegate, if there is one: `stop` ends what it works on."""
         delegating = self.delegate.calls if self.delegate else frozenset[str]()
         self._runner = Runner(tools, provider.capabilities.functions | delegating)
-        self._companions: list[Companion] = [self._runner, *([self.delegate] if self.delegate else [])]
-        if interruption_rule:
-            self._companions.append(RuleCompanion(interruption_rule))
+        self._voice = Speaking(voice) if voice else None
+        rule = RuleCompanion(interruption_rule) if interruption_rule else None
+        beside = (self._runner, self.delegate, self._voice, rule)
+        self._companions: list[Companion] = [each for each in beside if each is not None]
         self._company: anyio.CancelScope | None = None  # what the companions run in
         self._alone = anyio.Event()  # once they have left
 
         connect = connect or partial(_websocket, deadlines=deadlines)
-        surroundings = Surroundings(self._publish, Reminders(), capabilities, deadlines, bounds)
+        surroundings = Surroundings(
+            self._publish, Reminders(), capabilities, deadlines, bounds, voiced=voice is not None
+        )
         self._recorder = recorder
         self._reconnect = reconnect
         if recorder:
@@ -289,6 +301,38 @@ class Session(AsyncContextManagerMixin):
         particular joins it: one reply answers both.
         """
         request = self._request(wanted, joins=True)
+        await self._tell(request)
+        return Reply(request.reply, self.interrupt)
+
+    async def say(
+        self,
+        text: str,
+        *,
+        priority: int = 0,
+        timeout: float | None = None,
+        interruption: Interruption | None = None,
+    ) -> Reply:
+        """Say these words and no others. Returns the handle of that at once.
+
+        The session's voice says them, if it has one and the provider could do so only by asking its model; then they
+        wait for nothing but the end of what is being heard, and stand in the conversation once they were heard. A
+        model that is asked (OpenAI's) may say something else, and they wait as any request does. Raises
+        ConfigurationError if there is neither.
+        """
+        says = self.provider.capabilities.says
+        if says == "never" and self._voice is None:
+            raise ConfigurationError(
+                f"{self.provider.name} can't say given words: give the session a voice, such as "
+                "Session(..., voice=EspeakVoice()) from rtactors.voices"
+            )
+        if not self._text("text", text).strip():
+            raise ValueError("text has to be words to say, not white space")
+        request = self._request({"priority": priority, "timeout": timeout, "interruption": interruption})
+        if self._voice is None or says == "exactly":
+            request = replace(request, options=replace(request.options, say=text))
+        else:
+            ours = Item(id=self._new_id("said"), role="assistant", text=text)
+            request = replace(request, ours=ours)
         await self._tell(request)
         return Reply(request.reply, self.interrupt)
 
@@ -744,6 +788,16 @@ def _check(provider: Provider, sink: Sink, journal: object, pipeline: object) ->
 def _check_journal(journal: object) -> None:
     if not isinstance(journal, Journal):
         raise TypeError(f"a journal is an object such as SqliteJournal(path), not {journal!r}")
+
+
+def _check_voice(voice: object, sink: Sink) -> None:
+    if not isinstance(voice, Voice):
+        raise TypeError(f"a voice is an object such as EspeakVoice(), from rtactors.voices, not {voice!r}")
+    if voice.rate != sink.rate:
+        raise ConfigurationError(
+            f"the voice speaks at {voice.rate} Hz, but the sink plays at {sink.rate} Hz: make the voice with "
+            f"rate={sink.rate}"
+        )
 
 
 def _websocket(endpoint: Endpoint, *, deadlines: Deadlines) -> AbstractAsyncContextManager[Socket]:

@@ -26,7 +26,7 @@ from rtactors.loopback.items import from_wire, to_wire
 from rtactors.loopback.log import Listener, Log
 from rtactors.loopback.outbox import Outbox, ServerSocket
 from rtactors.loopback.recognizer import RecognitionFailed, Recognizer
-from rtactors.loopback.script import Reply, Script, Timing, Turn
+from rtactors.loopback.script import Reply, Say, Script, Timing, Turn, fixed_words
 from rtactors.loopback.settings import Settings, check_modalities
 from rtactors.loopback.vad import SpeechBegan, Vad
 from rtactors.loopback.voice import Voice
@@ -344,7 +344,8 @@ class Session:
                 metadata=metadata or {},
                 out_of_band=out_of_band,
             )
-            return self._setup.script(turn)
+            words = fixed_words(instructions)
+            return self._setup.script(turn) if words is None else Reply(outputs=(Say(text=words),))
 
         request = Request(
             response_id=self._setup.new_id("resp"),
