@@ -180,8 +180,8 @@ async def test_names_of_the_functions() -> None:
         one.call("c2", "no", name="remain_silent")
         one.call("c3", "yes", name="codex")
         await settled()
+        assert one.outputs == []
     assert [work.id for work in agent.works] == ["c3"]
-    assert one.outputs == []
 
 
 def test_what_a_delegate_can_not_be() -> None:

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 import pytest
 
-from statecharts import call, connection, item, message, playback, response
+from statecharts import call, connection, delegation, item, message, playback, response
 from statecharts.call import CALL
 from statecharts.check import Step, explore, histories
 from statecharts.connection import CONNECTION
+from statecharts.delegation import DELEGATION
 from statecharts.item import ITEM
 from statecharts.message import MESSAGE
 from statecharts.playback import PLAYBACK
@@ -367,3 +368,57 @@ def test_the_app_learns_of_each_call_that_went_wrong() -> None:
         wrong = isinstance(step.event, call.Refused | call.Failed | call.Expired)
         told = any(isinstance(effect, call.Report) for effect in step.effects)
         assert told == (wrong and step.state in {"waiting", "running"} and step.target != step.state)
+
+
+# ------------------------------------------------------------------------------------------------------- delegation
+
+DelegationStep = Step[delegation.DelegationEvent, delegation.DelegationEffect]
+CLOSING = (delegation.Answer, delegation.Conclude, delegation.TellFailure, delegation.GiveUp)
+
+
+class Handed(NamedTuple):
+    """What became of a request so far."""
+
+    runs: bool = False
+    closed: int = 0
+
+
+def handed(so_far: Handed, step: DelegationStep) -> Handed:
+    runs = so_far.runs
+    if isinstance(step.event, delegation.Returned | delegation.Raised):
+        runs = False
+    for effect in step.effects:
+        if isinstance(effect, delegation.RunAgent):
+            assert not runs, step
+            runs = True
+        if isinstance(effect, delegation.StopAgent):
+            assert runs, step
+            runs = False
+    return Handed(runs, so_far.closed + sum(isinstance(effect, CLOSING) for effect in step.effects))
+
+
+def test_a_request_is_closed_once_and_one_agent_works_on_it() -> None:
+    assert histories(DELEGATION, Handed(), handed) == {
+        ("collecting", Handed()),
+        ("working", Handed(runs=True)),
+        ("steering", Handed(runs=True)),
+        ("finished", Handed(closed=1)),
+        ("failed", Handed(closed=1)),
+        ("stopped", Handed(closed=1)),
+    }
+
+
+def test_each_further_request_is_acknowledged_and_collected() -> None:
+    for step in explore(DELEGATION):
+        if isinstance(step.event, delegation.Steered) and step.state not in DELEGATION.final:
+            assert delegation.Acknowledge(step.event.request_id) in step.effects
+            assert step.effects[-1] == delegation.Collect("a")
+        else:
+            assert not any(isinstance(effect, delegation.Acknowledge) for effect in step.effects)
+
+
+def test_what_was_collected_is_handed_over_unless_it_is_blank() -> None:
+    for step in explore(DELEGATION):
+        if isinstance(step.event, delegation.Due | delegation.Steered) and step.state in {"collecting", "steering"}:
+            hands_over = any(isinstance(each, delegation.RunAgent | delegation.SteerAgent) for each in step.effects)
+            assert hands_over is not step.event.blank
