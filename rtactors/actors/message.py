@@ -81,7 +81,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._deadline = self.remind(self._deadlines.silence, mail.MessageDeadline(0))
         self._showing_deadline: Reminder | None = None
 
-    def handle(self, message: mail.MessageMail) -> None:  # noqa: C901 - one case for each type, a line or two each
+    def handle(self, message: mail.MessageMail) -> None:
         match message:
             case AudioDelta():
                 self._on_audio(message)

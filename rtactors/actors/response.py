@@ -576,16 +576,19 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _on_output_done(self, response: _Response, item: events.Item) -> None:
         """Of what is not spoken. A function call may run once it is complete, and only once."""
-        if item.kind != "function_call" or item.call_id in self._calls or response.out_of_band:
+        if item.kind != "function_call" or item.call_id in self._calls:
+            return
+        self._calls.add(
+            item.call_id
+        )  # whatever becomes of it: what is repeated may come when its response is forgotten
+        if response.out_of_band:
             return
         if response.unwanted:
             self._ring.context.send(mail.RemoveItem(item.id))
         elif item.status == "completed" and not response.interrupted:
-            self._calls.add(item.call_id)
             self._held.append((response, item))
             self._hand_over_calls()
         else:
-            self._calls.add(item.call_id)
             self._ring.context.send(mail.CallCancelled(item))
 
     def _hand_over_calls(self, *, all_at_once: bool = False) -> None:

@@ -74,6 +74,7 @@ def more_urgent_comes_first(facts: Facts) -> Iterator[str]:
         return
     on_its_way = facts.evidence.round_trip + (facts.evidence.held_up or 0)
     answers = [each for each in _answers(facts) if not each[2].out_of_band]
+    begun_for = _begun_for(facts)
     given_up = [asked for reply, asked in _asked(facts) if reply.response_id is None and _is_like_any_other(asked)]
     for one, other in combinations(answers, 2):
         (sooner, first, _, sent), (later, second, _, sent_then) = sorted((one, other), key=lambda each: each[3].at)
@@ -85,7 +86,8 @@ def more_urgent_comes_first(facts: Facts) -> Iterator[str]:
             yield f"{later.id} ({urgent}) waited, but {sooner.id} ({plain}) was asked for before it"
         in_its_place = _is_like_any_other(first) and any(each.at <= second.at for each in given_up)
         joined = [asked for reply, asked in _asked(facts) if reply.response_id == sooner.response_id]
-        came_first = second.at < min(asked.at for asked in joined) - facts.evidence.moment
+        led_by_app = begun_for.get(sooner.response_id or "", "").partition(" ")[0] in facts.evidence.asked
+        came_first = led_by_app and second.at < min(asked.at for asked in joined) - facts.evidence.moment
         if urgent == plain and came_first and not in_its_place:
             yield f"{later.id} waited since {second.at:.3f} s, but {sooner.id}, which came later, was asked for first"
 
@@ -171,11 +173,7 @@ def unwanted_leaves_nothing(facts: Facts) -> Iterator[str]:
         return
     wanted = {reply.response_id for reply in facts.evidence.replies}
     by_app = {reply.id for reply in facts.evidence.replies}
-    begun_for = {
-        event.event.response_id: event.id
-        for event in facts.evidence.events
-        if isinstance(event, Transition) and event.chart == RESPONSE.name and isinstance(event.event, Created)
-    }
+    begun_for = _begun_for(facts)
     for response in facts.story.responses.values():
         asked_by_app = begun_for.get(response.id, "").partition(" ")[0] in by_app
         if asked_by_app and response.id not in wanted:
@@ -184,6 +182,15 @@ def unwanted_leaves_nothing(facts: Facts) -> Iterator[str]:
                 if item_id not in told and not facts.gave_up(item_id):
                     yield from _stands(facts, item_id, f"{response.id}, which nobody wanted any more")
             yield from _ran(facts, response, "which nobody wanted any more")
+
+
+def _begun_for(facts: Facts) -> dict[str, str]:
+    """By response id the request that the session says it answers."""
+    return {
+        event.event.response_id: event.id
+        for event in facts.evidence.events
+        if isinstance(event, Transition) and event.chart == RESPONSE.name and isinstance(event.event, Created)
+    }
 
 
 def beside_leaves_nothing(facts: Facts) -> Iterator[str]:

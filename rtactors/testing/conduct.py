@@ -28,6 +28,7 @@ from rtactors.session_events import (
 from rtactors.testing.ears import Segment
 from rtactors.testing.evidence import HAIR_S, Facts
 from rtactors.testing.wire_story import BUSY, LONG_BUSY, WireResponse
+from statecharts.call import CALL
 from statecharts.interruption import INTERRUPTION, Interrupt, SpeechBegan
 from statecharts.item import ITEM, Report, SendDelete, SendTruncate
 from statecharts.message import MESSAGE
@@ -51,6 +52,7 @@ _RESTING = {
     RESPONSE.name: RESPONSE.group("settled", "abandoned"),
     PLAYBACK.name: PLAYBACK.group("finished"),
     ITEM.name: ITEM.group("unknown", "condemned", "present", "truncated", "unconfirmed", "gone"),
+    CALL.name: CALL.group("refused", "answered", "failed", "stopped"),
 }
 """The states of each chart in which nothing is waited for."""
 
@@ -385,6 +387,12 @@ def failures_have_a_cause(facts: Facts) -> Iterator[str]:
                 yield f"reply {event.id} failed at {event.at:.3f} s ({effect.reason}), for no reason that there was"
 
 
+def failed(facts: Facts) -> set[str]:
+    """What was asked for by whom ever, and failed, as the session says."""
+    transitions = (event for event in facts.evidence.events if isinstance(event, Transition))
+    return {event.id for event in transitions if any(isinstance(effect, Fail) for effect in event.effects)}
+
+
 def replies_end_as_their_responses(facts: Facts) -> Iterator[str]:
     """I7: what failed at the server has failed, and nothing else."""
     if not (facts.evidence.settled and facts.connection.open) or len(facts.stories) > 1:
@@ -431,14 +439,15 @@ def _may_fail(facts: Facts, event: Transition, asked_at: float) -> bool:
         asked_at = response.created_at
     elif event.id not in {reply.id for reply in evidence.replies}:
         asked_at = -math.inf  # and did not say so
+    reason = getattr(event.event, "reason", "")
     return (
         any(code != BUSY for code in refused)
         or (bool(refused) and len(busy) >= LONG_BUSY)
         or any(just <= then <= at for then in questions)
         or any(event_id in facts.story.refused for event_id in beside)
         or at - asked_at >= min(evidence.start, evidence.silence) - HAIR_S
-        or "has answered it" in getattr(event.event, "reason", "")  # it is another response's now
-        or "did not start it within" in getattr(event.event, "reason", "")  # `asking` knows whether that is so
+        or " answer" in reason  # it is another response's now
+        or "did not start it within" in reason  # `asking` knows whether that is so
     )
 
 
@@ -539,7 +548,7 @@ def nothing_is_refused(facts: Facts) -> Iterator[str]:
     by_race = {create.item_id for story in facts.stories for create in story.creates if create.code in _RACES}
     problems = [event for event in facts.evidence.events if isinstance(event, Problem)]
     for problem in problems:
-        excused = problem.code in _RACES or problem.operation in by_race
+        excused = problem.code in _RACES or problem.operation in by_race or _of_a_tool(facts, problem)
         if not excused and ("cannot happen there" in problem.message or facts.evidence.faultless):
             yield f"there was a problem: {problem.message}"
     if facts.evidence.faultless:
@@ -547,6 +556,15 @@ def nothing_is_refused(facts: Facts) -> Iterator[str]:
             for error in story.errors:
                 if error.get("code") not in _RACES:
                     yield f"the server refused something: {error.get('message')}"
+
+
+def _of_a_tool(facts: Facts, problem: Problem) -> bool:
+    """Whether it is a function's, or of the reply to what functions gave; `calling` knows what each did."""
+    called = {event.call_id for event in facts.evidence.events if isinstance(event, FunctionCalled)}
+    by_app = {reply.id for reply in facts.evidence.replies}
+    return bool(facts.evidence.tools) and (
+        problem.operation in called or (problem.operation.startswith("rt_reply") and problem.operation not in by_app)
+    )
 
 
 def problems_are_true(facts: Facts) -> Iterator[str]:

@@ -67,6 +67,32 @@ class Wait(Struct, frozen=True, kw_only=True):
     """What it raised."""
 
 
+class Tool(Struct, frozen=True, kw_only=True):
+    """A function that the session lets the model call, as it is set up (`rtactors.tools.tool`)."""
+
+    timeout: float = 30.0
+    cancels: bool = False
+    """True if an interruption cancels it."""
+    replies: bool = True
+    """True if the model is to speak of what it gives."""
+
+
+class Run(Struct, kw_only=True):
+    """A function that was run, as it saw that itself."""
+
+    call_id: str
+    name: str
+    given: str
+    """What it was called with."""
+    at: float
+    ended_at: float | None = None
+    """None: it still runs."""
+    end: Literal["", "returned", "raised", "cancelled"] = ""
+    output: str = ""
+    says: int = 0
+    """How often it wanted the model to speak of how far it was."""
+
+
 class Evidence(Struct, frozen=True, kw_only=True):
     """All that is judged. `rtactors.testing.conversation` gathers it."""
 
@@ -103,6 +129,12 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """When the app held what was being said (True), or let it go on; None: not known."""
     answers: Mapping[str, str] = {}
     """What the app gave as outputs of function calls, by call id; the first of each."""
+    tools: Mapping[str, Tool] = {}
+    """The session's functions, by name."""
+    declared: frozenset[str] = frozenset()
+    """Functions that the provider's own settings declare: the app answers calls of these."""
+    runs: tuple[Run, ...] = ()
+    """Of these functions."""
     settled: bool = False
     """True if the session was quiet before it was left: then nothing is under way any more."""
     faultless: bool = False

@@ -41,7 +41,7 @@ from rtactors.session_events import (
     FunctionCalled,
     Transition,
 )
-from rtactors.testing import asking, conduct
+from rtactors.testing import asking, calling, conduct
 from rtactors.testing.conduct import MOST
 from rtactors.testing.ears import Segment
 from rtactors.testing.evidence import HAIR_S, Evidence, Facts
@@ -395,7 +395,7 @@ def no_reply_is_lost(facts: Facts) -> Iterator[str]:
         if reply.failure is None and reply.response_id not in known:
             yield f"reply {reply.id} neither was started by the server, nor failed with a reason"
     answered = {value for response in facts.story.responses.values() for value in response.metadata}
-    failed = [reply for reply in facts.evidence.replies if reply.failure is not None]
+    failed = {reply.id for reply in facts.evidence.replies if reply.failure is not None} | conduct.failed(facts)
     unanswered = sorted(facts.story.requests.keys() - answered - facts.story.refused)
     if facts.connection.open and len(unanswered) > len(failed):
         yield f"nothing came of the request {', '.join(unanswered)}, and nobody was told"
@@ -578,7 +578,7 @@ INVARIANTS: Mapping[str, Sequence[Check]] = {
         asking.beside_leaves_nothing,
         asking.handles_tell_the_truth,
     ),
-    "I8": (calls_run_once, conduct.calls_carry_what_was_given),
+    "I8": (calls_run_once, conduct.calls_carry_what_was_given, *calling.CHECKS),
     "I9": (the_next_server_knows_what_was_heard,),
     "I10": (
         every_wait_ends,

@@ -51,9 +51,7 @@ async def test_heard_in_full(begin: Begin, shape: str) -> None:
         assert (said.heard_ms, said.generated_ms, said.phase) == (length(sound), length(sound), "final_answer")
         assert [(item.text, item.audio_ms) for item in talk.items("assistant")] == [(text, length(sound))]
         assert not [each for each in talk.log.received if each.type.endswith((".truncate", ".delete"))]
-    assert "".join(talk.shown().values()) == "".join(
-        part.text for part in SHAPES[shape] if isinstance(part, Write)
-    )
+    assert "".join(talk.shown().values()) == "".join(part.text for part in SHAPES[shape] if isinstance(part, Write))
 
 
 CUTS: dict[str, tuple[tuple[Say | Write, ...], int, tuple[int, int] | None, str]] = {

@@ -257,9 +257,7 @@ async def test_a_voice_that_fails_is_shown_instead(begin: Begin) -> None:
         assert said.heard_text == TEXT
         assert said.heard_ms == length("The list has four entries. ")
         problem = await talk.tells(Problem)
-        assert problem.message.endswith(
-            "could not be spoken, and is shown: ConnectionResetError: the service is gone"
-        )
+        assert problem.message.endswith("could not be spoken, and is shown: ConnectionResetError: the service is gone")
     assert [*talk.shown().values()] == ["The last of them is the longest one."]
 
 

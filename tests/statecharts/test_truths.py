@@ -38,8 +38,7 @@ def said(so_far: Said, step: MessageStep) -> Said:
     return Said(
         so_far.chats + len(chats),
         so_far.interrupted + sum(chat.interrupted for chat in chats),
-        so_far.corrections
-        + sum(isinstance(effect, message.Truncate | message.Rewrite) for effect in step.effects),
+        so_far.corrections + sum(isinstance(effect, message.Truncate | message.Rewrite) for effect in step.effects),
         so_far.deletes + sum(isinstance(effect, message.Delete) for effect in step.effects),
     )
 

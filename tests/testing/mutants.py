@@ -30,10 +30,14 @@ from rtactors.ledger import Entry, Ledger
 from rtactors.reminders import Reminder
 from rtactors.reply import ReplyRecord
 from rtactors.session import Session
-from rtactors.session_events import AgentStartedSpeaking, Transition, UserSaid
+from rtactors.session_events import AgentStartedSpeaking, Interrupted, Transition, UserSaid
 from rtactors.sinks import base as sinks
 from rtactors.testing.simulation import Plan
+from rtactors.tools import calls
+from rtactors.tools.calls import Calls
+from rtactors.tools.parameters import Parameters
 from statecharts import agent as agent_chart
+from statecharts import call as call_chart
 from statecharts import item as item_chart
 from statecharts import message as message_chart
 from statecharts import playback as playback_chart
@@ -95,6 +99,7 @@ _USERS = {
     "response": [(response, "RESPONSE")],
     "item": [(context, "ITEM")],
     "playback": [(sink, "PLAYBACK")],
+    "call": [(calls, "CALL")],
 }
 
 
@@ -782,11 +787,6 @@ def what_is_out_of_band_is_interrupted_with_all_others(patch: Patch) -> None:
 
 
 @mutant("I10")
-def nobody_is_told_that_the_session_is_over(patch: Patch) -> None:
-    only_if(patch, ReplyRecord, "resolve", lambda _self, _status, **more: more["failure"] != "the session is over")
-
-
-@mutant("I10")
 def who_waits_to_hear_it_waits_for_ever(patch: Patch) -> None:
     after(patch, ReplyRecord, "__init__", lambda self, _id: setattr(self, "heard", anyio.Event()))
 
@@ -947,6 +947,111 @@ def the_users_words_are_not_recorded(patch: Patch) -> None:
             self.publish(UserSaid(event.item_id, event.text, 0.0))
 
     patch.setattr(ContextActor, "_on_transcript", on_transcript)
+
+
+def has_tools(plan: Plan) -> bool:
+    return bool(plan.tools) and any(line.kind == "call" for reply in plan.replies for line in reply.lines)
+
+
+@mutant("I8", needs=has_tools)
+def a_tool_is_run_twice(patch: Patch) -> None:
+    async def outcome(self: Any, each: Any, tool: Any) -> Any:
+        await before(self, each, tool)
+        return await before(self, each, tool)
+
+    before = Calls._outcome
+    patch.setattr(Calls, "_outcome", outcome)
+
+
+@mutant("I8", needs=has_tools)
+def a_tool_gets_other_arguments(patch: Patch) -> None:
+    before = Parameters.decode
+
+    def decode(self: Any, arguments: str) -> Any:
+        return {name: f"{value}!" for name, value in before(self, arguments).items()}
+
+    patch.setattr(Parameters, "decode", decode)
+
+
+@mutant("I8", needs=has_tools)
+def a_tool_has_all_the_time_there_is(patch: Patch) -> None:
+    def no_time(edge: Edge[Any, Any]) -> Edge[Any, Any]:
+        late = (edge.source, edge.event) == ("running", call_chart.Expired)
+        return edge._replace(target="running", effects=()) if late else edge
+
+    rewire(patch, "call", no_time)
+
+
+@mutant("I8", needs=has_tools)
+def all_tools_are_cancelled_when_one_speaks(patch: Patch) -> None:
+    def handle(self: Any, told: Any) -> None:
+        if isinstance(told, Interrupted):
+            for each in list(self._calls.values()):
+                self._fire(each, call_chart.Cancelled("the user interrupted"))
+        before(self, told)
+
+    before = Calls.handle
+    patch.setattr(Calls, "handle", handle)
+
+
+@mutant("I8", needs=has_tools)
+def no_tool_is_cancelled(patch: Patch) -> None:
+    only_if(patch, Calls, "handle", lambda _self, told: not isinstance(told, Interrupted))
+
+
+@mutant("I8", needs=has_tools)
+def a_cancelled_tool_runs_on(patch: Patch) -> None:
+    rewire(patch, "call", without_effect("stop"))
+
+
+@mutant("I8", needs=has_tools)
+def an_error_is_told_as_nothing(patch: Patch) -> None:
+    rewire(patch, "call", with_effect("answer_error", lambda _id, _event: call_chart.Answer("")))
+
+
+@mutant("I8", needs=has_tools)
+def a_tool_that_nobody_has_is_not_answered(patch: Patch) -> None:
+    rewire(patch, "call", without_effect("answer_error"))
+
+
+@mutant("I8", needs=has_tools)
+def a_reply_is_asked_for_with_each_output(patch: Patch) -> None:
+    after(patch, Calls, "_answer", lambda self, *_, **__: self._company.tell(self._request()))
+
+
+@mutant("I8", needs=has_tools)
+def nobody_asks_the_model_to_go_on(patch: Patch) -> None:
+    patch.setattr(Calls, "_see_rounds", lambda _: None)
+
+
+@mutant("I8", needs=has_tools)
+def what_was_cancelled_is_spoken_of(patch: Patch) -> None:
+    before = Calls._answer
+    patch.setattr(Calls, "_answer", lambda self, each, output, **_: before(self, each, output, cancelled=False))
+
+
+@mutant("I8", needs=has_tools)
+def tools_are_left_running(patch: Patch) -> None:
+    async def close(self: Any) -> None:
+        self._closing = True
+
+    async def run(self: Any, each: Any, tool: Any) -> None:
+        with anyio.CancelScope(shield=True):
+            await before(self, each, tool)
+
+    before = Calls._run
+    patch.setattr(Calls, "_close", close)
+    patch.setattr(Calls, "_run", run)
+
+
+@mutant("I8")
+def what_is_repeated_is_run(patch: Patch) -> None:
+    def on_done(self: Any, given: Any, item: Any) -> None:
+        if not (given.out_of_band or given.unwanted):
+            before(self, given, item)
+
+    before = ResponseActor._on_output_done
+    patch.setattr(ResponseActor, "_on_output_done", on_done)
 
 
 # ------------------------------------------------------------------------------------ I9: one server after the other

@@ -17,7 +17,7 @@ from rtactors.session import Session, Wanted, WantedReply
 from rtactors.session_events import FunctionCalled
 from rtactors.testing.conversation import speech
 from rtactors.testing.simulation.plan import Deed, Plan, Step, Wish
-from rtactors.testing.simulation.provider import text_of
+from rtactors.testing.simulation.provider import OWN_FUNCTION, text_of
 from rtactors.testing.simulation.watched import AppRecord
 
 OwnApp: TypeAlias = Callable[[Session], Coroutine[Any, Any, None]]
@@ -113,12 +113,18 @@ class Stage:
         await self._session.unpause()
         await self._hush(0)
         with anyio.move_on_after(PATIENCE_S) as patience:
-            await self._session.quiet()
-            await anyio.sleep(AFTERWARDS_S)
-            await self._session.quiet()
+            while not await self._stays_quiet():
+                pass
         if patience.cancelled_caught:
             raise NeverQuiet(f"the session was not quiet {PATIENCE_S:.0f} s after the app's last step")
         self._record.settled = True
+
+    async def _stays_quiet(self) -> bool:
+        await self._session.quiet()
+        await anyio.sleep(AFTERWARDS_S)
+        since = anyio.current_time()
+        await self._session.quiet()
+        return anyio.current_time() == since and all(run.end for run in self._record.runs)
 
     # -- the user
 
@@ -215,7 +221,7 @@ def _answer_calls_as(plan: Plan) -> OwnApp:
 
     async def answer(session: Session) -> None:
         async for event in session.events():
-            if isinstance(event, FunctionCalled):
+            if isinstance(event, FunctionCalled) and event.name == OWN_FUNCTION:
                 await anyio.sleep(calls.answer_ms / 1000)
                 for time in range(calls.times):
                     await session.answer_call(event.call_id, f"output {time} of {event.call_id}")

@@ -15,6 +15,7 @@ from rtactors.testing.simulation.plan import (
     Deed,
     Device,
     Fault,
+    Function,
     Line,
     Model,
     Network,
@@ -73,7 +74,9 @@ def make_plan(chance: Chance, *, backend: BackendName = "asyncio", disconnects: 
         _first_step(chance, limit_s),
         *chance.many(_step_of(_ALL_DEEDS if moves_items else _PLAIN_DEEDS), chance.pick((5, 14, 14)), 1),
     )
-    replies = chance.many(_reply_of(_KINDS if moves_items else _KINDS[:-1]), 4, 1)
+    tools = chance.many(_function, 3) if moves_items and chance.pick((False, True)) else ()
+    kinds = _KINDS_WITH_TOOLS if tools else _KINDS if moves_items else _KINDS[:-1]
+    replies = chance.many(_reply_of(kinds), 4, 1)
     beside = any(step.wish.beside for step in steps)
     fault = _fault_on(_REORDERABLE if moves_items else _LATE, _TOLD_OF_BESIDE if beside else _LOST)
     faults = chance.many(fault, 4, 1) if "provider" in trouble else ()
@@ -86,6 +89,7 @@ def make_plan(chance: Chance, *, backend: BackendName = "asyncio", disconnects: 
         device=_device(chance) if "device" in trouble else Device(),
         faults=faults,
         calls=Calls(answer_ms=chance.pick((0, 0, 400)), times=chance.pick((1, 1, 1, 0, 2))),
+        tools=tools,
         backend=backend,
         turns=chance.number(1 << 16),
     )
@@ -191,6 +195,19 @@ def _wish(chance: Chance, do: Deed) -> Wish:
 
 
 _KINDS = (*("say",) * 8, "write", "call")
+_KINDS_WITH_TOOLS = (*("say",) * 5, "write", *("call",) * 4)
+
+
+def _function(chance: Chance) -> Function:
+    return Function(
+        ms=chance.pick((0, 50, 600, 3000, 9000)),
+        raises=chance.pick((False, False, False, True)),
+        timeout_ms=chance.pick((30_000, 30_000, 30_000, 500)),
+        cancels=chance.pick((False, True)),
+        replies=chance.pick((True, True, True, False)),
+        progress=chance.pick((0, 0, 1, 3)),
+        says=chance.pick((False, False, True)),
+    )
 
 
 def _reply_of(kinds: Sequence[str]) -> Callable[[Chance], Reply]:
@@ -213,7 +230,13 @@ def _line_of(kinds: Sequence[str]) -> Callable[[Chance], Line]:
         if kind == "write":
             return Line(kind=kind, words=chance.number(4))
         if kind == "call":
-            return Line(kind=kind, words=chance.number(4), halt_ms=chance.pick((0, 700, 3000)))
+            return Line(
+                kind=kind,
+                words=chance.number(4),
+                halt_ms=chance.pick((0, 0, 700, 3000)),
+                calls=chance.number(3),
+                wrong=chance.pick((*("",) * 9, "name", "type", "json")),
+            )
         return Line(
             words=1 + chance.number(chance.pick((2, 5, 9))),
             transcript=chance.pick(("ahead", "ahead", "aligned", "late", "none")),

@@ -23,6 +23,10 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How long it is; a word sounds for about a third of a second."""
     transcript: Literal["ahead", "aligned", "late", "none"] = "ahead"
     """When its text comes, as `rtactors.loopback.script.Say` has it."""
+    calls: int = 0
+    """Which function a call is of: 0 is the app's own, then the plan's `tools`, from 1, counted round."""
+    wrong: Literal["", "name", "type", "json"] = ""
+    """What is wrong with a call of a tool: nobody has such a function, or its arguments are of another type, or broken."""
     silent: bool = False
     """It is a message without any audio."""
     halt_ms: int = 0
@@ -174,8 +178,26 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of what is asked for."""
 
 
+class Function(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A tool of the session: what it does when it is called."""
+
+    ms: int = 0
+    """How long it takes."""
+    raises: bool = False
+    """It ends by an error."""
+    timeout_ms: int = 30_000
+    cancels: bool = False
+    """An interruption cancels it; else it runs to its end."""
+    replies: bool = True
+    """The model is to speak of what it gives."""
+    progress: int = 0
+    """How often it tells how far it is."""
+    says: bool = False
+    """The model is to speak of that, too."""
+
+
 class Calls(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How the app answers function calls: `times` each, and asks for a reply then."""
+    """How the app answers calls of its own function: `times` each, and asks for a reply then."""
 
     answer_ms: int = 0
     times: int = 1
@@ -194,6 +216,7 @@ class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
     device: Device = Device()
     faults: tuple[Fault, ...] = ()
     calls: Calls = Calls()
+    tools: tuple[Function, ...] = ()
     reconnects: bool = True
     """Whether the session may make another connection for one that is lost."""
     backend: BackendName = "asyncio"

@@ -42,6 +42,7 @@ from rtactors.testing.simulation.provider import (
     EXPIRED,
     MS_PER_CHARACTER,
     NO_QUOTA,
+    OWN_FUNCTION,
     VOICE,
     error_event,
     faults_of,
@@ -50,6 +51,7 @@ from rtactors.testing.simulation.provider import (
     timing_of,
 )
 from rtactors.testing.simulation.story import Story
+from rtactors.testing.simulation.tools import set_up, tools_of
 from rtactors.testing.simulation.watched import AppRecord, WatchedSession
 from statecharts.connection import CONNECTION, Opened
 from statecharts.link import LINK, Adopt, Lost
@@ -170,18 +172,19 @@ class _World:
         async with self.server:
             connect = self.server.connect
             session = WatchedSession(
-                provider_of(plan.model),
+                provider_of(plan),
                 sink=self.ears,
                 connect=connect if plan.network == Network() else self.network.through(connect),
                 reconnect=Backoff(luck=random.Random(plan.turns).random) if plan.reconnects else None,  # noqa: S311
                 deadlines=DEADLINES,
                 bounds=Bounds(events=ALL_EVENTS),
+                tools=tools_of(plan, self.app),
                 recorder=Recorder(self.record) if self.record else None,
             )
             news = session.events()
             try:
                 async with anyio.create_task_group() as fate:
-                    self.app = session.watch(fate)
+                    session.watch(fate, self.app)
                     fate.start_soon(self._break_connections)
                     fate.start_soon(self._unplug)
                     for halt in halts:
@@ -276,6 +279,9 @@ class _World:
             interruptions=tuple(app.interruptions),
             pauses=tuple(app.pauses),
             answers=app.answers,
+            tools=set_up(plan),
+            declared=frozenset({OWN_FUNCTION}),
+            runs=tuple(app.runs),
             settled=app.settled and self.failure is None,
             faultless=not (
                 plan.faults
