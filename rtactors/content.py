@@ -1,7 +1,8 @@
 """What one message is made of: pieces of text, each spoken by the server, shown, or spoken by a voice of ours. Pure.
 
-Servers send a message in *parts*, most of them in one. The audio of all pieces, in their order, is one stretch of frames,
-the one that the sink plays: its position says which pieces were heard, and how much of the one in which it stopped.
+Servers send a message in *parts*, most of them in one. The audio of all pieces, in their order, is one stretch of
+frames, the one that the sink plays: its position says which pieces were heard, and how much of the one in which it
+stopped.
 """
 
 import re
@@ -99,7 +100,7 @@ class Content:
         self._piece(part, kind).text += text
 
     def end_text(self, part: int, text: str, kind: Kind) -> None:
-        """All of a part's text, of which some or none may have come in pieces; what was shown or said is not changed."""
+        """All of a part's text, of which some or none may have come before; what was shown or said is not changed."""
         if kind == "spoken":
             piece = self._piece(part, kind)
             piece.text, piece.text_over = text, True
@@ -176,7 +177,7 @@ class Content:
     # -- what was heard of it
 
     def heard(self, frames: int, *, whole: bool) -> str:
-        """The text of the first `frames`, and what was shown. `whole`: no text of the last piece is ahead of its audio."""
+        """The text of the first `frames`, and what was shown. `whole`: the last text is not ahead of its audio."""
         text, reached = "", True
         spoken = [piece for piece in self._pieces if piece.size]
         for piece in self._pieces:

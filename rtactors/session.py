@@ -76,7 +76,19 @@ class Options(TypedDict, total=False):
     pipeline: Pipeline
 
 
-class Wanted(TypedDict, total=False):
+class WantedWords(TypedDict, total=False):
+    """How a reply takes its turn, whatever it says."""
+
+    priority: int
+    """0 if it is left out. Replies with more of it are asked for before others that wait. What the model has made
+    already is heard before it, in the order of the server's history: `interrupt` what may not be."""
+    timeout: float | None
+    """Seconds within which the server has to start it, its waiting included; else it is given up (ReplyFailed)."""
+    interruption: Interruption | None
+    """When the user may interrupt it."""
+
+
+class Wanted(WantedWords, total=False):
     """How a reply is to be; what is left out is as the session has it."""
 
     instructions: str | None
@@ -89,13 +101,6 @@ class Wanted(TypedDict, total=False):
     max_output_tokens: int | None
     metadata: Mapping[str, str]
     """Kept by the server with its response."""
-    priority: int
-    """0 if it is left out. Replies with more of it are asked for before others that wait. What the model has made
-    already is heard before it, in the order of the server's history: `interrupt` what may not be."""
-    timeout: float | None
-    """Seconds within which the server has to start it, its waiting included; else it is given up (ReplyFailed)."""
-    interruption: Interruption | None
-    """When the user may interrupt it."""
 
 
 class WantedReply(Wanted, total=False):
@@ -304,14 +309,7 @@ class Session(AsyncContextManagerMixin):
         await self._tell(request)
         return Reply(request.reply, self.interrupt)
 
-    async def say(
-        self,
-        text: str,
-        *,
-        priority: int = 0,
-        timeout: float | None = None,
-        interruption: Interruption | None = None,
-    ) -> Reply:
+    async def say(self, text: str, **wanted: Unpack[WantedWords]) -> Reply:
         """Say these words and no others. Returns the handle of that at once.
 
         The session's voice says them, if it has one and the provider could do so only by asking its model; then they
@@ -327,7 +325,7 @@ class Session(AsyncContextManagerMixin):
             )
         if not self._text("text", text).strip():
             raise ValueError("text has to be words to say, not white space")
-        request = self._request({"priority": priority, "timeout": timeout, "interruption": interruption})
+        request = self._request(wanted)
         if self._voice is None or says == "exactly":
             request = replace(request, options=replace(request.options, say=text))
         else:
@@ -744,7 +742,7 @@ class Session(AsyncContextManagerMixin):
     def _text(self, name: str, value: str) -> str:
         return arguments.text(name, value, self._bounds.text)
 
-    def _request(self, wanted: Wanted | WantedReply, *, joins: bool = False) -> mail.RequestReply:
+    def _request(self, wanted: WantedWords, *, joins: bool = False) -> mail.RequestReply:
         if not self._surroundings.capabilities.replies_on_request:
             raise ConfigurationError(
                 f"{self.provider.name} can't be asked for a reply: it replies by itself to what the user says, or what "

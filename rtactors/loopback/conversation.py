@@ -109,7 +109,7 @@ class Entry(Struct, kw_only=True):
         return sum(len(part.audio) for part in self.content) // 2
 
     def generate(self, pcm: bytes, *, held: int | None = None) -> None:
-        """Count `pcm` as sent, and hold it in the last part (only up to `held` frames, if given), unless that is cut."""
+        """Count `pcm` as sent, and hold it in the last part (up to `held` frames, if given), unless that is cut."""
         self.generated += len(pcm) // 2
         part = self.content[-1]
         if not part.truncated:

@@ -25,7 +25,6 @@ from anyio.lowlevel import checkpoint
 
 from rtactors.errors import RtactorsError, SessionClosed
 from rtactors.history import HistoryItem
-from rtactors.interruption import Interruption
 from rtactors.journal.base import Journal
 from rtactors.journal.recall import ledger_of, recall
 from rtactors.limits import Backoff, Bounds, Deadlines
@@ -40,7 +39,7 @@ from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint
 from rtactors.recording import Recorder
 from rtactors.reply import Reply
-from rtactors.session import Session, Wanted, WantedReply
+from rtactors.session import Session, Wanted, WantedReply, WantedWords
 from rtactors.session_events import ConnectionChanged, MessageShown, SessionEvent, Transition
 from rtactors.sinks.base import Report, Sink
 from rtactors.testing.chaos import ChaosProxy, Plan
@@ -143,8 +142,8 @@ class Conversation:
         self.replies.append(reply)
         return reply
 
-    async def say(self, text: str, *, priority: int = 0, interruption: Interruption | None = None) -> Reply:
-        reply = await self.session.say(text, priority=priority, interruption=interruption)
+    async def say(self, text: str, **wanted: Unpack[WantedWords]) -> Reply:
+        reply = await self.session.say(text, **wanted)
         self.replies.append(reply)
         if self._voice:
             self.spoken[reply.id] = text
@@ -270,7 +269,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     bounds: Bounds = Bounds(events=ALL_EVENTS),  # noqa: B008 - immutable
     journal: Journal | None = None,
     recorder: Recorder | None = None,
-    voice: Tones | None = None,
+    own_voice: Tones | None = None,
     session: dict[str, Any] | None = None,
     **options: Unpack[Options],
 ) -> AsyncGenerator[Conversation]:
@@ -281,8 +280,8 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     none is given, so that nothing is heard until the test says so), `loses` are its reports that get lost, `slack_ms`
     is how coarsely it counts. `ms_per_character` is None where a fault makes the sound longer or shorter than the
     words. A `journal` must hold the history in the end. A session that ends on its own has to do so with what it
-    `raises`; the block is then left there, and `failure` tells it. `recorder` and `voice` are the session's, and `session` are more
-    arguments of it.
+    `raises`; the block is then left there, and `failure` tells it. `recorder` and `own_voice` are the session's, and
+    `session` are more arguments of it.
 
     Raises InvariantBroken at its end.
     """
@@ -311,10 +310,9 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             bounds=bounds,
             journal=journal,
             recorder=recorder,
-            voice=voice,
-            **(session or {}),
+            **({"voice": own_voice} | (session or {})),
         )
-        talk = Conversation(conversing, server, ears, device, voice)
+        talk = Conversation(conversing, server, ears, device, own_voice)
         if proxy:
             talk.proxy = proxy
         try:

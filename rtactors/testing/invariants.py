@@ -374,6 +374,10 @@ def deletes_are_sound(facts: Facts) -> Iterator[str]:
                     yield from _not_twice(facts, before, after, "deleted")
             if len(deletes) > MOST + len(again):
                 yield f"{item_id} was deleted {len(deletes)} times"
+
+
+def creates_are_sound(facts: Facts) -> Iterator[str]:
+    for story in facts.stories:
         for create in story.creates:
             if create.while_deleting:
                 yield f"{create.item_id} was created again before its delete was acknowledged"
@@ -562,7 +566,7 @@ INVARIANTS: Mapping[str, Sequence[Check]] = {
         asking.interruptions_are_told,
     ),
     "I5": (cuts_are_sound,),
-    "I6": (deletes_are_sound, conduct.nothing_is_refused, conduct.problems_are_true),
+    "I6": (deletes_are_sound, creates_are_sound, conduct.nothing_is_refused, conduct.problems_are_true),
     "I7": (
         no_reply_is_lost,
         conduct.cancels_have_a_reason,

@@ -1,4 +1,4 @@
-"""A voice for tests: a tone for each sentence, the same for each character, so that the text's length says how long it is."""
+"""A voice for tests: a tone for each sentence, as long as that."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -12,8 +12,8 @@ async def _at_once(_text: str) -> None:
 class Tones:
     """Speaks as the embedded server's `ToneVoice` does, in pieces of `piece_ms`.
 
-    `before` is awaited before each sentence: a test may hold it up there, or raise what a voice fails with. What it gave
-    is in `spoken`, by text.
+    `before` is awaited before each sentence: a test may hold it up there, or raise what a voice fails with. What it
+    gave is in `spoken`, by text.
     """
 
     def __init__(

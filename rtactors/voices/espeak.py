@@ -14,8 +14,8 @@ RATE: Final = 24_000
 class EspeakVoice:
     """Needs the extra `speech`; raises ConfigurationError without it, or for a voice that there is not.
 
-    `voice` is an eSpeak name such as `en-us`, `en` or, with a variant, `en-us+f3`; `words_a_minute` is its pace, `pitch`
-    0 to 99, `rate` what it gives, in Hz.
+    `voice` is an eSpeak name such as `en-us`, `en` or, with a variant, `en-us+f3`; `words_a_minute` is its pace,
+    `pitch` 0 to 99, `rate` what it gives, in Hz.
     """
 
     def __init__(self, voice: str = "en-us", *, words_a_minute: int = 165, pitch: int = 50, rate: int = RATE) -> None:

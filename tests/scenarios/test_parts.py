@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from rtactors.journal import MemoryJournal
+from rtactors.loopback.faults import Faults, ignore
 from rtactors.loopback.script import Gate, Parts, Say, Write, replies
 from rtactors.session_events import AgentSaid, MessageShown, Problem
 from rtactors.testing.conversation import MS_PER_CHARACTER
@@ -106,8 +107,6 @@ async def test_shown_before_its_audio_is_there(begin: Begin) -> None:
 async def test_one_more_part_after_the_cut(begin: Begin) -> None:
     """All that there was had been heard, and the server made another part before it stopped."""
     gate = Gate()
-    from rtactors.loopback.faults import Faults, ignore
-
     script = parts(Say(text=ONE), Say(text=TWO, gate=gate))
     async with begin(script, provider=BY_HAND, faults=Faults(ignore("response.cancel"))) as talk:
         reply = await talk.ask()
@@ -125,7 +124,7 @@ async def test_one_more_part_after_the_cut(begin: Begin) -> None:
 
 async def test_all_of_them_spoken_by_a_voice(begin: Begin) -> None:
     """Two texts are two sentences, also if the first has no end."""
-    async with begin(parts(Write(text="One"), Write(text=TWO)), voice=Tones(), provider=BY_HAND) as talk:
+    async with begin(parts(Write(text="One"), Write(text=TWO)), own_voice=Tones(), provider=BY_HAND) as talk:
         await talk.ask()
         await talk.sink.play(900)
         await talk.session.interrupt()

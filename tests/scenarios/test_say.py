@@ -2,10 +2,11 @@
 
 import anyio
 import pytest
+from msgspec.structs import replace
 
 from rtactors import ConfigurationError, Session
 from rtactors.journal import MemoryJournal
-from rtactors.limits import Deadlines
+from rtactors.limits import Backoff, Deadlines
 from rtactors.loopback.script import Gate, Say, Write, replies
 from rtactors.providers import OpenAIRealtime
 from rtactors.session_events import AgentSaid, AgentStartedSpeaking, MessageShown, Problem, SpeechWanted
@@ -66,8 +67,6 @@ def test_neither_provider_nor_voice_can_say_it() -> None:
     class Mute(OpenAIRealtime):
         @property
         def capabilities(self):  # noqa: ANN202 - as there
-            from msgspec.structs import replace
-
             return replace(super().capabilities, says="never")
 
     async def tried() -> None:
@@ -82,7 +81,7 @@ def test_neither_provider_nor_voice_can_say_it() -> None:
 
 
 async def test_the_voice_says_it_and_the_server_is_told_once_it_was_heard(begin: Begin) -> None:
-    async with begin(replies(STORY), voice=Tones()) as talk:
+    async with begin(replies(STORY), own_voice=Tones()) as talk:
         await talk.ask()
         await talk.sink.play(length(STORY))
         reply = await talk.say(WORDS)
@@ -101,7 +100,7 @@ async def test_the_voice_says_it_and_the_server_is_told_once_it_was_heard(begin:
 
 
 async def test_interrupted_it_is_told_as_it_was_heard(begin: Begin) -> None:
-    async with begin(replies(STORY), voice=Tones()) as talk:
+    async with begin(replies(STORY), own_voice=Tones()) as talk:
         reply = await talk.say(WORDS)
         await talk.sink.play(length(FIRST) + 550)
         await talk.speak()
@@ -116,7 +115,7 @@ async def test_interrupted_it_is_told_as_it_was_heard(begin: Begin) -> None:
 
 
 async def test_of_what_nobody_heard_nobody_is_told(begin: Begin) -> None:
-    async with begin(replies(STORY), voice=Tones(), provider=BY_HAND) as talk:
+    async with begin(replies(STORY), own_voice=Tones(), provider=BY_HAND) as talk:
         await talk.ask()
         await talk.sink.play(300)
         reply = await talk.say(WORDS)
@@ -134,7 +133,7 @@ async def test_it_needs_no_slot_and_takes_its_turn(begin: Begin) -> None:
     """While a response is generated it waits for the floor only; with a priority it goes before others."""
     gate = Gate()
     script = replies([Say(text=STORY, gate=gate, gate_ms=600), "The end."])
-    async with begin(script, voice=Tones(), provider=BY_HAND) as talk:
+    async with begin(script, own_voice=Tones(), provider=BY_HAND) as talk:
         reply = await talk.ask()
         await gate.reached.wait()
         usual, urgent = await talk.say("One moment."), await talk.say("Fire!", priority=1)
@@ -152,10 +151,8 @@ async def test_it_needs_no_slot_and_takes_its_turn(begin: Begin) -> None:
 
 async def test_said_while_there_is_no_server(begin: Begin) -> None:
     """It is heard, and the next server is told of it, in its place."""
-    from rtactors.limits import Backoff
-
     async with begin(
-        replies("One.", "Two."), voice=Tones(), provider=BY_HAND, reconnect=Backoff(first=0.5, luck=lambda: 1.0)
+        replies("One.", "Two."), own_voice=Tones(), provider=BY_HAND, reconnect=Backoff(first=0.5, luck=lambda: 1.0)
     ) as talk:
         talk.sink.play_all()
         await (await talk.ask("First?")).done()
@@ -170,7 +167,7 @@ async def test_said_while_there_is_no_server(begin: Begin) -> None:
 
 
 async def test_it_is_written_down_and_told_to_the_next_server(begin: Begin) -> None:
-    async with begin(replies(STORY), voice=Tones(), provider=BY_HAND, journal=MemoryJournal()) as talk:
+    async with begin(replies(STORY), own_voice=Tones(), provider=BY_HAND, journal=MemoryJournal()) as talk:
         reply = await talk.say(WORDS)
         await talk.sink.play(length(FIRST) + 550)
         await talk.session.interrupt()
@@ -181,7 +178,7 @@ async def test_it_is_written_down_and_told_to_the_next_server(begin: Begin) -> N
 
 
 async def test_what_the_user_says_meanwhile_stands_behind_it(begin: Begin) -> None:
-    async with begin(replies(STORY), voice=Tones()) as talk:
+    async with begin(replies(STORY), own_voice=Tones()) as talk:
         reply = await talk.say(WORDS)
         await talk.sink.play(length(FIRST))
         await talk.session.add("A note.")
@@ -200,7 +197,7 @@ TEXT = "The list has four entries. The last of them is the longest one."
 async def test_text_is_spoken_sentence_by_sentence_as_it_comes(begin: Begin) -> None:
     gate = Gate()
     script = replies(Write(text=TEXT, gate=gate, gate_at=len("The list has four entries. The")))
-    async with begin(script, voice=Tones(), provider=BY_HAND) as talk:
+    async with begin(script, own_voice=Tones(), provider=BY_HAND) as talk:
         reply = await talk.ask()
         await talk.sink.play(length("The list has four entries. "))  # heard before the rest is written
         gate.open()
@@ -214,7 +211,7 @@ async def test_text_is_spoken_sentence_by_sentence_as_it_comes(begin: Begin) -> 
 
 
 async def test_text_that_was_spoken_is_written_anew_as_it_was_heard(begin: Begin) -> None:
-    async with begin(replies(Write(text=TEXT), STORY), voice=Tones()) as talk:
+    async with begin(replies(Write(text=TEXT), STORY), own_voice=Tones()) as talk:
         await talk.ask()
         await talk.sink.play(length("The list has four entries. The last") + 40)
         await talk.speak()
@@ -228,7 +225,7 @@ async def test_text_that_was_spoken_is_written_anew_as_it_was_heard(begin: Begin
 
 async def test_less_than_a_word_is_nothing(begin: Begin) -> None:
     """A server of text can't keep a part of a word."""
-    async with begin(replies(Write(text=TEXT)), voice=Tones(), provider=BY_HAND) as talk:
+    async with begin(replies(Write(text=TEXT)), own_voice=Tones(), provider=BY_HAND) as talk:
         await talk.ask()
         await talk.sink.play(100)
         await talk.session.interrupt()
@@ -238,7 +235,7 @@ async def test_less_than_a_word_is_nothing(begin: Begin) -> None:
 
 async def test_several_of_them_and_what_the_server_speaks(begin: Begin) -> None:
     script = replies([Write(text="One. Two."), Say(text=STORY), Write(text="Three.")])
-    async with begin(script, voice=Tones()) as talk:
+    async with begin(script, own_voice=Tones()) as talk:
         talk.sink.play_all()
         await (await talk.ask()).done()
         assert [said.heard_text for said in talk.said()] == ["One. Two.", STORY, "Three."]
@@ -250,7 +247,7 @@ async def test_a_voice_that_fails_is_shown_instead(begin: Begin) -> None:
         if text.startswith("The last"):
             raise ConnectionResetError("the service is gone")
 
-    async with begin(replies(Write(text=TEXT)), voice=Tones(before=fails), provider=BY_HAND) as talk:
+    async with begin(replies(Write(text=TEXT)), own_voice=Tones(before=fails), provider=BY_HAND) as talk:
         talk.sink.play_all()
         [said] = await (await talk.ask()).done()
         await talk.session.quiet()
@@ -266,7 +263,7 @@ async def test_a_voice_that_hangs_is_given_up(begin: Begin) -> None:
         await anyio.sleep_forever()
 
     deadlines = Deadlines(voice=0.2)
-    async with begin(replies(STORY), voice=Tones(before=hangs), deadlines=deadlines) as talk:
+    async with begin(replies(STORY), own_voice=Tones(before=hangs), deadlines=deadlines) as talk:
         [said] = await (await talk.say(WORDS)).done()
         assert (said.heard_text, said.heard_ms) == (WORDS, 0)
         assert "the voice gave nothing for 0.2 s" in (await talk.tells(Problem)).message
@@ -285,7 +282,7 @@ async def test_interrupted_it_is_asked_for_no_more(begin: Begin) -> None:
             hold.set()
             await anyio.sleep_forever()
 
-    async with begin(replies(STORY), voice=Tones(before=slow), provider=BY_HAND) as talk:
+    async with begin(replies(STORY), own_voice=Tones(before=slow), provider=BY_HAND) as talk:
         reply = await talk.say(WORDS + " And more. And more.")
         await talk.sink.play(500)
         await hold.wait()

@@ -1,4 +1,4 @@
-"""Messages that are only shown: what was shown of them counts, and the server is corrected by delete and create in place."""
+"""Messages that are only shown: what was shown counts, and the server is corrected by delete and create in place."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -86,7 +86,7 @@ async def test_a_session_of_text(begin: Begin) -> None:
 async def test_one_reply_of_text(begin: Begin) -> None:
     async with begin(replies(SPOKEN, SPOKEN)) as talk:
         await (await talk.ask(output="text")).done()
-        assert (talk.heard(), [*talk.said()][0].heard_text) == ([], SPOKEN)
+        assert (talk.heard(), talk.said()[0].heard_text) == ([], SPOKEN)
         talk.sink.play_all()
         await (await talk.ask()).done()
         assert len(talk.heard()) == 1
@@ -146,7 +146,7 @@ async def test_it_is_empty(begin: Begin) -> None:
 
 async def test_interrupted_just_when_nothing_more_comes(begin: Begin) -> None:
     """The server holds what was shown: there is nothing to correct."""
-    script, gate = halfway()
+    script, _ = halfway()
     async with begin(script) as talk:
         reply = await talk.ask()
         await seen(talk)
@@ -329,7 +329,7 @@ async def test_the_next_server_is_told_what_was_shown(begin: Begin) -> None:
 
 async def test_the_connection_is_lost_while_it_is_shown(begin: Begin) -> None:
     """What was received counts; the rest is asked for."""
-    script, gate = halfway()
+    script, _ = halfway()
     async with begin(script, provider=BY_HAND) as talk:
         talk.sink.play_all()
         reply = await talk.ask()

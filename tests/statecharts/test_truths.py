@@ -167,7 +167,7 @@ class Sent(NamedTuple):
     reported: bool = False
 
 
-def sent(so_far: Sent, step: ItemStep) -> Sent:
+def sent(so_far: Sent, step: ItemStep) -> Sent:  # noqa: C901 - a case for each effect, and what must not be there
     """What was sent after this step; fails if it may not be sent there."""
     event = step.event
     if isinstance(event, item.Lost):

@@ -17,7 +17,7 @@ import anyio
 import pytest
 from msgspec.structs import replace
 
-from rtactors import events, mail
+from rtactors import content, events, mail
 from rtactors.actor import Actor
 from rtactors.actors import context, message, response, sink
 from rtactors.actors.context import ContextActor
@@ -931,12 +931,12 @@ def leaving_waits_for_ever(patch: Patch) -> None:
 
 @mutant("I11", seed=1)
 def all_of_the_text_counts_as_heard(patch: Patch) -> None:
-    patch.setattr(message, "heard_text", lambda text, *_, **__: text)
+    patch.setattr(content, "heard_text", lambda text, *_, **__: text)
 
 
 @mutant("I11")
 def no_text_counts_as_heard(patch: Patch) -> None:
-    patch.setattr(message, "heard_text", lambda *_, **__: "")
+    patch.setattr(content, "heard_text", lambda *_, **__: "")
 
 
 @mutant("I11")
