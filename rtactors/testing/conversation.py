@@ -301,6 +301,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             url = url.replace(str(port), str(proxy.port))
         settings: dict[str, Any] = {"api_key": "", "websocket_base_url": url, **(provider or {})}
         websocket = partial(connect, keepalive=deadlines.keepalive)
+        more: dict[str, Any] = {"voice": own_voice, **(session or {})}
         conversing = Session(
             OpenAIRealtime(**settings),
             sink=ears,
@@ -310,7 +311,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             bounds=bounds,
             journal=journal,
             recorder=recorder,
-            **({"voice": own_voice} | (session or {})),
+            **more,
         )
         talk = Conversation(conversing, server, ears, device, own_voice)
         if proxy:
