@@ -403,6 +403,7 @@ TurnMail: TypeAlias = (
     | ConnectionReady
     | ConnectionEnded
     | Steering
+    | ConversationKnown
     | UserFellSilent
     | AgentPolicy
     | SetupTold

@@ -711,10 +711,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _hold(self, *, app: bool, user: bool) -> None:
         """What either of them holds goes on when neither does."""
-        before = self._held_up
         self._paused, self._user_holds = app, user
-        if self._held_up == before:
-            return
         if self._speaking:
             self._speaking.inbox.urgent(mail.SetPaused(self._held_up))
         else:
@@ -815,6 +812,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         stopped = [each.response_id for each in reached if each.life.state in _PLAYS and not each.out_of_band]
         self.publish(Interrupted(by, tuple(stopped), anyio.current_time()))
         self._user_holds = False
+        self._paused = self._paused and all(each.out_of_band for each in reached)  # what was held is stopped
         for response in reached:
             self._cancel_held(response)
             self._interrupt(response, server_cancels=server_cancels)
@@ -822,7 +820,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _interrupt(self, response: _Response, *, server_cancels: bool, out_of_band: bool = False) -> None:
         if out_of_band or not response.out_of_band:
-            self._paused = False  # what was held is stopped
+            if self._speaking is None or self._speaking.response is response:
+                self._paused = False  # what was held is stopped
             if response.life.state in _UNSTARTED and response.is_rest:  # not one that waits for its turn
                 response.interrupted = True
                 self._reply_over(response, "cancelled", None)

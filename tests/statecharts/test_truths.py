@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 import pytest
 
-from statecharts import call, connection, delegation, item, message, playback, response
+from statecharts import call, connection, delegation, interruption, item, message, playback, response
 from statecharts.call import CALL
 from statecharts.check import Step, explore, histories
 from statecharts.connection import CONNECTION
 from statecharts.delegation import DELEGATION
+from statecharts.interruption import INTERRUPTION
 from statecharts.item import ITEM
 from statecharts.message import MESSAGE
 from statecharts.playback import PLAYBACK
@@ -19,6 +20,7 @@ ItemStep = Step[item.ItemEvent, item.ItemEffect]
 ResponseStep = Step[response.ResponseEvent, response.ResponseEffect]
 PlaybackStep = Step[playback.PlaybackEvent, playback.PlaybackEffect]
 ConnectionStep = Step[connection.ConnectionEvent, connection.ConnectionEffect]
+InterruptionStep = Step[interruption.InterruptionEvent, interruption.InterruptionEffect]
 CallStep = Step[call.CallEvent, call.CallEffect]
 
 # ---------------------------------------------------------------------------------------------------------- message
@@ -421,3 +423,53 @@ def test_what_was_collected_is_handed_over_unless_it_is_blank() -> None:
         if isinstance(step.event, delegation.Due | delegation.Steered) and step.state in {"collecting", "steering"}:
             hands_over = any(isinstance(each, delegation.RunAgent | delegation.SteerAgent) for each in step.effects)
             assert hands_over is not step.event.blank
+
+
+# ----------------------------------------------------------------------------------------------------- interruption
+
+
+class Heard(NamedTuple):
+    """What the user's speech did so far."""
+
+    holds: bool = False
+    replies: int = 0
+    interrupted: bool = False
+
+
+def heard(so_far: Heard, step: InterruptionStep) -> Heard:
+    holds, replies, interrupted = so_far
+    for effect in step.effects:
+        match effect:
+            case interruption.Hold():
+                holds = True
+            case interruption.Resume():
+                holds = False
+            case interruption.Interrupt():
+                assert getattr(step.event, "enabled", False), "what can't be interrupted was"
+                holds, interrupted = False, True
+            case interruption.Reply():
+                replies += 1
+            case interruption.Dismiss():
+                assert not replies, "what was answered is dismissed"
+    return Heard(holds, replies, interrupted)
+
+
+def test_speech_holds_nothing_for_ever_and_is_answered_exactly_if_it_is_a_turn() -> None:
+    lives = histories(INTERRUPTION, Heard(), heard)
+    assert {state for state, _ in lives} == set(INTERRUPTION.states)
+    assert {state for state, so_far in lives if so_far.holds} == {"suspected", "committed"}  # whose waits have an end
+    assert all(so_far.replies == (state == "taken") for state, so_far in lives)
+
+
+def test_every_wait_for_the_users_words_has_an_end() -> None:
+    for step in explore(INTERRUPTION):
+        if isinstance(step.event, interruption.TimeUp) and step.state in {"suspected", "committed"}:
+            assert step.target == "doubted"
+            assert interruption.Resume("a") in step.effects
+
+
+def test_a_turn_interrupts_wherever_it_turns_out_to_be_one() -> None:
+    """By a policy that lets it; also when its words come late."""
+    for step in explore(INTERRUPTION):
+        if isinstance(step.event, interruption.Met) and step.state in {"suspected", "committed", "doubted"}:
+            assert (interruption.Interrupt("a") in step.effects) == step.event.enabled
