@@ -173,8 +173,8 @@ async def test_a_session_that_is_left_waits_only_so_long(begin: Begin) -> None:
     assert outputs(talk.session) == [CUT_OFF]
 
 
-@pytest.mark.disk
-async def test_a_session_that_is_left_waits_for_no_thread(begin: Begin) -> None:
+@pytest.mark.sockets  # for threads time is real
+async def test_a_session_that_is_left_waits_for_no_thread() -> None:
     finish, ended, seen = threading.Event(), threading.Event(), list[bool]()
 
     def block(call: Call) -> str:
@@ -186,7 +186,7 @@ async def test_a_session_that_is_left_waits_for_no_thread(begin: Begin) -> None:
 
     script, deadlines = replies(Calls(name="block"), RAIN), Deadlines(close=0.1)
     try:
-        async with begin(script, deadlines=deadlines, **with_tools(block)) as talk:
+        async with conversation(script, sockets=True, deadlines=deadlines, **with_tools(block)) as talk:
             await talk.ask()
             await talk.log.wait("response.done")
             await talk.reaches("call", "running")
