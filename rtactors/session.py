@@ -567,8 +567,8 @@ class Session(AsyncContextManagerMixin):
     async def _close(self) -> None:
         """Stop what is being said, settle the record, hang up, write down; none of it for longer than its deadline."""
         self._ring.context.send(mail.FallSilent())
-        with anyio.move_on_after(self._deadlines.close):
-            await self._alone.wait()  # what they have begun, they may finish
+        with anyio.move_on_after(2 * self._deadlines.close):  # once to finish what they have begun, then to say so
+            await self._alone.wait()
         with anyio.move_on_after(self._deadlines.close):
             await self.quiet()
         with anyio.move_on_after(self._deadlines.close):
