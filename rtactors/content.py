@@ -71,11 +71,6 @@ class Content:
         return all(piece.text_over for piece in self._pieces if piece.kind != "voiced")
 
     @property
-    def audio_over(self) -> bool:
-        """Whether the server has said so of the last part that it speaks."""
-        return all(piece.audio_over for piece in [*self._of("spoken")][-1:])
-
-    @property
     def shown(self) -> bool:
         return any(piece.seen for piece in self._of("shown"))
 

@@ -71,7 +71,6 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._shown_at = 0.0
         self._stopped = False  # interrupted: nothing more goes to the sink, and nothing more is shown
         self._cut_short = False  # stopped while there was more audio to come for it
-        self._text_ahead = False  # the same, in the midst of what belongs to a text
         self._audio_over = False  # nothing more will come, or nothing more will be played
         self._text_late = False
         self._complete = False  # the server makes no more of it
@@ -158,7 +157,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             self._report(
                 "other", f"has more than {self._bounds.message_bytes} bytes of audio; what comes now is not played"
             )
-            self._cut_short = self._text_ahead = True
+            self._cut_short = True
             self._on_audio_over()
 
     def _on_audio_dropped(self, size: int) -> None:
@@ -268,7 +267,6 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             return
         self._stopped = True
         self._cut_short = self._cut_short or not self._audio_over
-        self._text_ahead = self._text_ahead or not (self._audio_over or self._content.audio_over)
         self._waiting.clear()
         if self._life.state == "showing" and not self._asked_for_sink:
             self._finish_showing()
@@ -339,8 +337,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
 
         Of one that was stopped before its status was told nobody knows: its audio may have ended because it was.
         """
-        text_ahead = self._text_ahead or self._stopped
-        return self._status == "completed" or (self._status == "in_progress" and not text_ahead)
+        cut_short = self._cut_short or self._stopped
+        return self._status == "completed" or (self._status == "in_progress" and not cut_short)
 
     @property
     def _text_over(self) -> bool:

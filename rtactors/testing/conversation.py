@@ -47,9 +47,10 @@ from rtactors.testing.ears import Ears
 from rtactors.testing.evidence import HAIR_S, Connection, Evidence
 from rtactors.testing.invariants import check_invariants
 from rtactors.testing.stepped_sink import SteppedSink
-from rtactors.testing.voice import Tones
+from rtactors.testing.voice import HeardVoice
 from rtactors.transports.base import Connect, Socket
 from rtactors.transports.websocket import connect
+from rtactors.voices.base import Voice
 
 EventT = TypeVar("EventT")
 
@@ -67,7 +68,7 @@ class Conversation:
     """What a test holds of it."""
 
     def __init__(
-        self, session: Session, server: MemoryServer | Server, ears: Ears, sink: Sink, voice: Tones | None = None
+        self, session: Session, server: MemoryServer | Server, ears: Ears, sink: Sink, voice: HeardVoice | None = None
     ) -> None:
         self.session = session
         self.server = server
@@ -269,7 +270,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     bounds: Bounds = Bounds(events=ALL_EVENTS),  # noqa: B008 - immutable
     journal: Journal | None = None,
     recorder: Recorder | None = None,
-    own_voice: Tones | None = None,
+    own_voice: Voice | None = None,
     session: dict[str, Any] | None = None,
     **options: Unpack[Options],
 ) -> AsyncGenerator[Conversation]:
@@ -289,6 +290,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     options = {"voice": ToneVoice(MS_PER_CHARACTER), "timing": IMMEDIATE, **options}
     device = sink or SteppedSink()
     ears = Ears(device, loses=loses)
+    voice = HeardVoice(own_voice) if own_voice else None
     async with AsyncExitStack() as stack:
         sockets = sockets or chaos is not None
         stack.enter_context(anyio.fail_after(PATIENCE_S if sockets else None))
@@ -301,7 +303,6 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             url = url.replace(str(port), str(proxy.port))
         settings: dict[str, Any] = {"api_key": "", "websocket_base_url": url, **(provider or {})}
         websocket = partial(connect, keepalive=deadlines.keepalive)
-        more: dict[str, Any] = {"voice": own_voice, **(session or {})}
         conversing = Session(
             OpenAIRealtime(**settings),
             sink=ears,
@@ -311,9 +312,10 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             bounds=bounds,
             journal=journal,
             recorder=recorder,
-            **more,
+            voice=voice,
+            **(session or {}),
         )
-        talk = Conversation(conversing, server, ears, device, own_voice)
+        talk = Conversation(conversing, server, ears, device, voice)
         if proxy:
             talk.proxy = proxy
         try:

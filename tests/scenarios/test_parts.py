@@ -118,8 +118,9 @@ async def test_one_more_part_after_the_cut(begin: Begin) -> None:
         await reply.done()
         await talk.session.quiet()
         [said] = talk.said()
-        assert (said.heard_text, said.heard_ms) == (ONE, length(ONE))
-        assert [(item.text, item.audio_ms) for item in talk.items("assistant")] == [(ONE, 0)]
+        assert ONE.startswith(said.heard_text)  # nobody knew that it was all that belongs to this audio
+        assert said.heard_ms == length(ONE)
+        assert [(item.text, item.audio_ms) for item in talk.items("assistant")] == [(said.heard_text, 0)]
 
 
 async def test_all_of_them_spoken_by_a_voice(begin: Begin) -> None:

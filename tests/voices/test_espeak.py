@@ -33,10 +33,11 @@ async def test_it_is_a_voice() -> None:
 async def test_a_conversation_of_text_is_heard() -> None:
     """And interrupted: the server keeps the words that were heard."""
     script = replies(Write(text=TEXT), Write(text="Good bye."))
-    options = {"voice": EspeakVoice()}
-    async with conversation(script, sockets=True, session=options, provider={"turn_detection": None}) as talk:
-        said = await talk.session.say("This call is recorded.")
-        talk.spoken[said.id] = "This call is recorded."
+    by_hand = {"turn_detection": None}
+    async with conversation(
+        script, sockets=True, own_voice=EspeakVoice(), provider=by_hand, ms_per_character=None
+    ) as talk:
+        await talk.say("This call is recorded.")
         reply = await talk.ask()
         await talk.sink.play(3000)
         await talk.session.interrupt()

@@ -1,11 +1,10 @@
 """The companion that lets a voice speak, by itself; in conversations it is tested with `say`."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import anyio
 import pytest
-from anyio.lowlevel import checkpoint
 
 from rtactors import mail
 from rtactors.companion import Company
@@ -43,6 +42,16 @@ class Told:
     def __init__(self, speaking: Speaking) -> None:
         self.speaking = speaking
         self.mail: list[mail.ContextMail] = []
+        self._news = anyio.Event()
+
+    def tell(self, message: mail.ContextMail) -> None:
+        self.mail.append(message)
+        self._news.set()
+        self._news = anyio.Event()
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        while not condition():
+            await self._news.wait()
 
     def want(self, message_id: str, number: int, text: str) -> None:
         self.speaking.hear(SpeechWanted(message_id, number, text))
@@ -64,11 +73,11 @@ class Told:
 
 
 @asynccontextmanager
-async def running(voice: object, deadlines: Deadlines) -> AsyncIterator[Told]:
+async def running(voice: object, deadlines: Deadlines) -> AsyncGenerator[Told]:
     speaking = Speaking(voice)  # pyright: ignore[reportArgumentType]  any kind of voice, also those that are none
     told = Told(speaking)
     company = Company(
-        told.mail.append,
+        told.tell,
         lambda _event: None,
         lambda kind: kind,
         OpenAIRealtime(api_key="").capabilities,
@@ -81,25 +90,17 @@ async def running(voice: object, deadlines: Deadlines) -> AsyncIterator[Told]:
         tasks.cancel_scope.cancel()
 
 
-Begin = Callable[..., AbstractAsyncContextManager[Told]]
-
-
-async def until(condition: Callable[[], object]) -> None:
-    while not condition():
-        await checkpoint()
-
-
 async def test_one_sentence_after_the_other() -> None:
     voice = Spoken()
     async with running(voice, Deadlines()) as told:
         told.want("a", 0, "One.")
         told.want("a", 1, "Two.")
         told.want("b", 0, "Three.")
-        await until(lambda: len(voice.closed) == 3)
+        await told.until(lambda: len(voice.closed) == 3)
         assert told.said("a") == [(0, b"One.", True), (1, b"Two.", True)]
         assert told.said("b") == [(0, b"Three.", True)]
         told.want("b", 1, "Four.")
-        await until(lambda: len(voice.closed) == 4)
+        await told.until(lambda: len(voice.closed) == 4)
 
 
 async def test_a_message_that_has_ended_is_spoken_no_further() -> None:
@@ -110,12 +111,12 @@ async def test_a_message_that_has_ended_is_spoken_no_further() -> None:
         told.want("a", 0, "One.")
         told.want("a", 1, "Two.")
         told.want("b", 0, "Three.")
-        await until(lambda: told.said("a"))
+        await told.until(lambda: told.said("a"))
         voice.hold = False
         told.end("b")
         told.want("c", 0, "Four.")
         told.end("a")
-        await until(lambda: "Four." in voice.closed)
+        await told.until(lambda: "Four." in voice.closed)
     assert voice.asked == ["One.", "Four."]
     assert voice.closed == voice.asked
     assert told.said("a") == [(0, b"O", False)]
@@ -127,14 +128,14 @@ async def test_an_end_that_comes_before_it_began_to_speak() -> None:
         told.want("a", 0, "One.")
         told.end("a")
         told.want("b", 0, "Two.")
-        await until(lambda: told.said("b") == [(0, b"Two.", True)])
+        await told.until(lambda: told.said("b") == [(0, b"Two.", True)])
     assert voice.asked == ["Two."]
 
 
 async def test_nothing_to_hear_in_it() -> None:
     async with running(Spoken(), Deadlines()) as told:
         told.want("a", 0, "")
-        await until(lambda: told.mail)
+        await told.until(lambda: told.mail)
         assert told.mail == [mail.SpokenAudio("a", 0, b"", over=True)]
 
 
@@ -145,11 +146,11 @@ async def test_it_hangs() -> None:
     async with running(voice, Deadlines(voice=0.01)) as told:
         told.want("a", 0, "One.")
         told.want("a", 1, "Two.")
-        await until(lambda: len(told.mail) == 2)
+        await told.until(lambda: len(told.mail) == 2)
         assert told.mail[1] == mail.VoiceFailed("a", "TimeoutError: the voice gave nothing for 0.01 s")
         voice.hold = False
         told.want("b", 0, "Three.")
-        await until(lambda: told.said("b") == [(0, b"Three.", True)])
+        await told.until(lambda: told.said("b") == [(0, b"Three.", True)])
     assert voice.asked == ["One.", "Three."]
 
 
@@ -180,6 +181,6 @@ class Raises:
 async def test_it_is_no_voice(voice: object) -> None:
     async with running(voice, Deadlines()) as told:
         told.want("a", 0, "One.")
-        await until(lambda: told.mail)
+        await told.until(lambda: told.mail)
         assert isinstance(told.mail[0], mail.VoiceFailed)
         assert told.mail[0].reason.startswith(("TypeError", "ValueError"))
