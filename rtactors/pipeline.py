@@ -60,8 +60,11 @@ class Pipeline(Struct, frozen=True, kw_only=True):
 
     transport: tuple[Factory[mail.TransportMail], ...] = ()
     """Before what is sent to the provider: commands, the user's audio."""
+    turn: tuple[Factory[mail.TurnMail], ...] = ()
+    """Before what decides whether the user interrupts: the user's speech and words, what the server says of responses,
+    and what the app asks for."""
     response: tuple[Factory[mail.ResponseMail], ...] = ()
-    """Before what decides about replies, the floor and interruptions."""
+    """Before what decides about replies and the floor."""
     message: tuple[Callable[[MessagePlace], Actor[mail.MessageMail]], ...] = ()
     """Before each of the model's messages: its audio and text, its turn to be heard, and interruptions."""
     sink: tuple[Factory[mail.SinkMail], ...] = ()

@@ -2,7 +2,19 @@
 
 from typing import Any
 
-from statecharts import agent, call, connection, delegation, item, link, message, playback, requests, response
+from statecharts import (
+    agent,
+    call,
+    connection,
+    delegation,
+    interruption,
+    item,
+    link,
+    message,
+    playback,
+    requests,
+    response,
+)
 from statecharts.chart import Chart
 
 _CHARTS: tuple[tuple[Chart[Any, Any], str | None], ...] = (
@@ -14,6 +26,7 @@ _CHARTS: tuple[tuple[Chart[Any, Any], str | None], ...] = (
     (playback.PLAYBACK, playback.__doc__),
     (connection.CONNECTION, connection.__doc__),
     (link.LINK, link.__doc__),
+    (interruption.INTERRUPTION, interruption.__doc__),
     (call.CALL, call.__doc__),
     (delegation.DELEGATION, delegation.__doc__),
 )

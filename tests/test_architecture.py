@@ -33,6 +33,7 @@ FLOORS = {
     "contracts": [
         "rtactors.arguments",
         "rtactors.companion",
+        "rtactors.interruption_rule",
         "rtactors.journal",
         "rtactors.ledger",
         "rtactors.mail",

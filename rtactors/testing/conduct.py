@@ -9,6 +9,9 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 
+from msgspec import Struct
+
+from rtactors.operations import number_of
 from rtactors.session_events import (
     AgentSaid,
     AgentStartedSpeaking,
@@ -25,6 +28,7 @@ from rtactors.session_events import (
 from rtactors.testing.ears import Segment
 from rtactors.testing.evidence import HAIR_S, Facts
 from rtactors.testing.wire_story import BUSY, LONG_BUSY, WireResponse
+from statecharts.interruption import INTERRUPTION, Interrupt, SpeechBegan
 from statecharts.item import ITEM, Report, SendDelete, SendTruncate
 from statecharts.message import MESSAGE
 from statecharts.playback import PLAYBACK
@@ -190,8 +194,10 @@ def the_user_is_quoted(facts: Facts) -> Iterator[str]:
     said = [(event.item_id, event.text) for event in events if isinstance(event, UserSaid)]
     if said != facts.story.transcripts:
         yield f"the server told the transcripts {facts.story.transcripts}, the session {said}"
-    started = sum(isinstance(event, UserStartedSpeaking) for event in events)
-    stopped = sum(isinstance(event, UserStoppedSpeaking) for event in events)
+    detected = [event for event in events if isinstance(event, UserStartedSpeaking | UserStoppedSpeaking)]
+    detected = [event for event in detected if not number_of(event.item_id)]  # else the app said so
+    started = sum(isinstance(event, UserStartedSpeaking) for event in detected)
+    stopped = len(detected) - started
     if (started, stopped) != (len(facts.story.speech_started), len(facts.story.speech_stopped)):
         yield (
             f"the user started speaking {len(facts.story.speech_started)} times and stopped "
@@ -203,15 +209,52 @@ def the_user_is_quoted(facts: Facts) -> Iterator[str]:
 
 
 def _interruptions(facts: Facts, *, surely: bool = True) -> Iterator[tuple[float, float]]:
-    """From when to when an interruption reached the session, `surely` or maybe: the user's, and the app's own."""
+    """From when to when an interruption reached the session, `surely` or maybe: the user's, and the app's own.
+
+    Speech that the policy lets wait, or never lets interrupt, does so when that is decided.
+    """
+    evidence = facts.evidence
+    begun = _begun(facts)
+    yield from _decided(facts)
+    waits = [event.at for event in begun if event.event.conditional or not event.event.enabled]
     closed_at = max((e.at for e in facts.evidence.events if isinstance(e, ConnectionChanged)), default=math.inf)
     for story, connection in zip(facts.stories, facts.evidence.connections, strict=True):
         for at in story.speech_started:
+            if any(at - HAIR_S <= then <= at + evidence.delay + HAIR_S for then in waits):
+                continue
             in_time = facts.connection.open or at < closed_at - facts.evidence.delay
             if not surely or (at < connection.heard_until and in_time):
                 yield at, at + facts.evidence.delay + HAIR_S
     for at in facts.evidence.interruptions:
         yield at, at + HAIR_S
+
+
+class _Begun(Struct):
+    """The user began to speak, or the app said so."""
+
+    at: float
+    id: str
+    event: SpeechBegan
+
+
+def _begun(facts: Facts) -> list[_Begun]:
+    return [
+        _Begun(event.at, event.id, event.event)
+        for event in facts.evidence.events
+        if isinstance(event, Transition) and isinstance(event.event, SpeechBegan)
+    ]
+
+
+def _decided(facts: Facts) -> Iterator[tuple[float, float]]:
+    """From when the user spoke to when they interrupted: what began in between may answer them."""
+    begun: dict[str, float] = {}
+    for event in facts.evidence.events:
+        if not isinstance(event, Transition) or event.chart != INTERRUPTION.name:
+            continue
+        if isinstance(event.event, SpeechBegan):
+            begun[event.id] = event.at
+        if any(isinstance(effect, Interrupt) for effect in event.effects):
+            yield begun[event.id], event.at + facts.evidence.delay + HAIR_S
 
 
 def interruptions_stop_what_plays(facts: Facts) -> Iterator[str]:
@@ -383,6 +426,7 @@ def _may_fail(facts: Facts, event: Transition, asked_at: float) -> bool:
     refused = [code for then, code in facts.story.refusals if just <= then <= at]
     questions = [one.answered_at for one in facts.story.creates if one.refused and one.answered_at is not None]
     busy = [code for _, code in facts.story.refusals if code == BUSY]
+    beside = [event_id for event_id, one in facts.story.beside.items() if just <= (one.answered_at or 0) <= at]
     if response := facts.story.responses.get(event.id):  # the server began it by itself
         asked_at = response.created_at
     elif event.id not in {reply.id for reply in evidence.replies}:
@@ -391,8 +435,10 @@ def _may_fail(facts: Facts, event: Transition, asked_at: float) -> bool:
         any(code != BUSY for code in refused)
         or (bool(refused) and len(busy) >= LONG_BUSY)
         or any(just <= then <= at for then in questions)
+        or any(event_id in facts.story.refused for event_id in beside)
         or at - asked_at >= min(evidence.start, evidence.silence) - HAIR_S
         or "has answered it" in getattr(event.event, "reason", "")  # it is another response's now
+        or "did not start it within" in getattr(event.event, "reason", "")  # `asking` knows whether that is so
     )
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -43,6 +44,29 @@ class Placed(Struct, frozen=True):
     """Items that stood behind it."""
 
 
+class Asked(Struct, frozen=True, kw_only=True):
+    """The app asked for a reply."""
+
+    at: float
+    wanted: Mapping[str, Any] = {}
+    """How it was to be (`rtactors.session.WantedReply`)."""
+    is_question: bool = False
+    """True if it was asked for with words of the user's."""
+
+
+class Wait(Struct, frozen=True, kw_only=True):
+    """Somebody waited for what becomes of a reply, by its handle."""
+
+    reply_id: str
+    what: Literal["started", "heard", "done"]
+    at: float | None = None
+    """When the wait was over; None: it never was."""
+    told: object = None
+    """What it gave; of `done` ids of items."""
+    failure: str | None = None
+    """What it raised."""
+
+
 class Evidence(Struct, frozen=True, kw_only=True):
     """All that is judged. `rtactors.testing.conversation` gathers it."""
 
@@ -55,6 +79,10 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """All of the session's events."""
     replies: tuple[Reply, ...] = ()
     """All that were asked for."""
+    asked: Mapping[str, Asked] = {}
+    """How, by the reply's id; those of which it is known."""
+    waits: tuple[Wait, ...] = ()
+    """What the app waited for."""
     journalled: tuple[HistoryItem, ...] | None = None
     """What the journal holds at the end, if one was kept."""
     removed: frozenset[str] = frozenset()
@@ -67,6 +95,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """Where the app put items."""
     interruptions: tuple[float, ...] = ()
     """When the app stopped everything, in seconds of `anyio.current_time()`."""
+    pauses: tuple[tuple[float, bool], ...] | None = None
+    """When the app held what was being said (True), or let it go on; None: not known."""
     answers: Mapping[str, str] = {}
     """What the app gave as outputs of function calls, by call id; the first of each."""
     settled: bool = False
@@ -93,6 +123,9 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """Seconds that a sink has to tell the end of a segment (`Deadlines.sink`)."""
     start: float = 15.0
     """Seconds that a server has to begin a reply (`Deadlines.start`)."""
+    stop: float = 5.0
+    """Seconds that a server has to end a reply that was stopped, or to say something of one that was given up
+    (`Deadlines.stop`)."""
     silence: float = 60.0
     """Seconds for which a response may say nothing (`Deadlines.silence`)."""
     close: float = 3.0

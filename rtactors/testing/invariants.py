@@ -40,7 +40,7 @@ from rtactors.session_events import (
     FunctionCalled,
     Transition,
 )
-from rtactors.testing import conduct
+from rtactors.testing import asking, conduct
 from rtactors.testing.conduct import MOST
 from rtactors.testing.ears import Segment
 from rtactors.testing.evidence import HAIR_S, Evidence, Facts
@@ -352,7 +352,7 @@ def no_reply_is_lost(facts: Facts) -> Iterator[str]:
             yield f"reply {reply.id} neither was started by the server, nor failed with a reason"
     answered = {value for response in facts.story.responses.values() for value in response.metadata}
     failed = [reply for reply in facts.evidence.replies if reply.failure is not None]
-    unanswered = sorted(facts.story.requests - answered - facts.story.refused)
+    unanswered = sorted(facts.story.requests.keys() - answered - facts.story.refused)
     if facts.connection.open and len(unanswered) > len(failed):
         yield f"nothing came of the request {', '.join(unanswered)}, and nobody was told"
 
@@ -366,7 +366,9 @@ def calls_run_once(facts: Facts) -> Iterator[str]:
         if not any(story.begun_calls.get(call_id) for story in facts.stories):
             yield f"function call {call_id} was run, but it was never completed"
     history = facts.evidence.history
-    cancelled = {item.call_id for item in history if item.output == CALL_CANCELLED}  # interrupted before its turn came
+    creates = [create for story in facts.stories for create in story.creates]
+    # Interrupted before its turn came; with its server the call is forgotten, and so is this.
+    cancelled = {each.call_id for each in (*history, *creates) if each.output == CALL_CANCELLED}
     kept = (item for item in facts.connection.items if not (facts.may_be_gone(item.id) or facts.gave_up(item.id)))
     held = {item.call_id for item in kept}
     for call_id, whole in complete.items():
@@ -374,7 +376,7 @@ def calls_run_once(facts: Facts) -> Iterator[str]:
         if whole and call_id not in calls and call_id in held - cancelled and facts.connection.open:
             yield f"function call {call_id} was completed, but not run"
     answered = [item.call_id for item in history if item.kind == "function_call_output"]
-    sent = [create.call_id for story in facts.stories for create in story.creates if create.call_id]
+    sent = [create.call_id for create in creates if create.call_id]
     for call_id in sorted({*answered, *sent}):
         times = sent.count(call_id)
         if len(facts.stories) == 1 and times != 1 and (facts.connection.open or times):
@@ -488,7 +490,14 @@ INVARIANTS: Mapping[str, Sequence[Check]] = {
     "I1": (server_keeps_what_was_heard,),
     "I2": (all_tell_of_the_same, conduct.removed_is_gone, conduct.texts_agree, conduct.placed_as_asked),
     "I3": (each_message_ends_once, conduct.told_as_recorded, conduct.heard_in_order, conduct.stops_have_a_reason),
-    "I4": (one_message_at_a_time, conduct.speaking_has_its_times, conduct.interruptions_stop_what_plays),
+    "I4": (
+        one_message_at_a_time,
+        conduct.speaking_has_its_times,
+        conduct.interruptions_stop_what_plays,
+        asking.the_agent_does_what_is_said,
+        asking.the_agent_thinks_while_it_generates,
+        asking.interruptions_are_told,
+    ),
     "I5": (cuts_are_sound,),
     "I6": (deletes_are_sound, conduct.nothing_is_refused, conduct.problems_are_true),
     "I7": (
@@ -498,6 +507,13 @@ INVARIANTS: Mapping[str, Sequence[Check]] = {
         conduct.failures_have_a_cause,
         conduct.replies_end_as_their_responses,
         conduct.what_was_broken_off_is_asked_for,
+        asking.one_is_asked_for_at_a_time,
+        asking.more_urgent_comes_first,
+        asking.joined_have_one_outcome,
+        asking.asked_as_wanted,
+        asking.unwanted_leaves_nothing,
+        asking.beside_leaves_nothing,
+        asking.handles_tell_the_truth,
     ),
     "I8": (calls_run_once, conduct.calls_carry_what_was_given),
     "I9": (the_next_server_knows_what_was_heard,),
@@ -508,6 +524,8 @@ INVARIANTS: Mapping[str, Sequence[Check]] = {
         conduct.leaving_takes_no_longer,
         conduct.sinks_are_given_their_time,
         conduct.control_overtakes_audio,
+        asking.every_wait_of_a_handle_ends,
+        asking.no_request_outlives_its_time,
     ),
     "I11": (text_ends_with_the_audio, conduct.the_whole_text_was_heard, conduct.the_user_is_quoted),
     "I12": (replay_gives_the_same, conduct.times_never_go_back),

@@ -90,6 +90,16 @@ class WireMessage(Struct, kw_only=True):
         return self.status == "completed" and self.done_at is not None and (at is None or self.done_at <= at)
 
 
+class WireRequest(Struct, kw_only=True):
+    """The client asked for a response."""
+
+    at: float
+    options: Json
+    """Which one."""
+    answered_at: float | None = None
+    """When it was begun or refused."""
+
+
 class WireResponse(Struct, kw_only=True):
     """One response, as the server sent it."""
 
@@ -104,6 +114,12 @@ class WireResponse(Struct, kw_only=True):
     out_of_band: bool = False
     metadata: set[str] = field(default_factory=set[str])
     """The values of its metadata: one of them names the request that it answers."""
+    items: set[str] = field(default_factory=set[str])
+    """Ids of what it made."""
+    call_ids: set[str] = field(default_factory=set[str])
+    """Of its function calls."""
+    output: list[str] = field(default_factory=list[str])
+    """Ids of what it made, as told at its end."""
     asked_meanwhile: list[float] = field(default_factory=list[float])
     """When another one was asked for although this one was active."""
 
@@ -137,8 +153,10 @@ class WireStory:
         """When requests for default responses were answered by errors, and their codes."""
         self.errors: list[Json] = []
         """What was wrong, as told."""
-        self.requests: set[str] = set()
-        """Event ids of the default responses that were asked for."""
+        self.requests: dict[str, WireRequest] = {}
+        """The default responses that were asked for, by event id, in order."""
+        self.beside: dict[str, WireRequest] = {}
+        """Those out of band."""
         self.refused: set[str] = set()
         """Event ids of what was answered by an error."""
         self.truncates: list[Operation] = []
@@ -188,6 +206,11 @@ class WireStory:
         """The response that a function call belongs to."""
         return self._of_calls.get(call_id)
 
+    def request_of(self, response: WireResponse) -> WireRequest | None:
+        """What asked for it, if the client did."""
+        requests = {**self.requests, **self.beside}
+        return next((requests[value] for value in response.metadata if value in requests), None)
+
     def operations_on(self, item_id: str) -> list[Operation]:
         """All that the client asked for about an item, in order."""
         return [operation for operation in self._operations.values() if operation.item_id == item_id]
@@ -214,19 +237,22 @@ class WireStory:
         response.out_of_band = given.get("conversation_id", "") is None
         metadata: dict[str, str] = given.get("metadata") or {}
         response.metadata.update(metadata.values())
+        if (request := self.request_of(response)) and request.answered_at is None:
+            request.answered_at = record.at
         if record.type == "response.done" and response.done_at is None:
             response.done_at = record.at
             response.status = given.get("status") or "completed"
             details: Json = given.get("status_details") or {}
             response.reason = details.get("reason") or ""
             output: list[Json] = given.get("output") or []
+            response.output = [item["id"] for item in output]
             for item in output:
-                self._note_call(item, given["id"], done=True)
+                self._note_item(item, given["id"], done=True)
 
     def _on_output_item(self, record: Record) -> None:
         event = record.json
         item, done = event["item"], record.type == "response.output_item.done"
-        self._note_call(item, event["response_id"], done=done)
+        self._note_item(item, event["response_id"], done=done)
         if item["type"] != "message" or not (message := self._message(event["response_id"], item["id"])):
             return
         if done:
@@ -234,8 +260,13 @@ class WireStory:
         elif message.index is None and not message.audio:
             message.index = event["output_index"]
 
-    def _note_call(self, item: Json, response_id: str, *, done: bool) -> None:
+    def _note_item(self, item: Json, response_id: str, *, done: bool) -> None:
+        response = self.responses.get(response_id)
+        if response:
+            response.items.add(item["id"])
         if item["type"] == "function_call":
+            if response:
+                response.call_ids.add(item["call_id"])
             self._of_calls[item["call_id"]] = response_id
             self.arguments[item["call_id"]] = (item.get("name") or "", item.get("arguments") or "")
             completed = done and item.get("status") == "completed"
@@ -305,6 +336,8 @@ class WireStory:
         self.refused.add(event_id)
         if event_id in self.requests:
             self.refusals.append((record.at, error.get("code") or ""))
+        if request := self.requests.get(event_id) or self.beside.get(event_id):
+            request.answered_at = record.at
         if operation := self._operations.get(event_id):
             operation.answered_at, operation.refused = record.at, True
             operation.code = error.get("code") or ""
@@ -351,9 +384,11 @@ class WireStory:
     def _on_request(self, record: Record) -> None:
         event = record.json
         asked: Json = event.get("response") or {}
+        request, event_id = WireRequest(at=record.at, options=asked), event.get("event_id") or ""
         if asked.get("conversation") == "none":
+            self.beside[event_id] = request
             return
-        self.requests.add(event.get("event_id") or "")
+        self.requests[event_id] = request
         for response in self.responses.values():
             if response.done_at is None and not response.out_of_band:
                 response.asked_meanwhile.append(record.at)

@@ -5,7 +5,7 @@ import pytest
 
 from rtactors import ReplyFailed
 from rtactors.events import Item
-from rtactors.limits import Deadlines
+from rtactors.limits import Backoff, Deadlines
 from rtactors.loopback.faults import ALWAYS, Faults, ignore, refuse
 from rtactors.loopback.script import Call, Failed, Gate, Reply, Say, Write, replies
 from rtactors.session_events import AgentStateChanged, FunctionCalled, Interrupted
@@ -101,6 +101,20 @@ async def test_replies_that_want_nothing_in_particular_are_one_while_they_wait(b
         assert len({reply.response_id for reply in waiting}) == 1
 
 
+async def test_one_reply_answers_one_question_only(begin: Begin) -> None:
+    """Two questions are not joined because both would join what was asked for without words before them."""
+    gate = Gate()
+    async with begin(replies(Reply(outputs=(Say(text=FIRST, gate=gate),)), SECOND, THIRD)) as talk:
+        talk.sink.play_all()
+        await talk.ask()
+        await gate.reached.wait()
+        waiting = [await talk.generate_reply(), await talk.ask("And?"), await talk.ask("Then?")]
+        gate.open()
+        assert [(await reply.done())[0].heard_text for reply in waiting] == [SECOND, SECOND, THIRD]
+        await talk.session.quiet()
+        assert len(talk.sent("response.create")) == 3
+
+
 async def test_replies_that_were_asked_for_in_words_are_each_given(begin: Begin) -> None:
     gate = Gate()
     script = replies(Reply(outputs=(Say(text=FIRST, gate=gate),)), SECOND, THIRD, "Yes.")
@@ -193,6 +207,20 @@ async def test_a_time_that_is_over_once_it_has_started_is_nothing(begin: Begin) 
         await talk.time_passes(1)
         gate.open()
         assert [message.heard_text for message in await reply.done()] == [FIRST]
+        await talk.session.quiet()
+
+
+async def test_a_time_that_it_was_started_in_is_nothing_to_the_rest_of_it(begin: Begin) -> None:
+    """Its server is lost while it makes it, and the time is over before the next one says the rest."""
+    gate = Gate()
+    script = replies(Reply(outputs=(Say(text=FIRST, gate=gate, gate_ms=300),)), SECOND)
+    async with begin(script, reconnect=Backoff(first=1.0, luck=lambda: 1.0)) as talk:
+        talk.sink.play_all()
+        reply = await talk.ask(timeout=0.5)
+        await gate.reached.wait()
+        await talk.wire.close(1001, "bye")
+        await talk.connected(2)
+        assert [message.heard_text for message in await reply.done()][-1] == SECOND
         await talk.session.quiet()
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+import anyio
 import pytest
 from msgspec.structs import replace
 
@@ -27,10 +28,12 @@ from rtactors.actors.transport import TransportActor
 from rtactors.channels import Inbox
 from rtactors.ledger import Entry, Ledger
 from rtactors.reminders import Reminder
+from rtactors.reply import ReplyRecord
 from rtactors.session import Session
 from rtactors.session_events import AgentStartedSpeaking, Transition, UserSaid
 from rtactors.sinks import base as sinks
 from rtactors.testing.simulation import Plan
+from statecharts import agent as agent_chart
 from statecharts import item as item_chart
 from statecharts import message as message_chart
 from statecharts import playback as playback_chart
@@ -585,13 +588,15 @@ def speaking_never_stops_when_interrupted(patch: Patch) -> None:
 
 @mutant("I4", seed=17)
 def the_users_speech_stops_nothing(patch: Patch) -> None:
-    def on_speech(self: Any, event: Any) -> None:
-        responses, self._responses = self._responses, {}
-        before(self, event)
+    def interrupt(self: Any, by: str, **more: Any) -> None:
+        responses = self._responses
+        if by == "user":
+            self._responses = {}
+        before(self, by, **more)
         self._responses = responses
 
-    before = ResponseActor._on_speech_started
-    patch.setattr(ResponseActor, "_on_speech_started", on_speech)
+    before: Any = ResponseActor._interrupt_all
+    patch.setattr(ResponseActor, "_interrupt_all", interrupt)
 
 
 # -------------------------------------------------------------------------------------------- I5, I6: cuts and deletes
@@ -638,12 +643,13 @@ def the_slot_is_not_waited_for(patch: Patch) -> None:
 
 @mutant("I7", seed=14)
 def the_users_speech_loses_what_waits(patch: Patch) -> None:
-    def on_speech(self: Any, event: Any) -> None:
-        self._requests.clear()
-        before(self, event)
+    def interrupt(self: Any, by: str, **more: Any) -> None:
+        if by == "user":
+            self._requests.clear()
+        before(self, by, **more)
 
-    before = ResponseActor._on_speech_started
-    patch.setattr(ResponseActor, "_on_speech_started", on_speech)
+    before: Any = ResponseActor._interrupt_all
+    patch.setattr(ResponseActor, "_interrupt_all", interrupt)
 
 
 @mutant("I7", seed=29)
@@ -653,9 +659,9 @@ def nothing_is_cancelled(patch: Patch) -> None:
 
 @mutant("I7", seed=29)
 def the_server_is_trusted_to_cancel(patch: Patch) -> None:
-    def interrupt(self: Any, given: Any, *, server_cancels: bool) -> None:
+    def interrupt(self: Any, given: Any, *, server_cancels: bool, **more: bool) -> None:
         del server_cancels
-        before(self, given, server_cancels=True)
+        before(self, given, server_cancels=True, **more)
 
     before = ResponseActor._interrupt
     patch.setattr(ResponseActor, "_interrupt", interrupt)
@@ -669,6 +675,186 @@ def a_reply_that_failed_counts_as_done(patch: Patch) -> None:
 
     before = ResponseActor._reply_over
     patch.setattr(ResponseActor, "_reply_over", over)
+
+
+@mutant("I7")
+def an_answer_to_the_last_request_is_not_waited_for(patch: Patch) -> None:
+    slot = response._HAS_SLOT
+    patch.setattr(
+        response._Response,
+        "generating",
+        property(lambda self: not self.out_of_band and self.life.state in slot),
+    )
+
+
+@mutant("I7")
+def what_is_urgent_waits_like_all_others(patch: Patch) -> None:
+    patch.setattr(response._Response, "priority", property(lambda _: 0))
+
+
+@mutant("I7")
+def what_came_last_is_asked_for_first(patch: Patch) -> None:
+    before = ResponseActor._enqueue
+    patch.setattr(ResponseActor, "_enqueue", lambda self, given, **_: before(self, given, in_front=True))
+
+
+@mutant("I7")
+def anything_joins_anything(patch: Patch) -> None:
+    patch.setattr(response._Response, "can_join", lambda *_: True)
+
+
+@mutant("I7")
+def who_joined_is_not_told(patch: Patch) -> None:
+    def over(self: Any, given: Any, status: str, failure: str | None) -> None:
+        first, *others = given.requests or [None]
+        given.requests = [first] if first else []
+        before(self, given, status, failure)
+        given.requests = others
+        before(self, given, "completed", None)
+
+    before = ResponseActor._reply_over
+    patch.setattr(ResponseActor, "_reply_over", over)
+
+
+@mutant("I7")
+def replies_are_all_alike(patch: Patch) -> None:
+    def ask(self: Any, given: Any) -> None:
+        request = given.requests[0]
+        given.requests[0] = replace(request, options=events.ResponseOptions(out_of_band=request.options.out_of_band))
+        before(self, given)
+
+    before = ResponseActor._ask
+    patch.setattr(ResponseActor, "_ask", ask)
+
+
+@mutant("I10")
+def a_request_has_all_the_time_there_is(patch: Patch) -> None:
+    patch.setattr(ResponseActor, "_on_request_deadline", lambda *_: None)
+
+
+@mutant("I10")
+def a_request_that_was_started_may_be_too_late(patch: Patch) -> None:
+    def on_deadline(self: Any, reply_id: str) -> None:
+        for given in self._all():
+            if any(request.reply.id == reply_id for request in given.requests):
+                self._stop(given, "the server did not start it within its time")
+
+    patch.setattr(ResponseActor, "_on_request_deadline", on_deadline)
+
+
+@mutant("I7")
+def what_was_given_up_is_said_all_the_same(patch: Patch) -> None:
+    def revive(edge: Edge[Any, Any]) -> Edge[Any, Any]:
+        late = (edge.source, edge.event) == ("abandoned", response_chart.Created)
+        return edge._replace(target="active", effects=()) if late else edge
+
+    rewire(patch, "response", revive)
+
+
+@mutant("I7")
+def calls_of_what_was_given_up_are_kept(patch: Patch) -> None:
+    patch.setattr(response._Response, "unwanted", property(lambda _: False, lambda *_: None))
+
+
+@mutant("I7")
+def what_is_out_of_band_is_played(patch: Patch) -> None:
+    patch.setattr(response._Response, "out_of_band", property(lambda _: False, lambda *_: None))
+
+
+@mutant("I7")
+def calls_out_of_band_are_run(patch: Patch) -> None:
+    def on_done(self: Any, given: Any, item: Any) -> None:
+        beside, given.out_of_band = given.out_of_band, False
+        before(self, given, item)
+        given.out_of_band = beside
+
+    before = ResponseActor._on_output_done
+    patch.setattr(ResponseActor, "_on_output_done", on_done)
+
+
+@mutant("I7")
+def what_is_out_of_band_is_interrupted_with_all_others(patch: Patch) -> None:
+    def interrupt(self: Any, given: Any, *, server_cancels: bool, **_: bool) -> None:
+        before(self, given, server_cancels=server_cancels and not given.out_of_band, out_of_band=True)
+
+    before = ResponseActor._interrupt
+    patch.setattr(ResponseActor, "_interrupt", interrupt)
+
+
+@mutant("I10")
+def nobody_is_told_that_the_session_is_over(patch: Patch) -> None:
+    only_if(patch, ReplyRecord, "resolve", lambda _self, _status, **more: more["failure"] != "the session is over")
+
+
+@mutant("I10")
+def who_waits_to_hear_it_waits_for_ever(patch: Patch) -> None:
+    after(patch, ReplyRecord, "__init__", lambda self, _id: setattr(self, "heard", anyio.Event()))
+
+    def resolve(self: Any, *args: Any, **more: Any) -> None:
+        heard, self.heard = self.heard, anyio.Event()
+        before(self, *args, **more)
+        self.heard = heard
+
+    before = ReplyRecord.resolve
+    patch.setattr(ReplyRecord, "resolve", resolve)
+
+
+@mutant("I7")
+def what_has_begun_counts_as_heard(patch: Patch) -> None:
+    after(patch, ReplyRecord, "start", lambda self, _id: self.heard.set())
+
+
+@mutant("I7")
+def nothing_counts_as_heard_before_all_is_over(patch: Patch) -> None:
+    def handle(self: Any, told: Any) -> None:
+        if not isinstance(told, mail.ReplyHeard):
+            before(self, told)
+
+    before = ContextActor.handle
+    patch.setattr(ContextActor, "handle", handle)
+
+
+@mutant("I7")
+def a_handle_forgets_what_was_said(patch: Patch) -> None:
+    def resolve(self: Any, *args: Any, **more: Any) -> None:
+        before(self, *args, **more)
+        self.said = self.said[:1]
+
+    before = ReplyRecord.resolve
+    patch.setattr(ReplyRecord, "resolve", resolve)
+
+
+@mutant("I4")
+def the_agent_speaks_while_it_thinks(patch: Patch) -> None:
+    def fire(self: Any, event: Any) -> None:
+        before(self, agent_chart.Speaks() if isinstance(event, agent_chart.Thinks) else event)
+
+    before = ResponseActor._fire_agent
+    patch.setattr(ResponseActor, "_fire_agent", fire)
+
+
+@mutant("I4")
+def the_agent_listens_while_it_thinks(patch: Patch) -> None:
+    def fire(self: Any, event: Any) -> None:
+        before(self, agent_chart.Listens() if isinstance(event, agent_chart.Thinks) else event)
+
+    before = ResponseActor._fire_agent
+    patch.setattr(ResponseActor, "_fire_agent", fire)
+
+
+@mutant("I4")
+def the_agent_never_stops_thinking(patch: Patch) -> None:
+    def fire(self: Any, event: Any) -> None:
+        before(self, agent_chart.Thinks() if isinstance(event, agent_chart.Listens) else event)
+
+    before = ResponseActor._fire_agent
+    patch.setattr(ResponseActor, "_fire_agent", fire)
+
+
+@mutant("I4")
+def the_app_gets_the_blame_for_the_user(patch: Patch) -> None:
+    before = ResponseActor._interrupt_all
+    patch.setattr(ResponseActor, "_interrupt_all", lambda self, _by, **more: before(self, "app", **more))
 
 
 # -------------------------------------------------------------------------------------------------- I8: function calls

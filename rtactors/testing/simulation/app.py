@@ -9,13 +9,14 @@ from typing import Any, TypeAlias
 
 import anyio
 
-from rtactors.errors import SessionClosed
+from rtactors.errors import ReplyFailed, SessionClosed
+from rtactors.events import Item
 from rtactors.history import HistoryItem
 from rtactors.loopback.conversation import BYTES_PER_MS
-from rtactors.session import Session
+from rtactors.session import Session, Wanted, WantedReply
 from rtactors.session_events import FunctionCalled
 from rtactors.testing.conversation import speech
-from rtactors.testing.simulation.plan import Deed, Plan
+from rtactors.testing.simulation.plan import Deed, Plan, Step, Wish
 from rtactors.testing.simulation.provider import text_of
 from rtactors.testing.simulation.watched import AppRecord
 
@@ -28,6 +29,7 @@ AFTERWARDS_S = 12.0
 """How long it is left alone then: what comes late, comes now."""
 _CHUNK_MS = 100
 _SILENCE = bytes(600 * BYTES_PER_MS)
+_LONGEST_WAIT_S = 30
 
 
 class NeverQuiet(Exception):
@@ -57,8 +59,6 @@ class Stage:
             "clear_audio": self._clear_audio,
         }
         apps: dict[Deed, Callable[[int], Awaitable[None]]] = {
-            "ask": self._ask,
-            "generate_reply": self._generate_reply,
             "interrupt": self._interrupt,
             "stop_reply": self._stop_reply,
             "pause": self._pause,
@@ -67,8 +67,11 @@ class Stage:
             "remove": self._remove,
             "set_history": self._set_history,
             "wait_until_quiet": self._wait_until_quiet,
+            "wait_until_heard": self._wait_until_heard,
         }
+        asks: dict[Deed, Callable[[Step], Awaitable[None]]] = {"ask": self._ask, "generate_reply": self._generate_reply}
         self._deeds = users if own else users | apps
+        self._asks = {} if own else asks
 
     async def act(self) -> None:
         """Returns, or raises, when the app leaves. A session that is over cancels it."""
@@ -85,6 +88,8 @@ class Stage:
     async def _follow_the_plan(self) -> None:
         for step in self._plan.steps:
             await anyio.sleep(step.wait_ms / 1000)
+            if ask := self._asks.get(step.do):
+                await ask(step)
             if deed := self._deeds.get(step.do):
                 await deed(step.which)
         match self._plan.ending:
@@ -140,18 +145,21 @@ class Stage:
 
     # -- the app
 
-    async def _ask(self, which: int) -> None:
-        await self._session.ask(text_of(1 + which % 4, which))
+    async def _ask(self, step: Step) -> None:
+        await self._session.ask(text_of(1 + step.which % 4, step.which), **_wanted(step.wish, step.which))
 
-    async def _generate_reply(self, _which: int) -> None:
-        await self._session.generate_reply()
+    async def _generate_reply(self, step: Step) -> None:
+        wanted: WantedReply = {**_wanted(step.wish, step.which), "out_of_band": step.wish.beside}
+        if step.wish.beside and step.wish.other_input:
+            wanted["input"] = [Item(id="", role="user", text=text_of(3, step.which))]
+        await self._session.generate_reply(**wanted)
 
     async def _interrupt(self, _which: int) -> None:
         await self._session.interrupt()
 
     async def _stop_reply(self, which: int) -> None:
         if replies := self._record.replies:
-            await self._session.interrupt(replies[which % len(replies)])
+            await replies[which % len(replies)].interrupt()
 
     async def _pause(self, _which: int) -> None:
         await self._session.pause()
@@ -178,8 +186,27 @@ class Stage:
         await self._session.set_history(wanted)
 
     async def _wait_until_quiet(self, _which: int) -> None:
-        with anyio.move_on_after(30):
+        with anyio.move_on_after(_LONGEST_WAIT_S):
             await self._session.quiet()
+
+    async def _wait_until_heard(self, which: int) -> None:
+        """What follows follows in that very moment."""
+        if replies := self._record.replies:
+            with anyio.move_on_after(_LONGEST_WAIT_S), suppress(ReplyFailed):
+                await replies[-1 - which % len(replies)].heard()
+
+
+def _wanted(wish: Wish, key: int) -> Wanted:
+    wanted: Wanted = {"priority": wish.priority}
+    if wish.timeout_ms:
+        wanted["timeout"] = wish.timeout_ms / 1000
+    if wish.special:
+        wanted["instructions"] = text_of(4, key)
+        wanted["metadata"] = {"topic": text_of(1, key)}
+        wanted["max_output_tokens"] = 1000 + key
+    if wish.text:
+        wanted["output"] = "text"
+    return wanted
 
 
 def _answer_calls_as(plan: Plan) -> OwnApp:

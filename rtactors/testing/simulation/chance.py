@@ -22,6 +22,7 @@ from rtactors.testing.simulation.plan import (
     Reply,
     Stall,
     Step,
+    Wish,
 )
 
 T = TypeVar("T")
@@ -73,7 +74,9 @@ def make_plan(chance: Chance, *, backend: BackendName = "asyncio", disconnects: 
         *chance.many(_step_of(_ALL_DEEDS if moves_items else _PLAIN_DEEDS), chance.pick((5, 14, 14)), 1),
     )
     replies = chance.many(_reply_of(_KINDS if moves_items else _KINDS[:-1]), 4, 1)
-    faults = chance.many(_fault_on(_REORDERABLE if moves_items else _LATE), 4, 1) if "provider" in trouble else ()
+    beside = any(step.wish.beside for step in steps)
+    fault = _fault_on(_REORDERABLE if moves_items else _LATE, _TOLD_OF_BESIDE if beside else _LOST)
+    faults = chance.many(fault, 4, 1) if "provider" in trouble else ()
     return Plan(
         steps=steps,
         ending=chance.pick(("quiet", "quiet", "quiet", "leave", "leave", "crash", "cancel")),
@@ -135,13 +138,14 @@ _DEEDS: Mapping[Deed, int] = {
     "speak": 5,
     "hush": 6,
     "interrupt": 3,
-    "generate_reply": 2,
+    "generate_reply": 4,
     "stop_reply": 4,
     "pause": 3,
     "unpause": 4,
     "remove": 1,
     "clear_audio": 1,
     "wait_until_quiet": 1,
+    "wait_until_heard": 2,
 }
 """How likely each is; the plainest first."""
 _EDITS: Mapping[Deed, int] = {"add": 2, "set_history": 5, "remove": 2}
@@ -159,15 +163,31 @@ def _first_step(chance: Chance, limit_s: int) -> Step:
     """It begins at once, or shortly before the provider's limit comes near."""
     wait_ms = 0 if not limit_s else limit_s * 750 - 10_000
     do = chance.pick(("ask", "ask", "ask", "speak", "generate_reply"))
-    return Step(do=do, wait_ms=wait_ms + chance.number(20_000 if limit_s else 50))
+    return Step(do=do, wait_ms=wait_ms + chance.number(20_000 if limit_s else 50), wish=_wish(chance, do))
 
 
 def _step_of(deeds: Sequence[Deed]) -> Callable[[Chance], Step]:
     def step(chance: Chance) -> Step:
         wait_ms = chance.number(chance.pick((0, 20, 120, 600, 600, 2000, 4000)))
-        return Step(do=chance.pick(deeds), wait_ms=wait_ms, which=chance.number(99))
+        do = chance.pick(deeds)
+        return Step(do=do, wait_ms=wait_ms, which=chance.number(99), wish=_wish(chance, do))
 
     return step
+
+
+def _wish(chance: Chance, do: Deed) -> Wish:
+    """Most replies are like any other: those may be joined."""
+    if do not in {"ask", "generate_reply"} or chance.pick((True, True, False)):
+        return Wish()
+    beside = do == "generate_reply" and chance.pick((False, True))
+    return Wish(
+        priority=chance.pick((0, 0, 1, 2)),
+        timeout_ms=chance.pick((0, 0, 0, 15, 150, 1000, 6000)),
+        special=chance.pick((False, False, True)),
+        text=chance.pick((False, False, False, True)),
+        beside=beside,
+        other_input=beside and chance.pick((False, True)),
+    )
 
 
 _KINDS = (*("say",) * 8, "write", "call")
@@ -232,12 +252,14 @@ _LOST = (
     "response.content_part.done",
     "response.done",
 )
+_TOLD_OF_BESIDE = tuple(event for event in _LOST if event != "response.created")
+"""Nothing else tells in time that a response is out of band."""
 _TWICE = (*_REORDERABLE, "response.created", "response.output_item.added")
 _REFUSED = ("response.create", "conversation.item.truncate", "conversation.item.delete", "conversation.item.create")
 _SWALLOWED = ("response.cancel", "response.create")
 
 
-def _fault_on(late: Sequence[str]) -> Callable[[Chance], Fault]:
+def _fault_on(late: Sequence[str], lost: Sequence[str]) -> Callable[[Chance], Fault]:
     def fault(chance: Chance) -> Fault:
         what = chance.pick(
             ("late", "late", "late", "lost", "lost", "twice", "refused", "refused", "swallowed", "swallowed", "strange")
@@ -250,7 +272,7 @@ def _fault_on(late: Sequence[str]) -> Callable[[Chance], Fault]:
                     nth, times = 1, 1000
                 return Fault(what=what, on=on, nth=nth, times=times, ms=ms)
             case "lost":
-                return Fault(what=what, on=chance.pick(_LOST), nth=nth, times=chance.pick((1, 1, 2)))
+                return Fault(what=what, on=chance.pick(lost), nth=nth, times=chance.pick((1, 1, 2)))
             case "twice":
                 return Fault(what=what, on=chance.pick(_TWICE), nth=nth)
             case "refused":

@@ -143,7 +143,24 @@ Deed: TypeAlias = Literal[
     "set_history",
     "clear_audio",
     "wait_until_quiet",
+    "wait_until_heard",
 ]
+
+
+class Wish(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a reply is to be, that the app asks for."""
+
+    priority: int = 0
+    timeout_ms: int = 0
+    """0: it waits for its turn as long as that takes."""
+    special: bool = False
+    """With instructions and metadata of its own: no other reply will do as well."""
+    text: bool = False
+    """Written, not spoken."""
+    beside: bool = False
+    """Out of band (`ask` has a question, which stands in the conversation: it is never beside it)."""
+    other_input: bool = False
+    """Out of band it answers something else than the conversation."""
 
 
 class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -153,6 +170,8 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
     wait_ms: int = 0
     which: int = 0
     """Chooses what it is done to: counted round among all that it can be done to."""
+    wish: Wish = Wish()
+    """Of what is asked for."""
 
 
 class Calls(Struct, frozen=True, kw_only=True, omit_defaults=True):

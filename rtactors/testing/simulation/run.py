@@ -178,9 +178,10 @@ class _World:
                 bounds=Bounds(events=ALL_EVENTS),
                 recorder=Recorder(self.record) if self.record else None,
             )
-            self.app, news = session.watch(), session.events()
+            news = session.events()
             try:
                 async with anyio.create_task_group() as fate:
+                    self.app = session.watch(fate)
                     fate.start_soon(self._break_connections)
                     fate.start_soon(self._unplug)
                     for halt in halts:
@@ -189,6 +190,7 @@ class _World:
                         await self._hold(session)
                     finally:
                         self.ended_at = anyio.current_time()
+                        await _take_turns()  # who waited for a reply, learns that it is over
                         fate.cancel_scope.cancel()
                 for wire in self.server.sessions:
                     await wire.closed.wait()
@@ -265,11 +267,14 @@ class _World:
             history=tuple(session.history),
             events=tuple(self.events),
             replies=tuple(app.replies),
+            asked=app.asked,
+            waits=tuple(app.waits.values()),
             removed=frozenset(app.removed),
             undecided=self._undecided(),
             stopped=app.stopped,
             placed=tuple(app.placed),
             interruptions=tuple(app.interruptions),
+            pauses=tuple(app.pauses),
             answers=app.answers,
             settled=app.settled and self.failure is None,
             faultless=not (
@@ -291,6 +296,7 @@ class _World:
             acknowledge=DEADLINES.acknowledge,
             sink=DEADLINES.sink,
             start=DEADLINES.start,
+            stop=DEADLINES.stop,
             silence=DEADLINES.silence,
             close=DEADLINES.close,
             device_lost_at=self.ears.lost_at,
@@ -379,13 +385,14 @@ def _in_use(events: Sequence[SessionEvent], left_at: float) -> tuple[int, bool]:
 
 async def _left_over(before: set[int]) -> tuple[str, ...]:
     """Names of tasks that were begun since and still run; what is ending gets a few turns to do so."""
-    left: list[anyio.TaskInfo] = []
+    await _take_turns()
+    return tuple(task.name or "a task" for task in anyio.get_running_tasks() if task.id not in before)
+
+
+async def _take_turns() -> None:
+    """Everybody else, as often as they need to."""
     for _ in range(20):
-        left = [task for task in anyio.get_running_tasks() if task.id not in before]
-        if not left:
-            break
         await checkpoint()
-    return tuple(task.name or "a task" for task in left)
 
 
 def _leaves(error: BaseException) -> list[BaseException]:

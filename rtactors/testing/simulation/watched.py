@@ -5,22 +5,29 @@ It does nothing else than a `Session`; what it writes down is evidence, and none
 
 import math
 from collections.abc import Iterable
-from typing import Unpack
+from typing import Literal, Unpack
 
 import anyio
+from anyio.abc import TaskGroup
 from msgspec import Struct, field
 
+from rtactors.errors import ReplyFailed
 from rtactors.events import Role
 from rtactors.history import HistoryItem
 from rtactors.reply import Reply
 from rtactors.session import Session, Wanted, WantedReply
-from rtactors.testing.evidence import Placed
+from rtactors.testing.evidence import Asked, Placed, Wait
+
+_WAITS: tuple[Literal["started", "heard", "done"], ...] = ("started", "heard", "done")
 
 
 class AppRecord(Struct, kw_only=True):
     """What the app did; see `rtactors.testing.evidence.Evidence`."""
 
     replies: list[Reply] = field(default_factory=list[Reply])
+    asked: dict[str, Asked] = field(default_factory=dict[str, Asked])
+    waits: dict[tuple[str, str], Wait] = field(default_factory=dict[tuple[str, str], Wait])
+    pauses: list[tuple[float, bool]] = field(default_factory=list[tuple[float, bool]])
     removed: set[str] = field(default_factory=set[str])
     stopped: dict[str, float] = field(default_factory=dict[str, float])
     placed: list[Placed] = field(default_factory=list[Placed])
@@ -41,20 +48,45 @@ class AppRecord(Struct, kw_only=True):
 class WatchedSession(Session):
     """What raises was not done, and is not written down."""
 
-    def watch(self) -> AppRecord:
-        """The record; call it once, before the session is entered."""
+    def watch(self, waiting: TaskGroup) -> AppRecord:
+        """The record; call it once, before the session is entered. Each reply is waited for by tasks of `waiting`."""
         self._app = AppRecord()
+        self._waiting = waiting
         return self._app
 
     async def ask(self, text: str, **wanted: Unpack[Wanted]) -> Reply:
+        at = anyio.current_time()
         reply = await super().ask(text, **wanted)
-        self._app.replies.append(reply)
+        self._keep(reply, Asked(at=at, wanted=wanted, is_question=True))
         return reply
 
     async def generate_reply(self, **wanted: Unpack[WantedReply]) -> Reply:
+        at = anyio.current_time()
         reply = await super().generate_reply(**wanted)
-        self._app.replies.append(reply)
+        self._keep(reply, Asked(at=at, wanted=wanted))
         return reply
+
+    def _keep(self, reply: Reply, asked: Asked) -> None:
+        self._app.replies.append(reply)
+        self._app.asked[reply.id] = asked
+        for what in _WAITS:
+            self._waiting.start_soon(self._wait, reply, what)
+
+    async def _wait(self, reply: Reply, what: Literal["started", "heard", "done"]) -> None:
+        told, failure = None, None
+        self._app.waits[reply.id, what] = Wait(reply_id=reply.id, what=what)
+        try:
+            match what:
+                case "started":
+                    await reply.started()
+                case "heard":
+                    told = await reply.heard()
+                case "done":
+                    told = [item.id for item in await reply.done()]
+        except ReplyFailed as failed:
+            failure = str(failed)
+        at = anyio.current_time()
+        self._app.waits[reply.id, what] = Wait(reply_id=reply.id, what=what, at=at, told=told, failure=failure)
 
     async def answer_call(self, call_id: str, output: str) -> None:
         await super().answer_call(call_id, output)
@@ -67,6 +99,14 @@ class WatchedSession(Session):
             self._app.interruptions.append(at)
         else:
             self._app.stopped.setdefault(reply.id, at)
+
+    async def pause(self) -> None:
+        self._app.pauses.append((anyio.current_time(), True))
+        await super().pause()
+
+    async def unpause(self) -> None:
+        self._app.pauses.append((anyio.current_time(), False))
+        await super().unpause()
 
     async def add(self, text: str, *, role: Role = "user", after: str | None = None) -> str:
         there = [item.id for item in self.history]
