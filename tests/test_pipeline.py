@@ -250,7 +250,7 @@ def appended(talk: Conversation) -> int:
 
 async def test_a_slow_network_holds_up_the_app_through_stages() -> None:
     """Nothing piles up between them."""
-    gate, accepted, bounds = anyio.Event(), 0, Bounds(input=10)
+    gate, accepted, bounds = anyio.Event(), 0, Bounds(input=10, offered=10)
     pipeline = Pipeline(transport=(Stage, partial(Gated, gate=gate)))
     async with conversation(TWO, bounds=bounds, session={"pipeline": pipeline}) as talk:
 
@@ -264,6 +264,7 @@ async def test_a_slow_network_holds_up_the_app_through_stages() -> None:
             tasks.start_soon(speak)
             await anyio.wait_all_tasks_blocked()
             assert accepted <= bounds.input + len(pipeline.transport)
+            assert not talk.session.offer_audio(speech(20))
             gate.set()
     assert appended(talk) == accepted == 100
 
