@@ -353,7 +353,7 @@ class Session(AsyncContextManagerMixin):
         """
         audio = arguments.audio(pcm)
         self._check()
-        return self._ring.transport.offer(events.AppendAudio(audio), self._bounds.offered)
+        return self._to_transport.offer(events.AppendAudio(audio), self._bounds.offered)
 
     async def commit_audio(self) -> None:
         """End the user's turn by hand (for providers without turn detection). It asks for no reply.
