@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 
 from rtactors.session_events import FunctionCalled, Interrupted, Transition
+from rtactors.testing import delegating
 from rtactors.testing.evidence import Facts, Run
 from rtactors.testing.wire_story import Operation
 from statecharts.response import RESPONSE, Request
@@ -23,7 +24,8 @@ def _called(facts: Facts) -> dict[str, FunctionCalled]:
     calls = (event for event in facts.evidence.events if isinstance(event, FunctionCalled))
     if not facts.evidence.tools:
         return {}
-    return {each.call_id: each for each in calls if each.name not in facts.evidence.declared}
+    others = facts.evidence.declared | delegating.functions(facts)
+    return {each.call_id: each for each in calls if each.name not in others}
 
 
 def tools_run_once(facts: Facts) -> Iterator[str]:
@@ -120,7 +122,7 @@ def _is_so(facts: Facts, event: FunctionCalled, run: Run | None, output: str) ->
 
 def the_model_is_asked_to_go_on_once(facts: Facts) -> Iterator[str]:
     """For all calls of a response once, when their outputs are in; not for what was cancelled, or needs no word."""
-    if not facts.evidence.tools:
+    if not (facts.evidence.tools or facts.evidence.delegate):
         return
     by_app = {reply.id for reply in facts.evidence.replies}
     asked = {
@@ -132,6 +134,7 @@ def the_model_is_asked_to_go_on_once(facts: Facts) -> Iterator[str]:
     asked = {each for each in asked - by_app if each.startswith("rt_reply")}
     rounds = _rounds_to_speak_of(facts)
     most = len(_rounds_with_a_word(facts)) + sum(run.says for run in facts.evidence.runs)
+    most += delegating.most_replies(facts)
     if len(asked) > most:
         yield f"the model was asked to go on {len(asked)} times ({', '.join(sorted(asked))}), with {most} reasons"
     if not (facts.connection.open and facts.evidence.settled) or len(facts.stories) > 1:

@@ -519,7 +519,7 @@ def _of_a_tool(facts: Facts, problem: Problem) -> bool:
     """Whether it is a function's, or of the reply to what functions gave; `calling` knows what each did."""
     called = {event.call_id for event in facts.evidence.events if isinstance(event, FunctionCalled)}
     by_app = {reply.id for reply in facts.evidence.replies}
-    return bool(facts.evidence.tools) and (
+    return bool(facts.evidence.tools or facts.evidence.delegate) and (
         problem.operation in called or (problem.operation.startswith("rt_reply") and problem.operation not in by_app)
     )
 

@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from rtactors.delegation import Delegate
 from rtactors.events import BYTES_PER_FRAME
 from rtactors.history import HistoryItem
 from rtactors.loopback.conversation import Snapshot
@@ -93,6 +94,22 @@ class Run(Struct, kw_only=True):
     """How often it wanted the model to speak of how far it was."""
 
 
+class Worked(Struct, kw_only=True):
+    """A delegate's agent worked, as it saw that itself."""
+
+    request_ids: list[str]
+    """What it was run for, then what it read of what came meanwhile."""
+    inputs: list[str]
+    """What was asked in each."""
+    at: float
+    ended_at: float | None = None
+    """None: it still works."""
+    end: Literal["", "returned", "raised", "cancelled"] = ""
+    answer: str = ""
+    progress: list[str] = field(default_factory=list[str])
+    """What it told."""
+
+
 class Evidence(Struct, frozen=True, kw_only=True):
     """All that is judged. `rtactors.testing.conversation` gathers it."""
 
@@ -131,6 +148,10 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """Functions that the provider's own settings declare: the app answers calls of these."""
     runs: tuple[Run, ...] = ()
     """Of these functions."""
+    delegate: Delegate | None = None
+    """The session's."""
+    works: tuple[Worked, ...] = ()
+    """Of its agent."""
     settled: bool = False
     """True if the session was quiet before it was left: then nothing is under way any more."""
     faultless: bool = False

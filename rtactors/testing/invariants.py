@@ -40,7 +40,7 @@ from rtactors.session_events import (
     FunctionCalled,
     Transition,
 )
-from rtactors.testing import asking, calling, conduct
+from rtactors.testing import asking, calling, conduct, delegating
 from rtactors.testing.conduct import MOST
 from rtactors.testing.ears import Segment
 from rtactors.testing.evidence import HAIR_S, Evidence, Facts
@@ -515,7 +515,7 @@ INVARIANTS: Mapping[str, Sequence[Check]] = {
         asking.beside_leaves_nothing,
         asking.handles_tell_the_truth,
     ),
-    "I8": (calls_run_once, conduct.calls_carry_what_was_given, *calling.CHECKS),
+    "I8": (calls_run_once, conduct.calls_carry_what_was_given, *calling.CHECKS, *delegating.CHECKS),
     "I9": (the_next_server_knows_what_was_heard,),
     "I10": (
         every_wait_ends,

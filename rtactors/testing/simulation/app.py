@@ -124,7 +124,7 @@ class Stage:
         await anyio.sleep(AFTERWARDS_S)
         since = anyio.current_time()
         await self._session.quiet()
-        return anyio.current_time() == since and all(run.end for run in self._record.runs)
+        return anyio.current_time() == since and all(each.end for each in (*self._record.runs, *self._record.works))
 
     # -- the user
 

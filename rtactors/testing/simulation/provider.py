@@ -140,6 +140,11 @@ def _output(line: Line, key: int, halts: list[Halt], tools: int) -> script.Outpu
             )
         case "write":
             return script.Write(text=text)
+        case "delegate":
+            given = '{"prompt": ""}' if not line.words else f'{{"prompt": "{text}"}}'
+            return script.Call(name="background_agent", arguments=given, gate=gate)
+        case "silence":
+            return script.Call(name="remain_silent", gate=gate)
         case "call":
             given = {"type": '{"what": 7}', "json": '{"what": '}.get(line.wrong, f'{{"what": "{text}"}}')
             name = OWN_FUNCTION if not (tools and line.calls) else tool_name((line.calls - 1) % tools)

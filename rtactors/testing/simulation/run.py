@@ -34,6 +34,7 @@ from rtactors.testing.conversation import ALL_EVENTS
 from rtactors.testing.ears import Ears
 from rtactors.testing.evidence import Connection, Evidence
 from rtactors.testing.invariants import InvariantBroken, Violation, check_invariants
+from rtactors.testing.simulation.agent import delegate_of
 from rtactors.testing.simulation.app import AppCrashed, NeverQuiet, OwnApp, Stage
 from rtactors.testing.simulation.device import RATE, Blur, SimulatedDevice
 from rtactors.testing.simulation.network import Line, SimulatedNetwork
@@ -170,7 +171,7 @@ class _World:
             session_limit_s=plan.model.limit_s or math.inf,
         )
         async with self.server:
-            connect = self.server.connect
+            connect, delegate = self.server.connect, delegate_of(plan, self.app)
             session = WatchedSession(
                 provider_of(plan),
                 sink=self.ears,
@@ -179,6 +180,7 @@ class _World:
                 deadlines=DEADLINES,
                 bounds=Bounds(events=ALL_EVENTS),
                 tools=tools_of(plan, self.app),
+                delegate=delegate,
                 recorder=Recorder(self.record) if self.record else None,
             )
             news = session.events()
@@ -282,6 +284,8 @@ class _World:
             tools=set_up(plan),
             declared=frozenset({OWN_FUNCTION}),
             runs=tuple(app.runs),
+            delegate=delegate_of(plan, app),
+            works=tuple(app.works),
             settled=app.settled and self.failure is None,
             faultless=not (
                 plan.faults
