@@ -209,7 +209,8 @@ def beside_leaves_nothing(facts: Facts) -> Iterator[str]:
     left_at = facts.evidence.left_at
     for reply, asked in _asked(facts):
         stopped_by_app = reply.id in facts.evidence.stopped or (left_at is not None and not facts.evidence.settled)
-        if asked.wanted.get("out_of_band") and reply.interrupted and not stopped_by_app:
+        stalled = reply.failure is not None
+        if asked.wanted.get("out_of_band") and reply.interrupted and not (stopped_by_app or stalled):
             yield f"{reply.id} is out of band and was interrupted, though nobody had stopped it by its handle"
 
 
@@ -279,7 +280,7 @@ def _when_it_was_heard(facts: Facts, reply: Reply, *, at: float, heard: bool) ->
         for segment in facts.evidence.segments
         if segment.message_id in of_it
         for told_at, report in segment.told
-        if report is segment.told_start(facts.ended_at.get(segment.message_id, math.inf))
+        if report is facts.told_start(segment)
     ]
     shown = any(facts.messages[item_id].only_shown for item_id in of_it)
     said = of_it & facts.said.keys()

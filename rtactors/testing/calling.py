@@ -15,7 +15,11 @@ from rtactors.testing.evidence import Facts, Run
 from rtactors.testing.wire_story import Operation
 from statecharts.response import RESPONSE, Request
 
-_SAYS = {"returned": "", "raised": "Error: LookupError: ", "cancelled": ("Cancelled: ", "Error: the function took longer")}
+_SAYS = {
+    "returned": "",
+    "raised": "Error: LookupError: ",
+    "cancelled": ("Cancelled: ", "Error: the function took longer"),
+}
 """How what the model is told begins, by how the function ended."""
 
 
@@ -63,7 +67,8 @@ def tools_end_in_time(facts: Facts) -> Iterator[str]:
             yield f"function {run.name} still runs for call {run.call_id}, though the session is over"
             continue
         late = run.at + tool.timeout
-        if run.ended_at > late + evidence.moment:
+        leaving = any(at <= late + evidence.moment and run.ended_at <= at + evidence.close for at in ends)
+        if run.ended_at > late + evidence.moment and not leaving:
             yield f"function {run.name} ran from {run.at:.3f} s to {run.ended_at:.3f} s, with {tool.timeout} s"
         between = [at for at in interrupted if run.at + evidence.moment < at < run.ended_at - evidence.moment]
         if tool.cancels and between:

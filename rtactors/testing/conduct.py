@@ -148,7 +148,7 @@ def speaking_has_its_times(facts: Facts) -> Iterator[str]:
             for each in facts.evidence.segments
             if each.message_id in facts.messages
             and facts.messages[each.message_id].response_id == event.response_id
-            and each.told_start(facts.ended_at.get(each.message_id, math.inf))
+            and facts.told_start(each)
         ]
         begun = min((each.started_at for each in mine if each.started_at is not None), default=None)
         if begun != event.at:

@@ -53,7 +53,8 @@ def requests_reach_the_agent_once(facts: Facts) -> Iterator[str]:
     for request_id, words in asked.items():
         if ids.count(request_id) > 1:
             yield f"the agent was asked {ids.count(request_id)} times for {request_id}"
-        if not ids.count(request_id) and words and facts.evidence.settled:
+        failed = any(work.end == "raised" for work in facts.evidence.works)  # with it what it had not read
+        if not ids.count(request_id) and words and facts.evidence.settled and not failed:
             yield f"the model asked for {words!r} by {request_id}, and the agent never had it"
 
 

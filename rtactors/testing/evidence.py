@@ -13,7 +13,7 @@ from rtactors.loopback.conversation import Snapshot
 from rtactors.loopback.log import Record
 from rtactors.reply import Reply
 from rtactors.session_events import Problem, SessionEvent, Transition
-from rtactors.sinks.base import Finished
+from rtactors.sinks.base import Finished, Started
 from rtactors.testing.ears import Segment
 from rtactors.testing.wire_story import WireMessage, WireStory
 from statecharts import message
@@ -246,6 +246,10 @@ class Facts:
         if until < self.ended_at.get(message_id, 0) and claimed in segment.told_at(self.ended_at[message_id]):
             return claimed or 0
         return segment.told_frames(until)
+
+    def told_start(self, segment: Segment) -> Started | None:
+        """The sink's first word, if it came while the session waited for any."""
+        return segment.told_start(self._waits_until(segment))
 
     def told_end(self, segment: Segment) -> Finished | None:
         """The sink's last word, if it came while the session waited for it."""
