@@ -68,7 +68,7 @@ compile = build/lock/bin/uv --no-config pip compile pyproject.toml --all-extras 
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build dist demo-output simulation-*.json* .pytest_cache .ruff_cache .hypothesis
-	find rtactors statecharts tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find rtactors statecharts tests benchmarks examples -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/%.stamp: locks/%.txt pyproject.toml | $(BIN)/python
 	@echo "installing $<"

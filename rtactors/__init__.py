@@ -14,6 +14,7 @@ from rtactors.errors import (
     SinkLost,
 )
 from rtactors.history import HistoryItem
+from rtactors.interruption import Interruption
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.reply import Reply
 from rtactors.session import Session
@@ -27,6 +28,7 @@ __all__ = [
     "ConnectionFailed",
     "Deadlines",
     "HistoryItem",
+    "Interruption",
     "JournalConflict",
     "JournalDamaged",
     "JournalFailed",

@@ -9,6 +9,7 @@ from typing import Any, cast, get_args
 from rtactors import events, mail
 from rtactors.events import ItemStatus, Role
 from rtactors.history import HistoryItem
+from rtactors.interruption import Interruption
 from rtactors.reply import ReplyRecord
 
 _KINDS = ("message", "function_call", "function_call_output")
@@ -85,8 +86,14 @@ def request(reply: ReplyRecord, wanted: Mapping[str, Any], longest: int, *, join
         joins=joins and options == events.ResponseOptions(),
         priority=priority,
         timeout=timeout,
-        interruption=given.get("interruption"),
+        interruption=interruption(given["interruption"]) if "interruption" in given else None,
     )
+
+
+def interruption(policy: object) -> Interruption:
+    if not isinstance(policy, Interruption):
+        raise TypeError(f"a policy of interruption is an Interruption, not {_kind(policy)}")
+    return policy
 
 
 def _metadata(value: Mapping[str, str], longest: int) -> dict[str, str]:

@@ -57,10 +57,9 @@ class Setup(Struct, frozen=True, kw_only=True, gc=False):
 
     functions: tuple[Function, ...] = ()
     """That the model may call, besides the provider's own."""
-    server_interrupts: bool = True
-    """Whether the server may end a response when it hears the user; else we do, if the policy says so."""
-    server_replies: bool = True
-    """Whether the server may start a response when the user's turn ends; else we ask for it."""
+    server_acts: bool = True
+    """Whether the server may by itself end a response when it hears the user, and start one when their turn ends. If
+    not, it says what it hears, and we do so where the policy wants it."""
 
 
 class ResponseOptions(Struct, frozen=True, kw_only=True, gc=False):

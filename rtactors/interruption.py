@@ -27,8 +27,8 @@ class Interruption(Struct, frozen=True, kw_only=True, gc=False):
     enabled: bool = True
     """False: whatever the user says, it is heard to its end. A confirmed turn is answered after it."""
     min_speech: float = 0
-    """Seconds of speech, as long as the server says that it lasted: that counts the silence by which it notices the end
-    (OpenAI: `silence_duration_ms`, half a second by default)."""
+    """Seconds of speech, without the silence by which a server notices its end. Since that has to pass before an end is
+    known, it takes as much longer to interrupt (OpenAI: `silence_duration_ms`, half a second by default)."""
     min_words: int = 0
     """Words of its transcript. Without transcription this counts as not set."""
     pause: bool = True
@@ -46,9 +46,14 @@ class Interruption(Struct, frozen=True, kw_only=True, gc=False):
             raise ValueError(f"Interruption.min_words is a number of words, 0 or more, not {self.min_words!r}")
 
     @property
+    def conditional(self) -> bool:
+        """Whether there are conditions that a turn has to meet."""
+        return bool(self.min_speech or self.min_words)
+
+    @property
     def at_once(self) -> bool:
         """Whether any speech interrupts, before it is known what it is."""
-        return self.enabled and not self.min_speech and not self.min_words
+        return self.enabled and not self.conditional
 
 
 AT_ONCE = Interruption()

@@ -36,10 +36,10 @@ class HistoryTold(Struct, frozen=True):
 
 
 class UpdateSession(Struct, frozen=True):
-    """Let this server, and every one after it, be set up so."""
+    """Let this server, and every one after it, be set up so (see `events.Setup`)."""
 
     operation_id: str
-    setup: events.Setup
+    server_acts: bool
 
 
 class WhenSent(Struct, frozen=True):
@@ -120,6 +120,65 @@ class SetPaused(Struct, frozen=True):
     paused: bool
 
 
+class UserSpeaks(Struct, frozen=True):
+    """Requests wait until they have finished."""
+
+    time: int
+    """1 for the first, and so on."""
+
+
+class UserFellSilent(Struct, frozen=True):
+    """The user's turn is over and it is known what it was; a server that replies by itself has had its time to.
+
+    It goes by the context actor, behind what asks for a reply to it. `time` is that of the last `UserSpeaks` before it.
+    """
+
+    time: int
+
+
+class UserInterrupts(Struct, frozen=True):
+    """Stop what is being said or about to be, as with `InterruptAll`: the user has something to say."""
+
+    server_cancels: bool
+    """The server ends what it generates by itself."""
+    spares: str = ""
+    """Id of the response that answers them already."""
+
+
+class HoldSpeech(Struct, frozen=True):
+    """Hold what is being said while it is not known whether the user has something to say, or let it go on.
+
+    What the app holds (`SetPaused`) is another matter: it goes on when neither holds it.
+    """
+
+    held: bool
+
+
+class ReplyOwed(Struct, frozen=True):
+    """Whether a server that replies by itself is to begin a reply to the user: if it is lost, the next one is asked."""
+
+    owed: bool
+
+
+class Unwanted(Struct, frozen=True):
+    """The server began this response by itself, and it is to leave nothing, unless it is being heard already."""
+
+    response_id: str
+
+
+class RestFirst(Struct, frozen=True):
+    """The server began this response by itself, to answer what the user said over what they can't interrupt.
+
+    If it broke off that, the rest of it comes first, and then another answer.
+    """
+
+    response_id: str
+
+
+class SetupRefused(Struct, frozen=True):
+    """The server doesn't let itself be told who interrupts and replies: it needs not be asked again."""
+
+
 class AudioBegan(Struct, frozen=True):
     """The first audio of a message is here."""
 
@@ -186,9 +245,16 @@ class WhenSilent(Struct, frozen=True):
     """Also not while the user speaks."""
 
 
-Steering: TypeAlias = RequestReply | StopReply | InterruptAll | FallSilent | SetPaused | WhenSilent
+class SetInterruption(Struct, frozen=True):
+    """When the user may interrupt this message."""
+
+    message_id: str
+    policy: Interruption
+
+
+Steering: TypeAlias = RequestReply | StopReply | InterruptAll | FallSilent | SetPaused | SetInterruption | WhenSilent
 """What an app tells the response actor. It goes by the context actor, so that it stays in order with what the app does
-to the conversation."""
+to the conversation, and by the turn actor."""
 
 
 class ResponseDeadline(Struct, frozen=True):
@@ -204,22 +270,22 @@ class SlotDeadline(Struct, frozen=True):
     attempt: int
 
 
-class SpeechOver(Struct, frozen=True):
-    """The user's turn counts as over, and a server that replies by itself has had its time to."""
-
-
 ResponseMail: TypeAlias = (
     MessageOpened
     | events.ResponseStarted
     | events.OutputDone
     | events.ResponseDone
-    | events.SpeechStarted
-    | events.SpeechStopped
     | events.ProviderError
-    | events.InputCommitted
-    | events.InputCleared
     | Steering
     | ConversationKnown
+    | UserSpeaks
+    | UserFellSilent
+    | UserInterrupts
+    | HoldSpeech
+    | ReplyOwed
+    | Unwanted
+    | RestFirst
+    | SetupRefused
     | AudioBegan
     | MessagePlaying
     | MessageStalled
@@ -231,8 +297,92 @@ ResponseMail: TypeAlias = (
     | ResponseDeadline
     | RequestDeadline
     | SlotDeadline
+)
+
+# ------------------------------------------------------------------------------------------------ to the turn actor
+
+
+class AgentPolicy(Struct, frozen=True):
+    """By which policy the user may interrupt: that of what is being heard, else generated; None if nothing is."""
+
+    policy: Interruption | None
+
+
+class SetupTold(Struct, frozen=True):
+    """The server was told whether it may act by itself (see `events.Setup`). From when it acknowledges that it does;
+    without an id, from its beginning.
+    """
+
+    server_acts: bool
+    operation_id: str = ""
+
+
+class BeginTurn(Struct, frozen=True):
+    """The app says that the user begins to speak."""
+
+    turn_id: str
+
+
+class EndTurn(Struct, frozen=True):
+    """The app says that they have finished: it commits their audio, then asks for a reply."""
+
+    operation_id: str
+    """Of the commit. If that is refused there is nothing to reply to."""
+    reply_id: str
+
+
+class CancelTurn(Struct, frozen=True):
+    """The app has thrown away what the user said."""
+
+
+class SpeechLasts(Struct, frozen=True):
+    """So many seconds of speech are certain now, if the user still speaks."""
+
+    turn_id: str
+    seconds: float
+
+
+class WordsDue(Struct, frozen=True):
+    """The words of what the user said have had their time to come."""
+
+    turn_id: str
+
+
+class SpeechOver(Struct, frozen=True):
+    """The user's turn counts as over, and a server that replies by itself has had its time to."""
+
+    wait: int
+    """Which wait for that is over: 1 for the first; only the newest counts."""
+
+
+TurnMail: TypeAlias = (
+    MessageOpened
+    | events.ResponseStarted
+    | events.OutputDone
+    | events.ResponseDone
+    | events.SpeechStarted
+    | events.SpeechStopped
+    | events.InputCommitted
+    | events.InputCleared
+    | events.InputTranscript
+    | events.InputTranscriptFailed
+    | events.SessionConfigured
+    | events.ProviderError
+    | ConnectionLost
+    | ConnectionReady
+    | ConnectionEnded
+    | Steering
+    | UserFellSilent
+    | AgentPolicy
+    | SetupTold
+    | BeginTurn
+    | EndTurn
+    | CancelTurn
+    | SpeechLasts
+    | WordsDue
     | SpeechOver
 )
+"""What is for the response actor goes by the turn actor, so that it stays in order with what the user does."""
 
 # ------------------------------------------------------------------------------------------------- to a message actor
 
@@ -526,6 +676,10 @@ ContextMail: TypeAlias = (
     | ConnectionReady
     | ConnectionEnded
     | Steering
+    | BeginTurn
+    | EndTurn
+    | CancelTurn
+    | UserFellSilent
     | WhenAcknowledged
     | WhenDurable
     | WhenSent

@@ -7,8 +7,8 @@ that begin with us, and requests for replies, have one too.
 import re
 from typing import Literal, TypeAlias
 
-Owner: TypeAlias = Literal["context", "response", "input"]
-"""Who sent it: the context actor, the response actor, or the app's own input audio."""
+Owner: TypeAlias = Literal["context", "response", "turn", "input"]
+"""Who hears what became of it: the context, response or turn actor, or who sends the app's own input audio."""
 
 
 def operation_id(owner: Owner, number: int) -> str:

@@ -60,8 +60,11 @@ class Pipeline(Struct, frozen=True, kw_only=True):
 
     transport: tuple[Factory[mail.TransportMail], ...] = ()
     """Before what is sent to the provider: commands, the user's audio."""
+    turn: tuple[Factory[mail.TurnMail], ...] = ()
+    """Before what decides whether the user interrupts: the user's speech and words, what the server says of responses,
+    and what the app asks for."""
     response: tuple[Factory[mail.ResponseMail], ...] = ()
-    """Before what decides about replies, the floor and interruptions."""
+    """Before what decides about replies and the floor."""
     message: tuple[Callable[[MessagePlace], Actor[mail.MessageMail]], ...] = ()
     """Before each of the model's messages: its audio and text, its turn to be heard, and interruptions."""
     sink: tuple[Factory[mail.SinkMail], ...] = ()
@@ -158,20 +161,21 @@ class Stage(ReactiveActor[T]):
 
 
 class Line(Generic[T]):
-    """The way to one actor: the inboxes of the stages before it, then its own; and these stages."""
+    """The way to one actor: the inboxes of the stages before it, then its own."""
 
     def __init__(self, inboxes: Sequence[Inbox[T]], factories: Sequence[Callable[[Any], Actor[T]]]) -> None:
         self.first, self.own = inboxes[0], inboxes[-1]
-        self.stages: list[Actor[T]] = []
         self._inboxes = inboxes
         self._factories = factories
 
-    def build(self, place: Callable[[Inbox[T], Inbox[T]], Place[T]]) -> None:
+    def build(self, place: Callable[[Inbox[T], Inbox[T]], Place[T]]) -> list[Actor[T]]:
         """Make the stages; a `place` is made of the inbox of one and the next. Raises TypeError if one is no stage."""
+        stages: list[Actor[T]] = []
         for factory, inbox, onward in zip(self._factories, self._inboxes, self._inboxes[1:], strict=False):
             stage = factory(place(inbox, onward))
             _check(stage, factory, inbox)
-            self.stages.append(stage)
+            stages.append(stage)
+        return stages
 
     async def put(self, message: T, most: int) -> None:
         """`Inbox.put`; however many inboxes there are, in none of them more than `most` wait."""

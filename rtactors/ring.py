@@ -33,6 +33,7 @@ class Ring(Struct, frozen=True):
     """The inboxes of a session; for each actor its own, and of one with stages before it (`pipeline.py`) the first."""
 
     transport: Inbox[mail.TransportMail]
+    turn: Inbox[mail.TurnMail]
     response: Inbox[mail.ResponseMail]
     sink: Inbox[mail.SinkMail]
     context: Inbox[mail.ContextMail]

@@ -3,10 +3,11 @@
 A session wires the actors to one another in one task group. It steers nothing by itself.
 """
 
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Any, Literal, Self, TypeAlias, TypedDict, Unpack
+from typing import Any, Literal, Self, TypeAlias, TypedDict, TypeVar, Unpack
 from uuid import uuid4
 from weakref import WeakSet
 
@@ -24,6 +25,7 @@ from rtactors.actors.message import MessageActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
+from rtactors.actors.turn import TurnActor
 from rtactors.causes import causes
 from rtactors.channels import Inbox
 from rtactors.companion import Companion, Company
@@ -33,12 +35,13 @@ from rtactors.errors import ConfigurationError, ReplyFailed, RtactorsError, Sess
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role, Setup
 from rtactors.history import HistoryItem
-from rtactors.interruption import Interruption
+from rtactors.interruption import AT_ONCE, Interruption, InterruptionRule
+from rtactors.interruption_rule import RuleCompanion
 from rtactors.journal.base import Journal
 from rtactors.journal.recall import ledger_of
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.operations import number_of, operation_id, own_id
-from rtactors.pipeline import Line, MessagePlace, Pipeline, Place, run_behind, run_on
+from rtactors.pipeline import Factory, Line, MessagePlace, Pipeline, Place, run_behind, run_on
 from rtactors.providers.base import Endpoint, Provider
 from rtactors.recording.tap import Tap
 from rtactors.reminders import Reminders
@@ -52,12 +55,16 @@ from rtactors.transports.base import Connect, Socket
 
 Tools: TypeAlias = Sequence[Tool[..., Any] | Callable[..., Any]]
 
+MailT = TypeVar("MailT")
+
 
 class Options(TypedDict, total=False):
     """How a session behaves, whatever it says; as in `Session`."""
 
     tools: Tools
     delegate: Delegate | None
+    interruption: Interruption
+    interruption_rule: InterruptionRule | None
     connect: Connect | None
     reconnect: Backoff | None
     deadlines: Deadlines
@@ -135,6 +142,8 @@ class Session(AsyncContextManagerMixin):
         sink: Sink,
         tools: Tools = (),
         delegate: Delegate | None = None,
+        interruption: Interruption = AT_ONCE,
+        interruption_rule: InterruptionRule | None = None,
         connect: Connect | None = None,
         reconnect: Backoff | None = Backoff(),  # noqa: B008 - immutable
         deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
@@ -144,6 +153,7 @@ class Session(AsyncContextManagerMixin):
         recorder: Tap | None = None,
         pipeline: Pipeline = Pipeline(),  # noqa: B008 - immutable
     ) -> None:
+        capabilities = provider.capabilities
         _check(provider, sink, journal, pipeline)
         self.provider = provider
         self.id = uuid4().hex if session_id is None else arguments.session_id(session_id)
@@ -158,21 +168,25 @@ class Session(AsyncContextManagerMixin):
         self._open = False
         self._used = False
         self._stopped = False
+        self._begun = False
         self._crash: Exception | None = None
         self._ended: ConversationEnded | None = None
         self._asked: WeakSet[ReplyRecord] = WeakSet()
         self._awaited: set[anyio.Event] = set()
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
+        self._interruption = arguments.interruption(interruption)
         self.delegate = Delegation(delegate, provider.capabilities) if delegate else None
         """What goes on with the delegate, if there is one: `stop` ends what it works on."""
         delegating = self.delegate.calls if self.delegate else frozenset[str]()
         self._runner = Runner(tools, provider.capabilities.functions | delegating)
         self._companions: list[Companion] = [self._runner, *([self.delegate] if self.delegate else [])]
+        if interruption_rule:
+            self._companions.append(RuleCompanion(interruption_rule))
         self._company: anyio.CancelScope | None = None  # what the companions run in
         self._alone = anyio.Event()  # once they have left
 
         connect = connect or partial(_websocket, deadlines=deadlines)
-        surroundings = Surroundings(self._publish, Reminders(), provider.capabilities, deadlines, bounds)
+        surroundings = Surroundings(self._publish, Reminders(), capabilities, deadlines, bounds)
         self._recorder = recorder
         self._reconnect = reconnect
         if recorder:
@@ -183,20 +197,22 @@ class Session(AsyncContextManagerMixin):
         self._surroundings = surroundings
         self._reminders = surroundings.reminders
         self._pipeline = pipeline
-
-        def inboxes(actor: str, capacity: int) -> list[Inbox[Any]]:
-            return [surroundings.inbox(name, capacity) for name in pipeline.names(actor)]
-
-        self._to_transport = Line[mail.TransportMail](inboxes("transport", bounds.commands), pipeline.transport)
-        to_response = Line[mail.ResponseMail](inboxes("response", bounds.inbox), pipeline.response)
-        to_sink = Line[mail.SinkMail](inboxes("sink", bounds.inbox), pipeline.sink)
-        to_context = Line[mail.ContextMail](inboxes("context", bounds.inbox), pipeline.context)
+        self._to_transport = self._line_to("transport", bounds.commands, pipeline.transport)
+        to_turn = self._line_to("turn", bounds.inbox, pipeline.turn)
+        to_response = self._line_to("response", bounds.inbox, pipeline.response)
+        to_sink = self._line_to("sink", bounds.inbox, pipeline.sink)
+        to_context = self._line_to("context", bounds.inbox, pipeline.context)
         self._ring = ring = Ring(
             transport=self._to_transport.first,
+            turn=to_turn.first,
             response=to_response.first,
             sink=to_sink.first,
             context=to_context.first,
             journal=surroundings.inbox("journal", bounds.inbox) if journal else None,
+        )
+        setup = Setup(
+            functions=tuple(each for companion in self._companions for each in companion.functions),
+            server_acts=interruption.at_once or not provider.capabilities.turn_settings,
         )
         self._transport = TransportActor(
             replace(ring, transport=self._to_transport.own),
@@ -204,11 +220,20 @@ class Session(AsyncContextManagerMixin):
             provider=provider,
             connect=connect,
             reconnect=reconnect,
-            setup=Setup(functions=tuple(each for companion in self._companions for each in companion.functions)),
+            setup=setup,
             fail=self._fail,
             inbox_of=self._inbox_of,
         )
-        self._response = ResponseActor(replace(ring, response=to_response.own), surroundings, spawn=self._start_message)
+        self._turn_actor = TurnActor(
+            replace(ring, turn=to_turn.own), surroundings, policy=interruption, server_acts=setup.server_acts
+        )
+        self._response = ResponseActor(
+            replace(ring, response=to_response.own),
+            surroundings,
+            policy=interruption,
+            server_acts=setup.server_acts,
+            spawn=self._start_message,
+        )
         self._context = ContextActor(replace(ring, context=to_context.own), surroundings)
         self._sink = SinkActor(replace(ring, sink=to_sink.own), surroundings, sink=sink, fail=self._fail)
         self._journal: JournalActor | None = None
@@ -216,14 +241,13 @@ class Session(AsyncContextManagerMixin):
             self._journal = JournalActor(
                 ring.journal, surroundings, journal=journal, session_id=self.id, fail=self._fail
             )
-        for line in (self._to_transport, to_response, to_sink, to_context):
-            line.build(lambda inbox, onward: Place(inbox, onward, ring, surroundings))
         self._actors: list[tuple[Actor[Any] | None, list[Actor[Any]]]] = [
             (self._journal, []),
-            (self._sink, to_sink.stages),
-            (self._context, to_context.stages),
-            (self._response, to_response.stages),
-            (self._transport, self._to_transport.stages),
+            (self._sink, to_sink.build(self._place)),
+            (self._context, to_context.build(self._place)),
+            (self._response, to_response.build(self._place)),
+            (self._turn_actor, to_turn.build(self._place)),
+            (self._transport, self._to_transport.build(self._place)),
         ]
         self._resumes = False
         self._left: list[FunctionCalled | Problem] = []  # from before it was resumed
@@ -302,6 +326,31 @@ class Session(AsyncContextManagerMixin):
         self._check()
         await self._ring.transport.put(events.ClearAudio(self._new_operation()))
 
+    async def begin_turn(self) -> None:
+        """The user begins to speak: their finger is on the button. For providers without turn detection.
+
+        What was sent and not committed is thrown away. Requests wait until the turn is ended or cancelled, and
+        what is being heard is interrupted, or held, or goes on, as the policy of interruption says.
+        """
+        await self._steer(mail.BeginTurn(self._new_id("turn")))
+        await self.clear_audio()
+
+    async def end_turn(self, **wanted: Unpack[Wanted]) -> Reply:
+        """The user has finished: make an item of what they said, and ask for a reply to it. Returns its handle at once.
+
+        If the server takes no item of it (none of it was sent, or too little), the reply fails with that as its reason.
+        """
+        operation, request = self._new_operation(), self._request(wanted)
+        await self._tell(mail.EndTurn(operation, request.reply.id))
+        await self._transport.inbox.deliver(events.CommitAudio(operation))
+        await self._tell(request)
+        return Reply(request.reply, self.interrupt)
+
+    async def cancel_turn(self) -> None:
+        """Throw away what was sent of the user's turn. What the policy of interruption held goes on."""
+        await self._steer(mail.CancelTurn())
+        await self.clear_audio()
+
     # -- steering
 
     async def interrupt(self, reply: Reply | None = None) -> None:
@@ -320,6 +369,11 @@ class Session(AsyncContextManagerMixin):
     async def unpause(self) -> None:
         """Go on with what `pause` holds."""
         await self._steer(mail.SetPaused(paused=False))
+
+    async def set_interruption(self, message_id: str, policy: Interruption) -> None:
+        """When the user may interrupt a message that was announced (`MessageAnnounced`), from now on."""
+        message_id, policy = self._text("message_id", message_id), arguments.interruption(policy)
+        await self._steer(mail.SetInterruption(message_id, policy))
 
     # -- the record
 
@@ -396,7 +450,7 @@ class Session(AsyncContextManagerMixin):
                     if self._failure:
                         raise self._failure
                     self._tasks.start_soon(self._end_on_failure)
-                    self._open = True
+                    self._open = self._begun = True
                     self._company = anyio.CancelScope()
                     self._tasks.start_soon(self._keep_company, self._company)
                     yield self
@@ -425,6 +479,7 @@ class Session(AsyncContextManagerMixin):
             self._deadlines,
             self._bounds,
             self._reconnect,
+            interruption=self._interruption,
             session_id=self.id,
             journal=("resumed" if self._resumes else "begun") if self._journal else "",
             stages=self._pipeline.stages,
@@ -459,7 +514,9 @@ class Session(AsyncContextManagerMixin):
 
     def _how_it_ended(self) -> ConversationEnded:
         cause = self._failure or self._crash
-        if cause is None:
+        if not (cause or self._begun):
+            cause = sys.exception()  # why it could not begin
+        if not isinstance(cause, Exception):
             return ConversationEnded("requested", "", anyio.current_time())
         lost = isinstance(cause, SessionClosed) and cause.connection_lost
         message = "; ".join(str(each) or type(each).__name__ for each in causes(cause))
@@ -523,6 +580,12 @@ class Session(AsyncContextManagerMixin):
             if actor:
                 self._start(actor, stages)
 
+    def _line_to(self, actor: str, capacity: int, stages: Sequence[Factory[MailT]]) -> Line[MailT]:
+        return Line([self._surroundings.inbox(name, capacity) for name in self._pipeline.names(actor)], stages)
+
+    def _place(self, inbox: Inbox[MailT], onward: Inbox[MailT]) -> Place[MailT]:
+        return Place(inbox, onward, self._ring, self._surroundings)
+
     def _inbox_of(self, message_id: str) -> Inbox[mail.MessageMail]:
         """The one that a message is spoken to by, which may be its first stage's."""
         name = self._pipeline.names(f"message {message_id}")[0]
@@ -532,8 +595,10 @@ class Session(AsyncContextManagerMixin):
         names = self._pipeline.names(f"message {opened.event.item.id}")
         behind = [self._surroundings.inbox(name, self._bounds.inbox) for name in names[1:]]
         line = Line[mail.MessageMail]([opened.inbox, *behind], self._pipeline.message)
-        line.build(lambda inbox, onward: MessagePlace(inbox, onward, self._ring, self._surroundings, opened.event))
-        self._start(MessageActor(replace(opened, inbox=line.own), self._ring, self._surroundings), line.stages)
+        stages = line.build(
+            lambda inbox, onward: MessagePlace(inbox, onward, self._ring, self._surroundings, opened.event)
+        )
+        self._start(MessageActor(replace(opened, inbox=line.own), self._ring, self._surroundings), stages)
 
     def _start(self, actor: Actor[Any], stages: Iterable[Actor[Any]]) -> None:
         run = self._running(actor.inbox.name, actor.run)
@@ -623,7 +688,7 @@ class Session(AsyncContextManagerMixin):
         finally:
             self._awaited.discard(event)
 
-    async def _steer(self, message: mail.Steering) -> None:
+    async def _steer(self, message: mail.ContextMail) -> None:
         """As `_tell`, but also while a session that can't go on plays what it has."""
         self._check_open()
         await self._send(message)

@@ -58,7 +58,7 @@ class Configure(Struct, frozen=True, tag=True, gc=False):
 
 
 class TellReady(Struct, frozen=True, tag=True, gc=False):
-    pass
+    """It is set up: the link is to know."""
 
 
 class TellClosed(Struct, frozen=True, tag=True, gc=False):

@@ -81,6 +81,8 @@ class SteerAgent(Struct, frozen=True, tag=True, gc=False):
 
 
 class StopAgent(Struct, frozen=True, tag=True, gc=False):
+    """Whatever works on it is to stop."""
+
     id: str
 
 

@@ -74,16 +74,22 @@ ItemEvent: TypeAlias = Create | Added | Keep | Drop | Truncated | Deleted | Refu
 
 
 class SendCreate(Struct, frozen=True, tag=True, gc=False):
+    """Ask the server to hold it."""
+
     item_id: str
     after: str | None
 
 
 class SendTruncate(Struct, frozen=True, tag=True, gc=False):
+    """Ask the server to cut it."""
+
     item_id: str
     audio_end_ms: int
 
 
 class SendDelete(Struct, frozen=True, tag=True, gc=False):
+    """Ask the server to delete it."""
+
     item_id: str
 
 

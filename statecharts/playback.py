@@ -61,26 +61,30 @@ PlaybackEvent: TypeAlias = Started | Finish | Clear | Pause | Resume | Finished 
 
 
 class FinishAtSink(Struct, frozen=True, tag=True, gc=False):
-    pass
+    """Let the sink play it out."""
 
 
 class ClearAtSink(Struct, frozen=True, tag=True, gc=False):
-    pass
+    """Let the sink stop now."""
 
 
 class PauseAtSink(Struct, frozen=True, tag=True, gc=False):
-    pass
+    """Let the sink hold it."""
 
 
 class ResumeAtSink(Struct, frozen=True, tag=True, gc=False):
-    pass
+    """Let the sink go on with it."""
 
 
 class TellStarted(Struct, frozen=True, tag=True, gc=False):
+    """The message is to know that it is being heard."""
+
     at: float
 
 
 class TellFinished(Struct, frozen=True, tag=True, gc=False):
+    """The message it belongs to is to know how much was heard, and that it is over."""
+
     frames: int
     at: float
     confirmed: bool

@@ -63,6 +63,12 @@ class Abandoned(Struct, frozen=True, tag=True, gc=False):
     reason: str
 
 
+class Joined(Struct, frozen=True, tag=True, gc=False):
+    """Another response, which the server began by itself, answers what this one was asked for."""
+
+    response_id: str
+
+
 class Expired(Struct, frozen=True, tag=True, gc=False):
     """The deadline of the present state passed, for the `attempt`th time."""
 
@@ -77,7 +83,9 @@ class Lost(Struct, frozen=True, tag=True, gc=False):
     open_messages: int
 
 
-ResponseEvent: TypeAlias = SlotFree | Created | Refused | Done | MessageEnded | Interrupted | Abandoned | Expired | Lost
+ResponseEvent: TypeAlias = (
+    SlotFree | Created | Refused | Done | MessageEnded | Interrupted | Abandoned | Joined | Expired | Lost
+)
 
 
 class Request(Struct, frozen=True, tag=True, gc=False):
@@ -172,6 +180,7 @@ RESPONSE: Chart[ResponseEvent, ResponseEffect] = Chart(
         on("waiting", SlotFree, "requested", request),
         on("waiting", Created, "active"),
         on("waiting", Abandoned, "settled", given_up),
+        on("waiting", Joined, "settled"),
         on("requested", Created, "active"),
         on("requested", Refused, "waiting", when=busy),
         on("requested", Refused, "settled", refused),

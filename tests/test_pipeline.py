@@ -40,6 +40,7 @@ backends = pytest.mark.parametrize("backend", [name for name, _ in real_backends
 
 EVERYWHERE = Pipeline(
     transport=(Stage[mail.TransportMail],) * 2,
+    turn=(Stage[mail.TurnMail],) * 2,
     response=(Stage[mail.ResponseMail],) * 2,
     message=(Stage[mail.MessageMail],) * 2,
     sink=(Stage[mail.SinkMail],) * 2,
@@ -190,7 +191,7 @@ async def test_what_was_urgent_stays_so() -> None:
 
 
 def test_control_overtakes_audio_through_stages_too() -> None:
-    """Counted in passes of the event loop: as many with a minute of audio in the way as with none."""
+    """Counted in passes of the event loop: one for each that stands in the way, also with 10 s of audio before it."""
 
     async def passes(pieces: int) -> int:
         begun = stopped = 0
@@ -205,7 +206,7 @@ def test_control_overtakes_audio_through_stages_too() -> None:
                 self.pass_on(message)
 
         server = ServerByHand()
-        pipeline = Pipeline(response=(Watch[mail.ResponseMail],), message=(Stage, Stage), sink=(Watch[mail.SinkMail],))
+        pipeline = Pipeline(turn=(Watch[mail.TurnMail],), message=(Stage, Stage), sink=(Watch[mail.SinkMail],))
         session = Session(
             OpenAIRealtime(api_key=""), sink=MemorySink(hold=True), connect=server.connect, pipeline=pipeline
         )
@@ -221,7 +222,9 @@ def test_control_overtakes_audio_through_stages_too() -> None:
             assert begun
             return stopped - begun
 
-    assert run_virtual(passes, 500) == run_virtual(passes, 1)
+    to_the_sink = 6  # from the turn actor's stage: turn, response, two stages, message, the sink's stage
+    assert run_virtual(passes, 1) <= to_the_sink
+    assert run_virtual(passes, 500) <= to_the_sink
 
 
 # ---------------------------------------------------------------------------------------------------- to the transport
@@ -312,7 +315,7 @@ async def test_stages_end_with_their_message() -> None:
             super().__init__(place)
             alive.add(self)
 
-    script = replies(*[["One.", "Two.", "Three.", "Four."]] * 250)
+    script = replies(*[["A.", "B.", "C.", "D."]] * 250)
     async with conversation(script, session={"pipeline": Pipeline(message=(Counted, Counted))}) as talk:
         talk.sink.play_all()
         await (await talk.ask()).done()

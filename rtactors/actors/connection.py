@@ -48,6 +48,8 @@ class Connection:
         """When the provider will end it, in unix seconds."""
         self.ready_at = math.inf
         """When it was set up, in seconds of the session's clock."""
+        self.setup = events.Setup()
+        """How its server is set up first."""
         self._in_use = routes
         self._routes: Routes = {
             events.SessionStarted: self._on_started,
@@ -60,13 +62,13 @@ class Connection:
         self._connect = connect
         self._fire = fire
         self._socket: Socket | None = None
-        self._setup: anyio.CancelScope | None = None
+        self._setting_up: anyio.CancelScope | None = None
         self._to_send: list[Frame] = []
 
     @property
     def timed_out(self) -> bool:
         """Whether it could not be set up in time."""
-        return self._setup is not None and self._setup.cancelled_caught
+        return self._setting_up is not None and self._setting_up.cancelled_caught
 
     @property
     def over(self) -> bool:
@@ -77,7 +79,7 @@ class Connection:
         if pause:
             await anyio.sleep(pause)
         try:
-            with anyio.move_on_after(patience) as self._setup:
+            with anyio.move_on_after(patience) as self._setting_up:
                 endpoint = self._provider.endpoint()
                 async with self._connect(endpoint) as self._socket:
                     self._fire(self, chart.Opened(self._greets))
@@ -86,7 +88,7 @@ class Connection:
             self.failure = failure
             self._fire(self, chart.Broken(str(failure), final=not failure.retryable))
         else:
-            if self._setup.cancelled_caught:
+            if self._setting_up.cancelled_caught:
                 self._fire(self, chart.Expired())
 
     async def send(self, frame: Frame) -> None:
@@ -119,13 +121,14 @@ class Connection:
 
     def configure(self, setup: events.Setup) -> None:
         """Send our settings, as soon as what is being received was looked at."""
+        self.setup = setup
         self._to_send += self._provider.configure(setup)
 
     def ready(self) -> None:
         """It is set up: what follows has no deadline."""
         self.ready_at = anyio.current_time()
-        if self._setup:
-            self._setup.deadline = math.inf
+        if self._setting_up:
+            self._setting_up.deadline = math.inf
 
     async def _receive(self, socket: Socket, endpoint: Endpoint) -> None:
         decode = self._provider.decode

@@ -156,7 +156,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._on_connection_lost()
             case mail.ConnectionReady():
                 self._on_connection_ready(message.turns)
-                self._ring.response.send(message)
+                self._ring.turn.send(message)
             case mail.ConnectionEnded():
                 self._connected = False
                 for operation in list(self._operations.values()):
@@ -170,11 +170,11 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             case mail.OperationDeadline():
                 self._on_deadline(message.operation_id)
             case mail.RequestReply(joins=True):
-                self._ring.response.send(message)
+                self._ring.turn.send(message)
                 creating = (operation.entry for operation in self._operations.values())
                 self._unknown[message.reply.id] = [entry for entry in creating if entry.life.state == "creating"]
             case _:
-                self._ring.response.send(message)  # steering, behind what was asked before it
+                self._ring.turn.send(message)  # steering, behind what was asked before it
         self._see_known()
         self._check_bounds()
         if self._quiet and not self._operations:
@@ -239,7 +239,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         self._fire(entry, chart.Refused(kind, error.message, attempt, error.limit_ms), attempt=attempt + 1)
         self._end(operation)
         if is_create and (asked := self._asked.pop(entry.item.id, None)):
-            self._ring.response.send(mail.StopReply(asked, f"its question was refused: {error.message}"))
+            self._ring.turn.send(mail.StopReply(asked, f"its question was refused: {error.message}"))
 
     def _on_deadline(self, operation_id: str) -> None:
         operation = self._operations.get(operation_id)
@@ -287,7 +287,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             self._fire(entry, chart.Create(self.ledger.anchor(entry) if entry.next else None))
         if then:
             self._asked[item.id] = then.reply.id
-            self._ring.response.send(then)
+            self._ring.turn.send(then)
 
     def _on_taken(self, item_id: str, then: mail.RequestReply | None) -> None:
         """A server that gives its own items our ids: what was to be added can't be told from what it holds."""

@@ -242,8 +242,12 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
 
     @property
     def _text_matches_audio(self) -> bool:
-        """Whether its text is no longer than its audio. Of an item that broke off it is ahead, as while it is made."""
-        return self._status == "completed" or (self._status == "in_progress" and not self._cut_short)
+        """Whether its text is no longer than its audio. Of an item that broke off it is ahead, as while it is made.
+
+        Of one that was stopped before its status was told nobody knows: its audio may have ended because it was.
+        """
+        cut_short = self._cut_short or self._stopped
+        return self._status == "completed" or (self._status == "in_progress" and not cut_short)
 
     @property
     def _final(self) -> bool:

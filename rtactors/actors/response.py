@@ -1,8 +1,9 @@
-"""The response actor: what the model is asked to say, who has the floor, and who is interrupted.
+"""The response actor: what the model is asked to say, and who has the floor.
 
 It owns the life of each response. It keeps at most one default response at the server (requests wait their turn and
 are never lost), gives the floor to one message after the other in the order of the conversation, and lets an
 interruption reach every response and every message, also those that were never played or are yet to be announced.
+When the user interrupts, the turn actor says; by whose policy, it learns from here, and the server, too.
 """
 
 from collections import deque
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
 from rtactors.errors import LimitReached
+from rtactors.interruption import Interruption
 from rtactors.operations import operation_id
 from rtactors.reminders import Reminder
 from rtactors.reply import ReplyRecord
@@ -26,8 +28,6 @@ from rtactors.session_events import (
     Interrupted,
     MessageAnnounced,
     Problem,
-    UserStartedSpeaking,
-    UserStoppedSpeaking,
 )
 from statecharts import agent
 from statecharts import requests as queue
@@ -53,12 +53,13 @@ _GIVEN_UP = "it was given up before the server started it"
 _UNSTARTED = RESPONSE.group("waiting", "requested")
 _HAS_SLOT = RESPONSE.group("active", "interrupted")
 _PLAYS = RESPONSE.group("active", "finishing")
+_SAID = RESPONSE.group("requested", "active", "finishing")
 
 
 class _Message:
     """What this actor remembers of a message."""
 
-    __slots__ = ("has_audio", "id", "inbox", "index", "response")
+    __slots__ = ("has_audio", "id", "inbox", "index", "policy", "response")
 
     def __init__(self, opened: mail.MessageOpened, response: "_Response") -> None:
         self.id = opened.event.item.id
@@ -66,6 +67,7 @@ class _Message:
         self.inbox = opened.inbox
         self.response = response
         self.has_audio = False
+        self.policy: Interruption | None = None
 
 
 class _Response:
@@ -74,6 +76,7 @@ class _Response:
     __slots__ = (
         "broken_off",
         "called",
+        "cut",
         "deadline",
         "expected",
         "failure",
@@ -86,6 +89,7 @@ class _Response:
         "order",
         "out_of_band",
         "output",
+        "policy",
         "refusals",
         "requests",
         "response_id",
@@ -99,6 +103,7 @@ class _Response:
         self.life = life
         self.requests = [*requests]  # those that it answers; none if the server began it by itself
         self.known: set[str] = set()  # of its requests those that what the server holds says all about
+        self.policy = requests[0].interruption if requests else None
         self.response_id = ""
         self.order = 0  # of the server's beginning it
         self.output: tuple[events.Item, ...] = ()
@@ -110,7 +115,8 @@ class _Response:
         self.refusals = 0
         self.deadline: Reminder | None = None
         self.interrupted = False
-        self.broken_off = ""  # why its server was lost while it made it
+        self.broken_off = ""  # why its server did not go on with it
+        self.cut = False  # by the server, because the user spoke, though they may not interrupt it, or have not
         self.called = False  # a function call of it was handed over
         self.unwanted = False  # given up: what comes of it leaves nothing
         self.speech: Literal["none", "begun", "over"] = "none"
@@ -120,8 +126,20 @@ class _Response:
 
     @property
     def is_rest(self) -> bool:
-        """Whether it is asked for again: its beginning was heard, and then its server was lost."""
+        """Whether it is asked for again: its beginning was heard, and then its server did not go on."""
         return any(request.attempt > 1 for request in self.requests)
+
+    @property
+    def rest_to_come(self) -> bool:
+        """Whether its rest is asked for, before anything else, once its beginning was heard."""
+        return self.cut and not self.interrupted
+
+    @property
+    def under_policy(self) -> bool:
+        """Whether it is being said, or about to be."""
+        if self.life.state == "waiting":
+            return self.is_rest
+        return not self.out_of_band and self.life.state in _SAID
 
     @property
     def priority(self) -> int:
@@ -144,13 +162,23 @@ class _Response:
     @property
     def generating(self) -> bool:
         """Whether it has the one slot that the server has for default responses, as far as we know."""
-        return not self.out_of_band and (self.expected or self.life.state in _HAS_SLOT)
+        return not self.out_of_band and (self.expected or self.rest_to_come or self.life.state in _HAS_SLOT)
 
 
 class ResponseActor(ReactiveActor[mail.ResponseMail]):
-    """`spawn` starts the actor of a message under the session's supervision."""
+    """`spawn` starts the actor of a message under the session's supervision. `policy` of interruption is the session's,
+    `server_acts` whether its server may do so by itself, at first.
+    """
 
-    def __init__(self, ring: Ring, surroundings: Surroundings, *, spawn: Callable[[mail.MessageOpened], None]) -> None:
+    def __init__(
+        self,
+        ring: Ring,
+        surroundings: Surroundings,
+        *,
+        policy: Interruption,
+        server_acts: bool,
+        spawn: Callable[[mail.MessageOpened], None],
+    ) -> None:
         super().__init__(ring.response, surroundings.publish, surroundings.reminders)
         self._ring = ring
         self._surroundings = surroundings
@@ -180,8 +208,13 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._over: str | None = None  # why no server will come any more
         self._owed = False  # a server that replies to speech has not begun to, though the user's turn is there
         self._user_speaks = False
-        self._speech_over: Reminder | None = None
-        self._paused = False
+        self._user_spoke = 0  # so many times
+        self._policy = policy
+        self._policy_told: Interruption | None = None
+        self._server_acts = server_acts  # as it is set up, or was told to be
+        self._setup_refused = not self._capabilities.turn_settings
+        self._paused = False  # by the app
+        self._user_holds = False  # by the policy of interruption
         self._closing = False
 
     @property
@@ -198,14 +231,29 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._on_output_done(self._find(message.response_id), message.item)
             case events.ResponseDone():
                 self._on_done(message)
-            case events.SpeechStarted():
-                self._on_speech_started(message)
-            case events.SpeechStopped():
-                self.publish(UserStoppedSpeaking(message.item_id, anyio.current_time()))
-                self._on_turn_over()
-            case events.InputCommitted() | events.InputCleared():
-                self._owed = isinstance(message, events.InputCommitted) and self._capabilities.replies_to_speech
-                self._on_turn_over()
+            case mail.UserSpeaks():
+                self._user_speaks, self._user_spoke = True, message.time
+                self._fire_queue(queue.UserSpeaks())
+            case mail.UserFellSilent():
+                if message.time == self._user_spoke:  # else they have begun again since
+                    self._user_speaks = self._owed = False
+                    self._fire_queue(queue.UserSilent(len(self._requests)))
+            case mail.UserInterrupts():
+                self._interrupt_all("user", server_cancels=message.server_cancels, spares=message.spares)
+            case mail.HoldSpeech():
+                self._hold(app=self._paused, user=message.held)
+            case mail.ReplyOwed():
+                self._owed = message.owed
+            case mail.Unwanted():
+                self._discard(message.response_id)
+            case mail.RestFirst():
+                if self._rest_awaited and self._discard(message.response_id):
+                    self._ask_again()
+            case mail.SetInterruption():
+                if known := self._messages.get(message.message_id):
+                    known.policy = message.policy
+            case mail.SetupRefused():
+                self._setup_refused = True
             case events.ProviderError():
                 self._on_refused(message)
             case mail.RequestReply():
@@ -225,7 +273,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 for response in self._all():
                     self._stop(response)
             case mail.SetPaused():
-                self._on_set_paused(message)
+                self._hold(app=message.paused, user=self._user_holds)
             case mail.AudioBegan():
                 self._on_audio_began(message.message_id)
             case mail.MessagePlaying():
@@ -250,14 +298,12 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._messages.pop(message.message_id, None)
             case mail.ResponseDeadline():
                 self._on_deadline(message)
-            case mail.SpeechOver():
-                self._user_speaks = self._owed = False
-                self._fire_queue(queue.UserSilent(len(self._requests)))
             case mail.SlotDeadline():
                 self._fire_queue(queue.PauseOver(len(self._requests)))
         self._see_calls()
         self._see_slot()
         self._see_agent()
+        self._see_policies()
         if self._quiet and not self._messages and not any(self._under_way(each) for each in self._responses.values()):
             for quiet in [each for each in self._quiet if not (each.user_too and self._user_speaks)]:
                 self._quiet.remove(quiet)
@@ -289,7 +335,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             return
         self._expect_start(request)
         if not response.out_of_band:
-            self._enqueue(response, in_front=False)
+            self._enqueue(response, in_front=response.is_rest)
             self._fire_queue(queue.Asked())
         elif self._connected:
             self._fire(response, chart.SlotFree())
@@ -346,12 +392,26 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._requests.remove(response)
         self._fire(response, chart.Abandoned(reason))
 
+    @property
+    def _comes_again(self) -> bool:
+        """Whether a reply is on its way round, to be asked for again."""
+        return any(not stopped for stopped in self._asked_again.values())
+
+    @property
+    def _rest_awaited(self) -> bool:
+        """Whether the rest of something is still to be begun."""
+        rests = (each.rest_to_come or (each.is_rest and each.life.state in _UNSTARTED) for each in self._all())
+        return self._comes_again or any(rests)
+
+    @property
+    def _slot_taken(self) -> bool:
+        return self._comes_again or any(response.generating for response in self._responses.values())
+
     def _see_slot(self) -> None:
         """Let the queue see whether a default response is under way."""
-        taken = any(response.generating for response in self._responses.values())
-        if taken and self._slot.state != "away":
+        if self._slot_taken and self._slot.state != "away":
             self._fire_queue(queue.Taken())
-        while self._slot.state == "taken" and not any(each.generating for each in self._responses.values()):
+        while self._slot.state == "taken" and not self._slot_taken:
             self._fire_queue(queue.Vacated(len(self._requests), self._user_speaks))
 
     def _fire_queue(self, event: queue.RequestsEvent) -> None:
@@ -369,9 +429,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         under_way = self._requests or any(each.open or each.generating for each in self._responses.values())
         if self._over is not None and not under_way:
             self._fire_agent(agent.Closed())
-        elif not self._paused and any(each.speech == "begun" for each in self._responses.values()):
+        elif not self._held_up and any(each.speech == "begun" for each in self._responses.values()):
             self._fire_agent(agent.Speaks())
-        elif under_way and not self._paused:
+        elif under_way and not self._held_up:
             self._fire_agent(agent.Thinks())
         else:
             self._fire_agent(agent.Listens())
@@ -400,7 +460,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             asked = next((each for each in self._responses.values() if each.life.state == "requested"), None)
         known = self._by_response_id.get(event.response_id)
         if known is None:
-            self._start(asked, event.response_id, out_of_band=event.out_of_band)
+            joining = [] if asked or event.out_of_band else self._answered_by(event.response_id)
+            self._start(asked, event.response_id, *joining, out_of_band=event.out_of_band)
         elif asked is not None:
             self._adopt(known, asked, over=False)
 
@@ -411,13 +472,13 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             asked.expected = False
         return asked
 
-    def _start(self, asked: _Response | None, response_id: str, *, out_of_band: bool = False) -> _Response:
+    def _start(
+        self, asked: _Response | None, response_id: str, *joining: mail.RequestReply, out_of_band: bool = False
+    ) -> _Response:
         self._check_open(len(self._by_response_id), "responses")
         if asked is None:
             self._owed = False
-            asked = self._responses[response_id] = _Response(RESPONSE.start(response_id))
-            if not out_of_band:
-                asked.requests = self._answered_by(response_id)
+            asked = self._responses[response_id] = _Response(RESPONSE.start(response_id), *joining)
         asked.response_id = response_id
         asked.out_of_band = out_of_band or asked.out_of_band
         self._by_response_id[response_id] = asked
@@ -435,12 +496,14 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         for waiting in [each for each in self._requests if each.will_do_with_any]:
             found += waiting.requests
             waiting.requests = []
-            self._give_up(waiting, f"response {response_id} answers it")
+            self._requests.remove(waiting)
+            self._fire(waiting, chart.Joined(response_id))
         return found
 
     def _adopt(self, known: _Response, asked: _Response, *, over: bool) -> None:
         """What began without being announced is what we had asked for: known only now, maybe when it is `over`."""
         known.requests, asked.requests = asked.requests, []
+        known.policy = asked.policy
         known.unwanted = asked.unwanted
         before = tuple(message.id for message in known.messages)
         for request in known.requests:
@@ -530,6 +593,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         for item in event.output:
             self._on_output_done(response, item)
         response.status, response.output = event.status, event.output
+        if event.status == "cancelled" and response.life.state == "active" and not response.out_of_band:
+            response.cut = not (self._policy_of_now() or self._policy).at_once
+            response.broken_off = "the server ended it when it heard the user" if response.cut else ""
         if event.status == "failed":
             response.failure = event.message or event.reason or "the provider failed to answer"
         self._end_generation(response, event.status)
@@ -605,15 +671,23 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             place -= 1
         self._floor.insert(place, message)
 
-    def _on_set_paused(self, message: mail.SetPaused) -> None:
-        self._paused = message.paused
+    @property
+    def _held_up(self) -> bool:
+        return self._paused or self._user_holds
+
+    def _hold(self, *, app: bool, user: bool) -> None:
+        """What either of them holds goes on when neither does."""
+        before = self._held_up
+        self._paused, self._user_holds = app, user
+        if self._held_up == before:
+            return
         if self._speaking:
-            self._speaking.inbox.urgent(message)
+            self._speaking.inbox.urgent(mail.SetPaused(self._held_up))
         else:
             self._give_floor()
 
     def _give_floor(self) -> None:
-        if self._speaking is None and self._floor and not self._paused:
+        if self._speaking is None and self._floor and not self._held_up:
             self._speaking = self._floor.popleft()
             self._speaking.inbox.urgent(mail.TakeFloor())
             self._tell_succeeded(self._speaking)
@@ -666,31 +740,48 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             response.speech = "over"
             self.publish(AgentStoppedSpeaking(response.response_id, response.silent_since))
 
+    # -- policies
+
+    def _see_policies(self) -> None:
+        """Let the turn actor know by which policy the user may interrupt, and the server whether it may do so."""
+        policy = self._policy_of_now()
+        if policy != self._policy_told:
+            self._policy_told = policy
+            self._ring.turn.send(mail.AgentPolicy(policy))
+        self._see_setup()
+
+    def _policy_of_now(self) -> Interruption | None:
+        """Of what is being heard, or else of what is generated."""
+        message = self._speaking or next(iter(self._floor), None)
+        if message:
+            return message.policy or message.response.policy or self._policy
+        response = next((each for each in self._responses.values() if each.under_policy), None)
+        return response and (response.policy or self._policy)
+
+    def _see_setup(self) -> None:
+        """A server that knows nothing of policies may act by itself only where all of them would have it so."""
+        if self._setup_refused:
+            return
+        policies = [self._policy]
+        policies += [each.policy for each in self._responses.values() if each.policy and each.under_policy]
+        policies += [each.policy for each in self._messages.values() if each.policy]
+        at_once = all(policy.at_once for policy in policies)
+        if at_once != self._server_acts and not (at_once and self._comes_again):
+            self._server_acts = at_once
+            self._operation += 1
+            self._ring.transport.urgent(mail.UpdateSession(operation_id("turn", self._operation), at_once))
+
     # -- interruption and deadlines
 
-    def _on_speech_started(self, event: events.SpeechStarted) -> None:
-        """The user speaks over the agent. The item it names is the user's coming one: not what is to be stopped."""
-        self.publish(UserStartedSpeaking(event.item_id, anyio.current_time()))
-        self._user_speaks = True
-        self._fire_queue(queue.UserSpeaks())
-        self._expect_speech_over(self._deadlines.speech)
-        self._interrupt_all("user", server_cancels=self._capabilities.cancels_on_speech)
-
-    def _on_turn_over(self) -> None:
-        if self._user_speaks:
-            self._expect_speech_over(self._deadlines.own_reply if self._capabilities.replies_to_speech else 0)
-
-    def _expect_speech_over(self, seconds: float) -> None:
-        if self._speech_over:
-            self._speech_over.cancel()
-        self._speech_over = self.remind(seconds, mail.SpeechOver())
-
-    def _interrupt_all(self, by: Literal["user", "app"], *, server_cancels: bool) -> None:
-        stopped = [each.response_id for each in self._all() if each.life.state in _PLAYS and not each.out_of_band]
+    def _interrupt_all(self, by: Literal["user", "app"], *, server_cancels: bool, spares: str = "") -> None:
+        reached = [each for each in self._all() if not (spares and each.response_id == spares)]
+        stopped = [each.response_id for each in reached if each.life.state in _PLAYS and not each.out_of_band]
         self.publish(Interrupted(by, tuple(stopped), anyio.current_time()))
-        self._cancel_held()
-        for response in self._all():
+        self._user_holds = False
+        for response in reached:
+            self._cancel_held(response)
             self._interrupt(response, server_cancels=server_cancels)
+        self._give_floor()
 
     def _interrupt(self, response: _Response, *, server_cancels: bool, out_of_band: bool = False) -> None:
         if out_of_band or not response.out_of_band:
@@ -701,6 +792,16 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._give_up(response, _GIVEN_UP)
                 return
             self._fire(response, chart.Interrupted(response.response_id, server_cancels))
+
+    def _discard(self, response_id: str) -> bool:
+        """Of what the server began by itself nothing is wanted; unless it is being heard, then that is so."""
+        response = self._by_response_id.get(response_id)
+        if response is None or response.speech != "none":
+            return False
+        response.unwanted = True
+        self._cancel_held(response)
+        self._fire(response, chart.Interrupted(response_id, server_cancels=False))
+        return True
 
     def _on_deadline(self, deadline: mail.ResponseDeadline) -> None:
         response = self._responses.get(deadline.life_id)
@@ -765,6 +866,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._settle(response)
 
     def _ask(self, response: _Response) -> None:
+        self._see_setup()
         operation = self._next_operation(response)
         response.expected = True
         self._ring.transport.urgent(events.CreateResponse(operation, response.requests[0].options))
@@ -782,7 +884,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._over
             or self._closing
             or response.out_of_band
-            or any(request.attempt >= _MOST_ATTEMPTS for request in response.requests)
+            or (not response.cut and any(request.attempt >= _MOST_ATTEMPTS for request in response.requests))
         ):
             self._reply_over(response, "failed", response.broken_off)
         else:

@@ -1,7 +1,7 @@
 """The transport actor: what connects a session to its server, over one connection after the other.
 
 It takes frames off the socket at once, always, and gives each event to the one it is for: audio and text straight to
-their message, everything else to the response and the context actor. It sends commands, control before audio. When a
+their message, everything else to the turn and the context actor. It sends commands, control before audio. When a
 connection is lost or near its limit it makes the next; what was sent to a server that is gone never reaches another.
 """
 
@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
+from msgspec.structs import replace
 
 from rtactors import events, mail
 from rtactors.actor import Actor
@@ -81,7 +82,8 @@ class TransportActor(Actor[mail.TransportMail]):
         self._told = False  # the server in use knows the history
         self._again: deque[events.Command] = deque()  # the user's voice once more, and what has to stay behind it
         self._sending: anyio.CancelScope | None = None
-        self._setup = setup
+        self._setup = setup  # the newest
+        self._setup_operation = ""  # by which it was changed last
         self._audio = UserAudio(surroundings.bounds.user_audio, surroundings.capabilities.input_rate)
         self._messages: dict[str, Inbox[mail.MessageMail] | None] = {}  # None: it has ended, what comes is dropped
         self._live: dict[str, Inbox[mail.MessageMail]] = {}  # of these the few that may not have ended
@@ -94,8 +96,8 @@ class TransportActor(Actor[mail.TransportMail]):
             events.AudioDone: self._to_message,
             events.OutputStarted: self._on_output_started,
             events.OutputDone: self._on_output_done,
-            events.ResponseStarted: ring.response.send,
-            events.ResponseDone: ring.response.send,
+            events.ResponseStarted: ring.turn.send,
+            events.ResponseDone: ring.turn.send,
             events.SpeechStarted: self._on_speech,
             events.SpeechStopped: self._on_speech,
             events.ItemAdded: ring.context.send,
@@ -105,10 +107,10 @@ class TransportActor(Actor[mail.TransportMail]):
             events.InputCommitted: self._on_input_committed,
             events.InputCleared: self._on_input_cleared,
             events.InputTranscript: self._on_transcript,
-            events.InputTranscriptFailed: ring.context.send,
+            events.InputTranscriptFailed: self._on_transcript_failed,
             events.HandoffRequested: ring.context.send,
             events.SessionStarted: _known,
-            events.SessionConfigured: _known,
+            events.SessionConfigured: ring.turn.send,
             events.ProviderError: self._on_error,
             events.Unknown: self._on_unknown,
         }
@@ -156,9 +158,11 @@ class TransportActor(Actor[mail.TransportMail]):
                     self._told = True
                     self._again.extend(self._audio.reconnected())
             case mail.UpdateSession():
-                self._setup = message.setup
+                self._setup = replace(self._setup, server_acts=message.server_acts)
+                self._setup_operation = message.operation_id
                 if self._loss_known and (connection := self._in_use):
-                    for frame in self._provider.update(message.setup, message.operation_id):
+                    self._ring.turn.send(mail.SetupTold(message.server_acts, message.operation_id))
+                    for frame in self._provider.update(self._setup, message.operation_id):
                         await connection.send(frame)
             case mail.WhenSent():
                 message.sent.set()
@@ -218,7 +222,7 @@ class TransportActor(Actor[mail.TransportMail]):
             )
         inbox = self._inbox_of(event.item.id)
         self._messages[event.item.id] = self._live[event.item.id] = inbox
-        self._ring.response.send(mail.MessageOpened(event, inbox))
+        self._ring.turn.send(mail.MessageOpened(event, inbox))
         return inbox
 
     def _drop_ended(self) -> None:
@@ -231,7 +235,7 @@ class TransportActor(Actor[mail.TransportMail]):
     def _on_output_done(self, event: events.OutputDone) -> None:
         item = event.item
         if item.kind != "message":
-            self._ring.response.send(event)
+            self._ring.turn.send(event)
             return
         if item.id not in self._messages:  # neither announced nor begun, and yet the server may hold it
             self._open_message(OutputStarted(event.response_id, event.output_index, item))
@@ -242,20 +246,25 @@ class TransportActor(Actor[mail.TransportMail]):
 
     def _on_speech(self, event: events.SpeechStarted | events.SpeechStopped) -> None:
         self._audio.told(event)
-        self._ring.response.send(event)
+        self._ring.turn.send(event)
 
     def _on_input_committed(self, event: events.InputCommitted) -> None:
         self._audio.told(event)
         self._ring.context.send(event)
-        self._ring.response.send(event)
+        self._ring.turn.send(event)
 
     def _on_input_cleared(self, event: events.InputCleared) -> None:
         self._audio.told(event)
-        self._ring.response.send(event)
+        self._ring.turn.send(event)
 
     def _on_transcript(self, event: events.InputTranscript) -> None:
         self._audio.told(event)
         self._ring.context.send(event)
+        self._ring.turn.send(event)
+
+    def _on_transcript_failed(self, event: events.InputTranscriptFailed) -> None:
+        self._ring.context.send(event)
+        self._ring.turn.send(event)
 
     # -- receiving: what went wrong
 
@@ -269,11 +278,13 @@ class TransportActor(Actor[mail.TransportMail]):
             self._fire_connection(self._in_use, connection.Broken(error.message, final=error.kind == "fatal"))
         elif owner == "context":
             self._ring.context.send(error)
-        elif owner == "response":
-            self._ring.response.send(error)
+        elif owner in {"response", "turn"}:
+            self._ring.turn.send(error)
         else:
             operation = error.operation_id or ""
             self._audio.refused(operation)
+            if owner == "input":
+                self._ring.turn.send(error)
             self.publish(Problem(kind=error.kind, message=error.message, operation=operation, code=error.code))
 
     # -- one connection
@@ -354,6 +365,9 @@ class TransportActor(Actor[mail.TransportMail]):
         self._in_use, self._next = self._next, None
         self._in_use.use()
         self._expect_limit(self._in_use)
+        self._ring.turn.send(mail.SetupTold(self._in_use.setup.server_acts))
+        if self._in_use.setup != self._setup:  # it was changed since
+            self.inbox.urgent(mail.UpdateSession(self._setup_operation, self._setup.server_acts))
         self._ring.context.send(mail.ConnectionReady(self._audio.turns(), self._in_use.number))
         self.decided.set()
 
@@ -370,7 +384,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._told = self._loss_known = False
         self._again.clear()
         self._messages.clear()  # those that are not over still have their audio
-        self._ring.response.send(mail.ConnectionLost(reason, lost))
+        self._ring.turn.send(mail.ConnectionLost(reason, lost))
         self._interrupt_sending()
 
     def _expect_limit(self, used: Connection) -> None:
@@ -397,7 +411,7 @@ class TransportActor(Actor[mail.TransportMail]):
             return
         self.ended = True
         ended = mail.ConnectionEnded(reason or "the session was closed")
-        self._ring.response.send(ended)
+        self._ring.turn.send(ended)
         self._ring.context.send(ended)
         if reason:
             lost = SessionClosed(reason, connection_lost=not self._refused)

@@ -72,6 +72,8 @@ class Options(TypedDict, total=False):
     is no limit, so that virtual time finds what waits for ever."""
     at_limit: AtLimit
     """How it ends then: with a close frame that says so (1001), or with the error `session_expired`, then a close."""
+    obeys_turn_settings: bool
+    """False: it takes `interrupt_response` and `create_response`, and acts as if they were true (True)."""
 
 
 class _Host:
@@ -106,6 +108,7 @@ class _Host:
             listener=options.get("listener"),
             session_limit_s=options.get("session_limit_s", session_limit_s),
             at_limit=options.get("at_limit", "close"),
+            obeys_turn_settings=options.get("obeys_turn_settings", True),
             new_id=self._new_id,
         )
         self._tasks: TaskGroup

@@ -65,6 +65,7 @@ class Setup(Struct, frozen=True, kw_only=True):
     listener: Listener | None
     session_limit_s: float
     at_limit: AtLimit
+    obeys_turn_settings: bool
     new_id: Callable[[str], str]
 
 
@@ -86,7 +87,7 @@ class Session:
             timing=setup.timing,
             new_id=self._new_item_id,
         )
-        self._settings = Settings(model)
+        self._settings = Settings(model, obeys=setup.obeys_turn_settings)
         self._input = InputBuffer(self._settings.turn_detection, setup.vad)
         self._speech = ("", 0)  # the item that the user's speech will become, and where it began
         self._unread = 0

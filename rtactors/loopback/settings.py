@@ -31,9 +31,13 @@ _PATIENCE_MS = {"high": 300, "medium": 500, "auto": 500, "low": 900}
 
 
 class Settings:
-    """Starts with the defaults of the protocol; `patch` changes what is present and leaves the rest."""
+    """Starts with the defaults of the protocol; `patch` changes what is present and leaves the rest.
 
-    def __init__(self, model: str) -> None:
+    `obeys`: whether what is said of interruptions and replies to speech counts.
+    """
+
+    def __init__(self, model: str, *, obeys: bool = True) -> None:
+        self._obeys = obeys
         self._now: Json = {
             "model": model,
             "output_modalities": ["audio"],
@@ -124,11 +128,11 @@ class Settings:
 
     @property
     def creates_response(self) -> bool:
-        return self._detection is not None and self._detection["create_response"] is not False
+        return self._detection is not None and not (self._obeys and self._detection["create_response"] is False)
 
     @property
     def interrupts_response(self) -> bool:
-        return self._detection is not None and self._detection["interrupt_response"] is not False
+        return self._detection is not None and not (self._obeys and self._detection["interrupt_response"] is False)
 
     @property
     def _detection(self) -> Json | None:

@@ -90,8 +90,14 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     """True if `ResponseStarted.request_id` is reliable."""
     functions: frozenset[str] = frozenset()
     """Names of the functions that its own settings declare: their calls are the app's."""
+    transcribes: bool = True
+    """True if it tells what the user said (`InputTranscript`)."""
+    speech_padding: float = 0.0
+    """Seconds before the first sound that it counts as the user's speech (`SpeechStarted.audio_ms`)."""
+    speech_silence: float = 0.0
+    """Seconds of silence by which it notices that the user has stopped, and which it counts as speech."""
     turn_settings: bool = False
-    """True if it obeys `Setup.server_interrupts` and `Setup.server_replies`."""
+    """True if it obeys `Setup.server_acts`."""
     says: Literal["exactly", "by_request", "never"] = "never"
     """Whether it speaks given words (`ResponseOptions.say`): these, or what a model makes of them when it is asked."""
     greets: bool = True

@@ -7,8 +7,9 @@ from typing import Any, get_args
 from msgspec import Struct, defstruct, json
 
 from rtactors import mail, session_events
-from rtactors.events import Item
+from rtactors.events import Function, Item, ResponseOptions, Setup
 from rtactors.history import HistoryItem
+from rtactors.interruption import Interruption
 from rtactors.journal.records import Change, SavedItem, Spoken
 from rtactors.recording import lines
 from rtactors.recording.plain import MAIL
@@ -30,8 +31,8 @@ def schema() -> dict[str, Any]:
     shown = set(get_args(session_events.SessionEvent))
     moves = {event for chart in CHARTS.values() for event in chart.events.values()}
     kinds = [lines.Header, *get_args(lines.Event), lines.Audio]
-    items = {HistoryItem, Item, SavedItem, Spoken}
-    every = [*kinds, lines.JournalRecord, *_by_name({*told, *shown, *moves, *changes, *items, mail.ReplyOver})]
+    parts = {HistoryItem, Item, SavedItem, Spoken, Function, ResponseOptions, Setup, Interruption}
+    every = [*kinds, lines.JournalRecord, *_by_name({*told, *shown, *moves, *changes, *parts, mail.ReplyOver})]
     references, definitions = json.schema_components(every, schema_hook=_by_its_name)
     reference = dict(zip(every, references, strict=True))
     for of in every:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from rtactors.interruption import AT_ONCE, Interruption
 from rtactors.limits import Bounds, Deadlines
 from rtactors.providers.base import Capabilities
 
@@ -34,6 +35,7 @@ class Header(Struct, frozen=True, kw_only=True, tag_field="kind", tag="recording
     capabilities: Capabilities
     deadlines: Deadlines
     bounds: Bounds
+    interruption: Annotated[Interruption, Meta(description="Its policy of interruption.")] = AT_ONCE
     reconnect: Annotated[dict[str, float] | None, Meta(description="The numbers of its Backoff.")]
     started: Annotated[float, Meta(description="When it began, in unix seconds.")]
     at: Annotated[float, Meta(description="The same moment by the session's clock, which all events go by; seconds.")]

@@ -28,6 +28,7 @@ MAIL: dict[str, dict[str, type[Struct]]] = {
     actor: {each.__name__: each for each in get_args(union)}
     for actor, union in {
         "transport": mail.TransportMail,
+        "turn": mail.TurnMail,
         "response": mail.ResponseMail,
         "sink": mail.SinkMail,
         "context": mail.ContextMail,

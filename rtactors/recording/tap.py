@@ -16,6 +16,7 @@ from msgspec.structs import asdict, replace
 from rtactors.actor import Publish
 from rtactors.causes import causes
 from rtactors.channels import Inbox
+from rtactors.interruption import AT_ONCE, Interruption
 from rtactors.journal.base import Journal
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.providers.base import Provider
@@ -49,6 +50,7 @@ class Tap(Notes, ABC):
         bounds: Bounds,
         reconnect: Backoff | None,
         *,
+        interruption: Interruption = AT_ONCE,
         session_id: str = "",
         journal: Literal["", "begun", "resumed"] = "",
         stages: tuple[str, ...] = (),
@@ -67,6 +69,7 @@ class Tap(Notes, ABC):
                 capabilities=provider.capabilities,
                 deadlines=deadlines,
                 bounds=bounds,
+                interruption=interruption,
                 reconnect=reconnect and {name: value for name, value in asdict(reconnect).items() if name != "luck"},
                 started=time.time(),
                 at=anyio.current_time(),

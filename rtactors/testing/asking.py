@@ -194,7 +194,7 @@ def _begun_for(facts: Facts) -> dict[str, str]:
 
 
 def beside_leaves_nothing(facts: Facts) -> Iterator[str]:
-    """I7: a response out of band is no part of the conversation: not heard, not run, not kept, and stopped by nobody."""
+    """I7: a response out of band is no part of the conversation: not heard, not run, not kept, stopped by nobody."""
     beside = [each for story in facts.stories for each in story.responses.values() if each.out_of_band]
     theirs = {item_id for story in facts.stories for item_id in story.messages}
     for response in beside:
@@ -306,7 +306,7 @@ def _when_it_was_heard(facts: Facts, reply: Reply, *, at: float, heard: bool) ->
 
 
 def the_agent_does_what_is_said(facts: Facts) -> Iterator[str]:
-    """I4: it is said to speak while a response is heard and not held; each change is told once, and the last is true."""
+    """I4: it is said to speak while a response is heard and not held; each change is told once, the last is true."""
     state, speaking, now, changed_at = "initializing", set[str](), 0.0, math.inf
     for event in facts.evidence.events:
         match event:

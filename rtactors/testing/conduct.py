@@ -9,6 +9,9 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 
+from msgspec import Struct
+
+from rtactors.operations import number_of
 from rtactors.session_events import (
     AgentSaid,
     AgentStartedSpeaking,
@@ -26,6 +29,7 @@ from rtactors.testing.ears import Segment
 from rtactors.testing.evidence import HAIR_S, Facts
 from rtactors.testing.wire_story import BUSY, LONG_BUSY, WireResponse
 from statecharts.call import CALL
+from statecharts.interruption import INTERRUPTION, Interrupt, SpeechBegan
 from statecharts.item import ITEM, Report, SendDelete, SendTruncate
 from statecharts.message import MESSAGE
 from statecharts.playback import PLAYBACK
@@ -192,8 +196,10 @@ def the_user_is_quoted(facts: Facts) -> Iterator[str]:
     said = [(event.item_id, event.text) for event in events if isinstance(event, UserSaid)]
     if said != facts.story.transcripts:
         yield f"the server told the transcripts {facts.story.transcripts}, the session {said}"
-    started = sum(isinstance(event, UserStartedSpeaking) for event in events)
-    stopped = sum(isinstance(event, UserStoppedSpeaking) for event in events)
+    detected = [event for event in events if isinstance(event, UserStartedSpeaking | UserStoppedSpeaking)]
+    detected = [event for event in detected if not number_of(event.item_id)]  # else the app said so
+    started = sum(isinstance(event, UserStartedSpeaking) for event in detected)
+    stopped = len(detected) - started
     if (started, stopped) != (len(facts.story.speech_started), len(facts.story.speech_stopped)):
         yield (
             f"the user started speaking {len(facts.story.speech_started)} times and stopped "
@@ -205,15 +211,52 @@ def the_user_is_quoted(facts: Facts) -> Iterator[str]:
 
 
 def _interruptions(facts: Facts, *, surely: bool = True) -> Iterator[tuple[float, float]]:
-    """From when to when an interruption reached the session, `surely` or maybe: the user's, and the app's own."""
+    """From when to when an interruption reached the session, `surely` or maybe: the user's, and the app's own.
+
+    Speech that the policy lets wait, or never lets interrupt, does so when that is decided.
+    """
+    evidence = facts.evidence
+    begun = _begun(facts)
+    yield from _decided(facts)
+    waits = [event.at for event in begun if event.event.conditional or not event.event.enabled]
     closed_at = max((e.at for e in facts.evidence.events if isinstance(e, ConnectionChanged)), default=math.inf)
     for story, connection in zip(facts.stories, facts.evidence.connections, strict=True):
         for at in story.speech_started:
+            if any(at - HAIR_S <= then <= at + evidence.delay + HAIR_S for then in waits):
+                continue
             in_time = facts.connection.open or at < closed_at - facts.evidence.delay
             if not surely or (at < connection.heard_until and in_time):
                 yield at, at + facts.evidence.delay + HAIR_S
     for at in facts.evidence.interruptions:
         yield at, at + HAIR_S
+
+
+class _Begun(Struct):
+    """The user began to speak, or the app said so."""
+
+    at: float
+    id: str
+    event: SpeechBegan
+
+
+def _begun(facts: Facts) -> list[_Begun]:
+    return [
+        _Begun(event.at, event.id, event.event)
+        for event in facts.evidence.events
+        if isinstance(event, Transition) and isinstance(event.event, SpeechBegan)
+    ]
+
+
+def _decided(facts: Facts) -> Iterator[tuple[float, float]]:
+    """From when the user spoke to when they interrupted: what began in between may answer them."""
+    begun: dict[str, float] = {}
+    for event in facts.evidence.events:
+        if not isinstance(event, Transition) or event.chart != INTERRUPTION.name:
+            continue
+        if isinstance(event.event, SpeechBegan):
+            begun[event.id] = event.at
+        if any(isinstance(effect, Interrupt) for effect in event.effects):
+            yield begun[event.id], event.at + facts.evidence.delay + HAIR_S
 
 
 def interruptions_stop_what_plays(facts: Facts) -> Iterator[str]:

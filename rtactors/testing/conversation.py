@@ -154,7 +154,7 @@ class Conversation:
 
     async def reaches(self, chart: str, state: str) -> Transition:
         """Until something has come into a state of its chart, such as `"response", "finishing"`."""
-        return await self._first(
+        return await self.first(
             lambda event: isinstance(event, Transition) and (event.chart, event.after) == (chart, state),
             f"no {chart} came to be {state}",
         )
@@ -168,7 +168,7 @@ class Conversation:
             seen += isinstance(event, ConnectionChanged) and event.state == "connected"
             return seen == times
 
-        await self._first(is_it, f"there were fewer than {times} connections")
+        await self.first(is_it, f"there were fewer than {times} connections")
 
     async def tells(self, what: type[EventT], count: int = 1) -> EventT:
         """Until the session has told so many events of this type; gives the last of them."""
@@ -179,9 +179,10 @@ class Conversation:
             seen += isinstance(event, what)
             return seen == count
 
-        return await self._first(is_it, f"there were fewer than {count} {what.__name__}")
+        return await self.first(is_it, f"there were fewer than {count} {what.__name__}")
 
-    async def _first(self, is_it: Callable[[SessionEvent], bool], otherwise: str) -> Any:  # noqa: ANN401 - its callers know
+    async def first(self, is_it: Callable[[SessionEvent], bool], otherwise: str) -> Any:  # noqa: ANN401 - its callers know
+        """The first of the session's events of which `is_it` is true; if there is none, then `otherwise`."""
         for event in self.events:
             if is_it(event):
                 return event

@@ -101,13 +101,23 @@ class ByHand:
 
     def returns(self, answer: str | Exception) -> None:
         self._answers.append(answer)
+        self._ring()
+
+    async def work(self, count: int = 1) -> Work:
+        """Until it was given so many; gives the last of them."""
+        while len(self.works) < count:
+            await self._news.wait()
+        return self.works[count - 1]
+
+    def _ring(self) -> None:
         self._news.set()
+        self._news = anyio.Event()
 
     async def __call__(self, work: Work) -> str:
         self.works.append(work)
+        self._ring()
         try:
             while not self._answers:
-                self._news = anyio.Event()
                 await self._news.wait()
         except BaseException:
             self.cancelled += 1

@@ -23,6 +23,8 @@ class Talk:
         self.session = session
         self.server = server
         self.sink = sink
+        self.virtual = isinstance(server, MemoryQuicksilverServer)
+        """False if time is real."""
         self.events: list[SessionEvent] = []
         """All of the session's, once it is over."""
         self.failure: RtactorsError | None = None

@@ -28,7 +28,7 @@ from rtactors.journal.records import Heard, ItemChanged
 from rtactors.loopback.script import Call, Script, replies
 from rtactors.loopback.server import MemoryServer
 from rtactors.providers import OpenAIRealtime
-from rtactors.session_events import AgentSaid, FunctionCalled, Problem, SessionEvent, Transition
+from rtactors.session_events import AgentSaid, ConversationEnded, FunctionCalled, Problem, SessionEvent, Transition
 from rtactors.sinks import MemorySink, PacedSink
 from rtactors.testing.clock import settled
 from rtactors.testing.conversation import conversation
@@ -517,10 +517,10 @@ async def test_what_was_never_there_is_not_resumed() -> None:
     async with MemoryServer() as server:
         session = resumed(server, MemoryJournal())
         stream = session.events()
-        with pytest.raises(ConfigurationError, match="no session 's'"):
+        with pytest.raises(ConfigurationError, match="no session 's'") as failed:
             async with session:
                 pytest.fail("there is nothing to go on with")
-        assert not [event async for event in stream]
+        assert [event async for event in stream] == [ConversationEnded("error", str(failed.value), 0)]
         assert not server.sessions
 
 

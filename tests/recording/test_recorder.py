@@ -44,7 +44,7 @@ def test_who_did_it_is_known() -> None:
         return {event["who"] for event in events if event["kind"] == "sent" and event["mail"]["type"] == what}
 
     assert senders("AddItem") == senders("AppendAudio") == {"app"}
-    assert senders("WhenSilent") == {"app", "context"}  # which passes it on
+    assert senders("WhenSilent") == {"app", "context", "turn"}  # who pass it on
     assert senders("Finished") == {"device"}
     assert senders("CreateItem") == {"context"}
     assert senders("AudioDelta") == {"transport"}

@@ -88,6 +88,7 @@ async def test_a_refused_delete_is_not_sent_again_with_each_piece_of_audio() -> 
         await server.speak(1000)
         await anyio.sleep(0.3)
         await session.interrupt()
+        await anyio.sleep(0.1)
         await session.remove(MESSAGE["id"])
         await server.refuse(await server.receive("conversation.item.delete"))
         for _ in range(5):

@@ -598,13 +598,15 @@ def speaking_never_stops_when_interrupted(patch: Patch) -> None:
 
 @mutant("I4", seed=17)
 def the_users_speech_stops_nothing(patch: Patch) -> None:
-    def on_speech(self: Any, event: Any) -> None:
-        responses, self._responses = self._responses, {}
-        before(self, event)
+    def interrupt(self: Any, by: str, **more: Any) -> None:
+        responses = self._responses
+        if by == "user":
+            self._responses = {}
+        before(self, by, **more)
         self._responses = responses
 
-    before = ResponseActor._on_speech_started
-    patch.setattr(ResponseActor, "_on_speech_started", on_speech)
+    before: Any = ResponseActor._interrupt_all
+    patch.setattr(ResponseActor, "_interrupt_all", interrupt)
 
 
 # -------------------------------------------------------------------------------------------- I5, I6: cuts and deletes
@@ -651,12 +653,13 @@ def the_slot_is_not_waited_for(patch: Patch) -> None:
 
 @mutant("I7", seed=14)
 def the_users_speech_loses_what_waits(patch: Patch) -> None:
-    def on_speech(self: Any, event: Any) -> None:
-        self._requests.clear()
-        before(self, event)
+    def interrupt(self: Any, by: str, **more: Any) -> None:
+        if by == "user":
+            self._requests.clear()
+        before(self, by, **more)
 
-    before = ResponseActor._on_speech_started
-    patch.setattr(ResponseActor, "_on_speech_started", on_speech)
+    before: Any = ResponseActor._interrupt_all
+    patch.setattr(ResponseActor, "_interrupt_all", interrupt)
 
 
 @mutant("I7", seed=29)

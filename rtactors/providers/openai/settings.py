@@ -17,6 +17,9 @@ PCM: Final = wire.AudioFormat(type="audio/pcm", rate=RATE)
 
 Json: TypeAlias = dict[str, Any]
 
+_BY_DEFAULT: Final = {"create_response": True, "interrupt_response": True}
+"""Said where the settings don't say it: an update may have switched them off."""
+
 
 def settings(session: wire.RealtimeSession, extra: Mapping[str, Any]) -> Json:
     """`extra` over `session`, object by object. Null stays: on the wire it switches things off.
@@ -43,6 +46,9 @@ def capabilities(session: Json) -> Capabilities:
         cancels_on_speech=bool(detection) and detection.get("interrupt_response") is not False,
         replies_to_speech=bool(detection) and detection.get("create_response") is not False,
         functions=frozenset(filter(None, (_object(tool).get("name") for tool in session.get("tools") or ()))),
+        transcribes=bool(listens.get("transcription")),
+        speech_padding=_ms(detection, "prefix_padding_ms", 300),
+        speech_silence=_ms(detection, "silence_duration_ms", 500),
         turn_settings=bool(detection),
         says="by_request",
     )
@@ -53,13 +59,8 @@ def with_setup(session: Json, setup: Setup) -> Json:
     own = [_object(tool).get("name") for tool in session.get("tools") or ()]
     functions = [msgspec.to_builtins(function_tool(each)) for each in setup.functions if each.name not in own]
     over: Json = {"tools": [*(session.get("tools") or ()), *functions]} if functions else {}
-    turn: Json = {}
-    if not setup.server_interrupts:
-        turn["interrupt_response"] = False
-    if not setup.server_replies:
-        turn["create_response"] = False
-    if turn and _detection(session):
-        over["audio"] = {"input": {"turn_detection": turn}}
+    if not setup.server_acts and _detection(session):
+        over["audio"] = {"input": {"turn_detection": {"interrupt_response": False, "create_response": False}}}
     return _merged(session, over)
 
 
@@ -67,8 +68,14 @@ def part_of(session: Json) -> Json:
     """What of `session` a `Setup` decides."""
     part: Json = {"type": session["type"], "tools": session.get("tools") or []}
     if detection := _detection(session):
-        part["audio"] = {"input": {"turn_detection": detection}}
+        part["audio"] = {"input": {"turn_detection": {**_BY_DEFAULT, **detection}}}
     return part
+
+
+def _ms(detection: Json, name: str, default: int) -> float:
+    """In seconds. Semantic detection has neither: it goes by what is said."""
+    value = detection.get(name, default)
+    return value / 1000 if detection.get("type") == "server_vad" and isinstance(value, int | float) else 0.0
 
 
 def _detection(session: Json) -> Json:

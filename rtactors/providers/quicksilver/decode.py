@@ -290,7 +290,9 @@ class Reader:
 
     def _on_handoff(self, event: wire.HandoffRequested) -> Iterator[ProviderEvent]:
         turn = self._turn
-        if turn and (not turn.answered or _alike(turn.text, event.input_transcript)):
+        if event.item_id in self._turns:
+            item_id = event.item_id
+        elif turn and (not turn.answered or _alike(turn.text, event.input_transcript)):
             item_id = turn.id
         else:  # its words are still to come
             self._turn_to_come = item_id = self._turn_to_come or event.item_id or self._new_id("turn")

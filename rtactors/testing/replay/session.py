@@ -95,6 +95,7 @@ class _Replayed(Session):
             reconnect=None if tape.header.reconnect is None else convert(tape.header.reconnect, Backoff),
             deadlines=tape.header.deadlines,
             bounds=tape.header.bounds,
+            interruption=tape.header.interruption,
             journal=StandInJournal(tape) if tape.header.journal else None,
             session_id=tape.header.session_id or None,
             recorder=tape,

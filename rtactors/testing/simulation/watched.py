@@ -18,7 +18,6 @@ from rtactors.reply import Reply
 from rtactors.session import Session, Wanted, WantedReply
 from rtactors.testing.evidence import Asked, Placed, Run, Wait, Worked
 
-
 _WAITS: tuple[Literal["started", "heard", "done"], ...] = ("started", "heard", "done")
 
 
