@@ -95,7 +95,11 @@ def the_model_is_told_what_they_gave(facts: Facts) -> Iterator[str]:
         told = outputs.get(call_id, [])
         if held.count(call_id) > 1:
             yield f"the server holds {held.count(call_id)} outputs of call {call_id}"
-        if call_id not in calls or any(_is_output(facts, call_id, each) for each in facts.evidence.removed):
+        if (
+            call_id not in calls
+            or refused(facts, call_id)
+            or any(_is_output(facts, call_id, each) for each in facts.evidence.removed)
+        ):
             continue
         if len(told) != 1 and not (never_held and not told):
             yield f"call {call_id} of {event.name} has {len(told)} outputs in the history, not one"
@@ -109,6 +113,11 @@ def _is_output(facts: Facts, call_id: str, item_id: str) -> bool:
 
 def _outputs(facts: Facts) -> list[Operation]:
     return [create for story in facts.stories for create in story.creates if create.call_id]
+
+
+def refused(facts: Facts, call_id: str) -> bool:
+    """Whether the server would not take an output of this call: then there is none, and the app knows."""
+    return any(create.refused for create in _outputs(facts) if create.call_id == call_id)
 
 
 def _is_so(facts: Facts, event: FunctionCalled, run: Run | None, output: str) -> Iterator[str]:

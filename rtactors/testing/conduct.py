@@ -355,7 +355,9 @@ def stops_have_a_reason(facts: Facts) -> Iterator[str]:
     everything = [*_interruptions(facts, surely=False), *((at, math.inf) for at in ends)]
     everything += [(at, at + evidence.delay + HAIR_S) for at in refusals]  # of a question: its reply is not wanted
     if any(story.speech_started for story in facts.stories):  # a narrow network takes longer than `delay` to say so
-        everything += [(e.at, e.at + HAIR_S) for e in evidence.events if isinstance(e, UserStartedSpeaking)]
+        waits = {each.id for each in _begun(facts) if each.event.conditional or not each.event.enabled}
+        spoke = [event for event in evidence.events if isinstance(event, UserStartedSpeaking)]
+        everything += [(event.at, event.at + HAIR_S) for event in spoke if event.item_id not in waits]
     for segment in evidence.segments:
         at = segment.cleared_at
         response = _response_of(facts, segment.message_id)

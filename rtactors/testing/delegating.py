@@ -82,8 +82,9 @@ def each_request_has_one_answer(facts: Facts) -> Iterator[str]:
     answers = {work.answer for work in facts.evidence.works}
     taken = facts.evidence.removed | facts.evidence.undecided
     calls = {event.call_id: event.name for event in facts.evidence.events if isinstance(event, FunctionCalled)}
+    refused = {create.call_id for story in facts.stories for create in story.creates if create.refused}
     for call_id, name in calls.items():
-        if name not in functions(facts) or call_id not in stand or (taken and not outputs.get(call_id)):
+        if name not in functions(facts) or call_id not in stand - refused or (taken and not outputs.get(call_id)):
             continue  # the app took it out
         told = outputs.get(call_id, [])
         if len(told) != 1:
@@ -100,7 +101,8 @@ def what_the_agent_says_is_told_once(facts: Facts) -> Iterator[str]:
     """Its progress as messages, its last word as an output; a word before that, as a message, too."""
     if facts.evidence.delegate is None or not (facts.evidence.settled and facts.connection.open):
         return
-    told = [create.output for story in facts.stories for create in story.creates if create.call_id]
+    creates = [create for story in facts.stories for create in story.creates]
+    told, refused = [create.output for create in creates if create.call_id], any(create.refused for create in creates)
     items = facts.evidence.history
     texts = [item.heard_text for item in items if item.role == "user" and item.heard_text.startswith(BACKEND)]
     outputs = [item.output for item in items if item.kind == "function_call_output"]
@@ -108,7 +110,7 @@ def what_the_agent_says_is_told_once(facts: Facts) -> Iterator[str]:
         for said in [*work.progress, *([work.answer] if work.answer else [])]:
             times = texts.count(BACKEND + said) + outputs.count(said)
             gone = facts.evidence.removed | facts.evidence.undecided
-            if times > 1 or (times == 0 and not gone and said not in told):
+            if times > 1 or (times == 0 and not gone and said not in told and not refused):
                 yield f"the agent said {said!r}, and the model was told that {times} times"
 
 

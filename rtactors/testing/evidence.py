@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from rtactors.delegation import Delegate
 from rtactors.events import BYTES_PER_FRAME
 from rtactors.history import HistoryItem
+from rtactors.interruption import Interruption
 from rtactors.loopback.conversation import Snapshot
 from rtactors.loopback.log import Record
 from rtactors.reply import Reply
@@ -148,6 +149,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """Functions that the provider's own settings declare: the app answers calls of these."""
     runs: tuple[Run, ...] = ()
     """Of these functions."""
+    policy: Interruption | None = None
+    """When the user may interrupt, if nothing else is said of a reply; None: not known."""
     delegate: Delegate | None = None
     """The session's."""
     works: tuple[Worked, ...] = ()

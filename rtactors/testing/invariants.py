@@ -497,6 +497,8 @@ INVARIANTS: Mapping[str, Sequence[Check]] = {
         asking.the_agent_does_what_is_said,
         asking.the_agent_thinks_while_it_generates,
         asking.interruptions_are_told,
+        asking.the_user_interrupts_as_the_policy_says,
+        asking.never_means_never,
     ),
     "I5": (cuts_are_sound,),
     "I6": (deletes_are_sound, conduct.nothing_is_refused, conduct.problems_are_true),

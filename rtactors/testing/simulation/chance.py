@@ -21,6 +21,7 @@ from rtactors.testing.simulation.plan import (
     Model,
     Network,
     Plan,
+    Policy,
     Reply,
     Stall,
     Step,
@@ -94,6 +95,7 @@ def make_plan(chance: Chance, *, backend: BackendName = "asyncio", disconnects: 
         calls=Calls(answer_ms=chance.pick((0, 0, 400)), times=chance.pick((1, 1, 1, 0, 2))),
         tools=tools,
         agent=agent,
+        interruption=_policy(chance) if chance.pick((False, False, True)) else Policy(),
         backend=backend,
         turns=chance.number(1 << 16),
     )
@@ -151,6 +153,7 @@ _DEEDS: Mapping[Deed, int] = {
     "pause": 3,
     "unpause": 4,
     "remove": 1,
+    "cough": 2,
     "clear_audio": 1,
     "wait_until_quiet": 1,
     "wait_until_heard": 2,
@@ -194,6 +197,7 @@ def _wish(chance: Chance, do: Deed) -> Wish:
         special=chance.pick((False, False, True)),
         text=chance.pick((False, False, False, True)),
         beside=beside,
+        uninterruptible=not beside and chance.pick((False, False, False, True)),
         other_input=beside and chance.pick((False, True)),
     )
 
@@ -213,6 +217,16 @@ def _agent(chance: Chance) -> Agent:
         mute=chance.pick((False, False, False, True)),
         grace_ms=chance.pick((0, 0, 200)),
         speaks=chance.pick((False, False, True)),
+    )
+
+
+def _policy(chance: Chance) -> Policy:
+    return Policy(
+        enabled=chance.pick((True, True, True, False)),
+        min_speech_ms=chance.pick((0, 0, 300)),
+        min_words=chance.pick((1, 1, 0, 3)),
+        pause=chance.pick((True, True, False)),
+        decide_ms=chance.pick((2000, 2000, 300)),
     )
 
 

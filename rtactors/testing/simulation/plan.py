@@ -146,10 +146,21 @@ Deed: TypeAlias = Literal[
     "add",
     "remove",
     "set_history",
+    "cough",
     "clear_audio",
     "wait_until_quiet",
     "wait_until_heard",
 ]
+
+
+class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When the user may interrupt (`rtactors.interruption.Interruption`): at any sound, if it is all plain."""
+
+    enabled: bool = True
+    min_speech_ms: int = 0
+    min_words: int = 0
+    pause: bool = True
+    decide_ms: int = 2000
 
 
 class Wish(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -164,6 +175,8 @@ class Wish(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Written, not spoken."""
     beside: bool = False
     """Out of band (`ask` has a question, which stands in the conversation: it is never beside it)."""
+    uninterruptible: bool = False
+    """It is heard to its end, whatever the user says."""
     other_input: bool = False
     """Out of band it answers something else than the conversation."""
 
@@ -235,6 +248,7 @@ class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
     calls: Calls = Calls()
     tools: tuple[Function, ...] = ()
     agent: Agent | None = None
+    interruption: Policy = Policy()
     reconnects: bool = True
     """Whether the session may make another connection for one that is lost."""
     backend: BackendName = "asyncio"

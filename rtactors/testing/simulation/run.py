@@ -23,7 +23,6 @@ from msgspec import Struct
 
 from rtactors.errors import ConnectionFailed, RtactorsError, SessionClosed, SinkLost
 from rtactors.limits import Backoff, Bounds, Deadlines
-from rtactors.loopback.recognizer import Scripted
 from rtactors.loopback.server import MemoryServer
 from rtactors.loopback.session import Session as ServerSession
 from rtactors.recording import Recorder
@@ -45,8 +44,10 @@ from rtactors.testing.simulation.provider import (
     NO_QUOTA,
     OWN_FUNCTION,
     VOICE,
+    Understands,
     error_event,
     faults_of,
+    policy_of,
     provider_of,
     script_of,
     timing_of,
@@ -167,7 +168,7 @@ class _World:
             voice=VOICE,
             timing=timing_of(plan.model),
             faults=self.faults,
-            recognizer=Scripted(*_TURNS),
+            recognizer=Understands(*_TURNS),
             session_limit_s=plan.model.limit_s or math.inf,
         )
         async with self.server:
@@ -181,6 +182,7 @@ class _World:
                 bounds=Bounds(events=ALL_EVENTS),
                 tools=tools_of(plan, self.app),
                 delegate=delegate,
+                interruption=policy_of(plan.interruption),
                 recorder=Recorder(self.record) if self.record else None,
             )
             news = session.events()
@@ -285,6 +287,7 @@ class _World:
             declared=frozenset({OWN_FUNCTION}),
             runs=tuple(app.runs),
             delegate=delegate_of(plan, app),
+            policy=policy_of(plan.interruption),
             works=tuple(app.works),
             settled=app.settled and self.failure is None,
             faultless=not (
