@@ -25,13 +25,15 @@ from rtactors.session_events import (
 from rtactors.testing.evidence import Asked, Facts
 from rtactors.testing.wire_story import WireRequest, WireResponse
 from statecharts.agent import AGENT
+from statecharts.interruption import INTERRUPTION
 from statecharts.response import RESPONSE, Created
 
 _OURS = operation_id("response", 1).removesuffix("1")
 """How the session's own requests are called: a test may send others."""
+_UNDECIDED = INTERRUPTION.group("suspected", "committed")
 _TOO_LATE = "did not start it within"
 _GIVEN_UP = "it was given up before"
-_TIMES = {"priority", "timeout"}
+_TIMES = {"priority", "timeout", "interruption"}
 """What of a wish the server is not told: it is when it is asked."""
 
 
@@ -109,6 +111,8 @@ def joined_have_one_outcome(facts: Facts) -> Iterator[str]:
             yield f"{names} are one response, {response_id}, but ended in {len(outcomes)} ways: {outcomes}"
         if not all(_is_like_any_other(asked) for _, asked in group):
             yield f"{names} were joined to {response_id}, though one wants what the others do not"
+        if len({asked.wanted.get("interruption") for _, asked in group}) > 1:
+            yield f"{names} were joined to {response_id}, though the user may not interrupt one of them"
         if len({asked.wanted.get("priority", 0) for _, asked in group}) > 1:
             yield f"{names} were joined to {response_id}, though one is more urgent than another"
         if sum(asked.is_question for _, asked in group) > 1:
@@ -209,7 +213,8 @@ def beside_leaves_nothing(facts: Facts) -> Iterator[str]:
     left_at = facts.evidence.left_at
     for reply, asked in _asked(facts):
         stopped_by_app = reply.id in facts.evidence.stopped or (left_at is not None and not facts.evidence.settled)
-        if asked.wanted.get("out_of_band") and reply.interrupted and not stopped_by_app:
+        stalled = reply.failure is not None
+        if asked.wanted.get("out_of_band") and reply.interrupted and not (stopped_by_app or stalled):
             yield f"{reply.id} is out of band and was interrupted, though nobody had stopped it by its handle"
 
 
@@ -279,7 +284,7 @@ def _when_it_was_heard(facts: Facts, reply: Reply, *, at: float, heard: bool) ->
         for segment in facts.evidence.segments
         if segment.message_id in of_it
         for told_at, report in segment.told
-        if report is segment.told_start(facts.ended_at.get(segment.message_id, math.inf))
+        if report is facts.told_start(segment)
     ]
     shown = any(facts.messages[item_id].only_shown for item_id in of_it)
     said = of_it & facts.said.keys()
@@ -307,6 +312,7 @@ def _when_it_was_heard(facts: Facts, reply: Reply, *, at: float, heard: bool) ->
 def the_agent_does_what_is_said(facts: Facts) -> Iterator[str]:
     """I4: it is said to speak while a response is heard and not held; each change is told once, the last is true."""
     state, speaking, now, changed_at = "initializing", set[str](), 0.0, math.inf
+    undecided = set[str]()
     for event in facts.evidence.events:
         match event:
             case AgentStartedSpeaking():
@@ -320,13 +326,18 @@ def the_agent_does_what_is_said(facts: Facts) -> Iterator[str]:
                     yield f"the agent was {state}, and {event} was told"
                 state, changed_at = event.state, now
             case Transition():
-                if event.at > changed_at + facts.evidence.moment:
+                if event.chart == INTERRUPTION.name:
+                    (undecided.add if event.after in _UNDECIDED else undecided.discard)(event.id)
+                if undecided:
+                    changed_at = math.inf  # what is heard may be held
+                elif event.at > changed_at + facts.evidence.moment:
                     yield from _says_so(facts, state, speaking, now)
                     changed_at = math.inf
                 now = max(now, event.at)
             case _:
                 pass
-    yield from _says_so(facts, state, speaking, now)
+    if not undecided:
+        yield from _says_so(facts, state, speaking, now)
     if facts.evidence.settled and facts.evidence.left_at is not None:
         states = [each for each in facts.evidence.events if isinstance(each, AgentStateChanged)]
         by_then = [each.state for each in states if each.at <= facts.evidence.left_at + facts.evidence.moment]
@@ -347,7 +358,10 @@ def _says_so(facts: Facts, state: str, speaking: set[str], at: float) -> Iterato
 
 def the_agent_thinks_while_it_generates(facts: Facts) -> Iterator[str]:
     """I4: while the server makes a response the agent does not just listen."""
+    policy = facts.evidence.policy
     if len(facts.stories) > 1 or not facts.evidence.faultless or not facts.connection.open:
+        return
+    if policy is None or not policy.at_once:  # else what is heard may be held
         return
     states = [(each.at, each.state) for each in facts.evidence.events if isinstance(each, AgentStateChanged)]
     for response in facts.story.responses.values():
@@ -377,3 +391,53 @@ def interruptions_are_told(facts: Facts) -> Iterator[str]:
             yield f"the user interrupted at {event.at:.3f} s, who had not spoken"
         if event.by == "app" and not asked_for and facts.evidence.left_at is not None:
             yield f"the app interrupted at {event.at:.3f} s, which it did not want"
+
+
+def the_user_interrupts_as_the_policy_says(facts: Facts) -> Iterator[str]:
+    """I4: by speech that is long enough, by so many words, at once, or never; and what meets it does interrupt."""
+    policy, evidence = facts.evidence.policy, facts.evidence
+    own = {asked.wanted.get("interruption") for asked in evidence.asked.values()} - {None}
+    if policy is None or own or len(facts.stories) > 1 or not facts.connection.open:
+        return
+    spoken = [at for at, _, text in facts.story.words if len(text.split()) >= policy.min_words]
+    for event in evidence.events:
+        if not isinstance(event, Interrupted) or event.by != "user":
+            continue
+        if not policy.enabled:
+            yield f"the user interrupted at {event.at:.3f} s, which nobody may"
+        elif policy.min_words and not any(at <= event.at for at in spoken):
+            yield f"the user interrupted at {event.at:.3f} s, without {policy.min_words} words"
+        began = [at for at in facts.story.speech_started if at <= event.at - policy.min_speech + evidence.moment]
+        if policy.min_speech and not began:
+            yield f"the user interrupted at {event.at:.3f} s, and had not spoken for {policy.min_speech} s"
+    if not (policy.enabled and policy.min_words and evidence.faultless and evidence.settled):
+        return
+    for at, item_id, text in facts.story.words:
+        known = at + evidence.delay
+        began = facts.story.began.get(item_id, math.inf)
+        if len(text.split()) < policy.min_words or known - began > policy.decide or policy.min_speech:
+            continue
+        for segment in evidence.segments:
+            end = facts.told_end(segment)
+            over = min(end.at if end else math.inf, math.inf if segment.cleared_at is None else segment.cleared_at)
+            started = segment.began_at < began - evidence.moment
+            if started and over > known + evidence.moment + evidence.delay:
+                yield f"{segment.message_id} was heard on after {known:.3f} s, though the user had said {text!r}"
+
+
+def never_means_never(facts: Facts) -> Iterator[str]:
+    """I4: what the user may not interrupt is stopped by nobody else than the app."""
+    evidence = facts.evidence
+    if len(facts.stories) > 1 or not facts.connection.open or evidence.left_at is None:
+        return
+    ends = [at for at in (evidence.left_at, evidence.device_lost_at) if at is not None]
+    times = [*evidence.interruptions, *evidence.stopped.values()]
+    for reply, asked in _asked(facts):
+        policy = asked.wanted.get("interruption") or evidence.policy
+        if policy is None or policy.enabled or asked.wanted.get("out_of_band") or not reply.interrupted:
+            continue
+        wait = next((each for each in evidence.waits if (each.reply_id, each.what) == (reply.id, "done")), None)
+        if wait is None or wait.at is None or wait.at >= min(ends) - evidence.moment or reply.failure is not None:
+            continue
+        if not any(at <= wait.at + evidence.moment for at in times):
+            yield f"{reply.id} was interrupted, which nobody may, and the app did not want it"

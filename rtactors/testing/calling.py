@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 
 from rtactors.session_events import FunctionCalled, Interrupted, Transition
+from rtactors.testing import delegating
 from rtactors.testing.evidence import Facts, Run
 from rtactors.testing.wire_story import Operation
 from statecharts.response import RESPONSE, Request
@@ -27,7 +28,8 @@ def _called(facts: Facts) -> dict[str, FunctionCalled]:
     calls = (event for event in facts.evidence.events if isinstance(event, FunctionCalled))
     if not facts.evidence.tools:
         return {}
-    return {each.call_id: each for each in calls if each.name not in facts.evidence.declared}
+    others = facts.evidence.declared | delegating.functions(facts)
+    return {each.call_id: each for each in calls if each.name not in others}
 
 
 def tools_run_once(facts: Facts) -> Iterator[str]:
@@ -65,7 +67,8 @@ def tools_end_in_time(facts: Facts) -> Iterator[str]:
             yield f"function {run.name} still runs for call {run.call_id}, though the session is over"
             continue
         late = run.at + tool.timeout
-        if run.ended_at > late + evidence.moment:
+        leaving = any(at <= late + evidence.moment and run.ended_at <= at + evidence.close for at in ends)
+        if run.ended_at > late + evidence.moment and not leaving:
             yield f"function {run.name} ran from {run.at:.3f} s to {run.ended_at:.3f} s, with {tool.timeout} s"
         between = [at for at in interrupted if run.at + evidence.moment < at < run.ended_at - evidence.moment]
         if tool.cancels and between:
@@ -92,7 +95,11 @@ def the_model_is_told_what_they_gave(facts: Facts) -> Iterator[str]:
         told = outputs.get(call_id, [])
         if held.count(call_id) > 1:
             yield f"the server holds {held.count(call_id)} outputs of call {call_id}"
-        if call_id not in calls or any(_is_output(facts, call_id, each) for each in facts.evidence.removed):
+        if (
+            call_id not in calls
+            or refused(facts, call_id)
+            or any(_is_output(facts, call_id, each) for each in facts.evidence.removed)
+        ):
             continue
         if len(told) != 1 and not (never_held and not told):
             yield f"call {call_id} of {event.name} has {len(told)} outputs in the history, not one"
@@ -106,6 +113,11 @@ def _is_output(facts: Facts, call_id: str, item_id: str) -> bool:
 
 def _outputs(facts: Facts) -> list[Operation]:
     return [create for story in facts.stories for create in story.creates if create.call_id]
+
+
+def refused(facts: Facts, call_id: str) -> bool:
+    """Whether the server would not take an output of this call: then there is none, and the app knows."""
+    return any(create.refused for create in _outputs(facts) if create.call_id == call_id)
 
 
 def _is_so(facts: Facts, event: FunctionCalled, run: Run | None, output: str) -> Iterator[str]:
@@ -124,7 +136,7 @@ def _is_so(facts: Facts, event: FunctionCalled, run: Run | None, output: str) ->
 
 def the_model_is_asked_to_go_on_once(facts: Facts) -> Iterator[str]:
     """For all calls of a response once, when their outputs are in; not for what was cancelled, or needs no word."""
-    if not facts.evidence.tools:
+    if not (facts.evidence.tools or facts.evidence.delegate):
         return
     by_app = {reply.id for reply in facts.evidence.replies}
     asked = {
@@ -136,6 +148,7 @@ def the_model_is_asked_to_go_on_once(facts: Facts) -> Iterator[str]:
     asked = {each for each in asked - by_app if each.startswith("rt_reply")}
     rounds = _rounds_to_speak_of(facts)
     most = len(_rounds_with_a_word(facts)) + sum(run.says for run in facts.evidence.runs)
+    most += delegating.most_replies(facts)
     if len(asked) > most:
         yield f"the model was asked to go on {len(asked)} times ({', '.join(sorted(asked))}), with {most} reasons"
     if not (facts.connection.open and facts.evidence.settled) or len(facts.stories) > 1:

@@ -152,7 +152,7 @@ def speaking_has_its_times(facts: Facts) -> Iterator[str]:
             for each in facts.evidence.segments
             if each.message_id in facts.messages
             and facts.messages[each.message_id].response_id == event.response_id
-            and each.told_start(facts.ended_at.get(each.message_id, math.inf))
+            and facts.told_start(each)
         ]
         begun = min((each.started_at for each in mine if each.started_at is not None), default=None)
         if begun != event.at:
@@ -367,7 +367,9 @@ def stops_have_a_reason(facts: Facts) -> Iterator[str]:
     everything = [*_interruptions(facts, surely=False), *((at, math.inf) for at in ends)]
     everything += [(at, at + evidence.delay + HAIR_S) for at in refusals]  # of a question: its reply is not wanted
     if any(story.speech_started for story in facts.stories):  # a narrow network takes longer than `delay` to say so
-        everything += [(e.at, e.at + HAIR_S) for e in evidence.events if isinstance(e, UserStartedSpeaking)]
+        waits = {each.id for each in _begun(facts) if each.event.conditional or not each.event.enabled}
+        spoke = [event for event in evidence.events if isinstance(event, UserStartedSpeaking)]
+        everything += [(event.at, event.at + HAIR_S) for event in spoke if event.item_id not in waits]
     for segment in evidence.segments:
         at = segment.cleared_at
         response = _response_of(facts, segment.message_id)
@@ -574,7 +576,7 @@ def _of_a_tool(facts: Facts, problem: Problem) -> bool:
     """Whether it is a function's, or of the reply to what functions gave; `calling` knows what each did."""
     called = {event.call_id for event in facts.evidence.events if isinstance(event, FunctionCalled)}
     by_app = {reply.id for reply in facts.evidence.replies}
-    return bool(facts.evidence.tools) and (
+    return bool(facts.evidence.tools or facts.evidence.delegate) and (
         problem.operation in called or (problem.operation.startswith("rt_reply") and problem.operation not in by_app)
     )
 

@@ -41,7 +41,7 @@ from rtactors.session_events import (
     FunctionCalled,
     Transition,
 )
-from rtactors.testing import asking, calling, conduct
+from rtactors.testing import asking, calling, conduct, delegating
 from rtactors.testing.conduct import MOST
 from rtactors.testing.ears import Segment
 from rtactors.testing.evidence import HAIR_S, Evidence, Facts
@@ -564,6 +564,8 @@ INVARIANTS: Mapping[str, Sequence[Check]] = {
         asking.the_agent_does_what_is_said,
         asking.the_agent_thinks_while_it_generates,
         asking.interruptions_are_told,
+        asking.the_user_interrupts_as_the_policy_says,
+        asking.never_means_never,
     ),
     "I5": (cuts_are_sound,),
     "I6": (deletes_are_sound, creates_are_sound, conduct.nothing_is_refused, conduct.problems_are_true),
@@ -582,7 +584,7 @@ INVARIANTS: Mapping[str, Sequence[Check]] = {
         asking.beside_leaves_nothing,
         asking.handles_tell_the_truth,
     ),
-    "I8": (calls_run_once, conduct.calls_carry_what_was_given, *calling.CHECKS),
+    "I8": (calls_run_once, conduct.calls_carry_what_was_given, *calling.CHECKS, *delegating.CHECKS),
     "I9": (the_next_server_knows_what_was_heard,),
     "I10": (
         every_wait_ends,

@@ -26,6 +26,10 @@ from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
 from rtactors.channels import Inbox
+from rtactors.delegation import Work
+from rtactors.delegation import actor as delegation
+from rtactors.delegation.actor import DelegationActor
+from rtactors.delegation.telling import ByCall
 from rtactors.ledger import Entry, Ledger
 from rtactors.reminders import Reminder
 from rtactors.reply import ReplyRecord
@@ -100,6 +104,7 @@ _USERS = {
     "item": [(context, "ITEM")],
     "playback": [(sink, "PLAYBACK")],
     "call": [(calls, "CALL")],
+    "delegation": [(delegation, "DELEGATION")],
 }
 
 
@@ -1052,6 +1057,69 @@ def what_is_repeated_is_run(patch: Patch) -> None:
 
     before = ResponseActor._on_output_done
     patch.setattr(ResponseActor, "_on_output_done", on_done)
+
+
+def delegates(plan: Plan) -> bool:
+    lines = [line for reply in plan.replies for line in reply.lines]
+    return plan.agent is not None and any(line.kind == "delegate" for line in lines)
+
+
+@mutant("I8", needs=delegates)
+def a_request_that_comes_meanwhile_is_dropped(patch: Patch) -> None:
+    rewire(patch, "delegation", with_guard("unread", lambda _: False))
+
+
+@mutant("I8", needs=delegates)
+def what_the_agent_has_read_stays_unread(patch: Patch) -> None:
+    seen = set[str]()
+
+    def next_steering(self: Any) -> Any:
+        request = before(self)
+        if request and request.id not in seen:
+            seen.add(request.id)
+            self._further.append(request)
+        return request
+
+    before = Work.next_steering
+    patch.setattr(Work, "next_steering", next_steering)
+
+
+@mutant("I8", needs=delegates)
+def a_second_agent_is_run(patch: Patch) -> None:
+    before = DelegationActor._on_request
+
+    def on_request(self: Any, asked: Any) -> None:
+        active, self._active = self._active, None
+        before(self, asked)
+        self._active = self._active or active
+
+    patch.setattr(DelegationActor, "_on_request", on_request)
+
+
+@mutant("I8", needs=delegates)
+def progress_is_told_twice(patch: Patch) -> None:
+    after(patch, ByCall, "progress", ByCall.progress)
+
+
+@mutant("I8", needs=delegates)
+def what_steers_is_not_answered(patch: Patch) -> None:
+    patch.setattr(ByCall, "acknowledge", lambda *_: None)
+
+
+@mutant("I8", needs=delegates)
+def an_answer_is_not_told(patch: Patch) -> None:
+    patch.setattr(ByCall, "answer", lambda *_: None)
+
+
+@mutant("I8", needs=delegates)
+def silence_is_spoken_of(patch: Patch) -> None:
+    def on_call(self: Any, call: Any) -> None:
+        before(self, call)
+        if call.name == self._delegate.silence:
+            self._company.tell(self._telling._request())
+
+    before = DelegationActor._on_call
+    patch.setattr(DelegationActor, "_on_call", on_call)
 
 
 # ------------------------------------------------------------------------------------ I9: one server after the other

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from rtactors.testing.clock import BackendName
 from rtactors.testing.simulation.plan import (
+    Agent,
     Break,
     Calls,
     Deed,
@@ -20,6 +21,7 @@ from rtactors.testing.simulation.plan import (
     Model,
     Network,
     Plan,
+    Policy,
     Reply,
     Stall,
     Step,
@@ -75,7 +77,9 @@ def make_plan(chance: Chance, *, backend: BackendName = "asyncio", disconnects: 
         *chance.many(_step_of(_ALL_DEEDS if moves_items else _PLAIN_DEEDS), chance.pick((5, 14, 14)), 1),
     )
     tools = chance.many(_function, 3) if moves_items and chance.pick((False, True)) else ()
+    agent = _agent(chance) if moves_items and chance.pick((False, False, True)) else None
     kinds = _KINDS_WITH_TOOLS if tools else _KINDS if moves_items else _KINDS[:-1]
+    kinds = (*kinds, *_KINDS_OF_AGENTS) if agent else kinds
     replies = chance.many(_reply_of(kinds), 4, 1)
     beside = any(step.wish.beside for step in steps)
     fault = _fault_on(_REORDERABLE if moves_items else _LATE, _TOLD_OF_BESIDE if beside else _LOST)
@@ -90,6 +94,8 @@ def make_plan(chance: Chance, *, backend: BackendName = "asyncio", disconnects: 
         faults=faults,
         calls=Calls(answer_ms=chance.pick((0, 0, 400)), times=chance.pick((1, 1, 1, 0, 2))),
         tools=tools,
+        agent=agent,
+        interruption=_policy(chance) if chance.pick((False, False, True)) else Policy(),
         backend=backend,
         turns=chance.number(1 << 16),
     )
@@ -147,6 +153,7 @@ _DEEDS: Mapping[Deed, int] = {
     "pause": 3,
     "unpause": 4,
     "remove": 1,
+    "cough": 2,
     "clear_audio": 1,
     "wait_until_quiet": 1,
     "wait_until_heard": 2,
@@ -190,12 +197,37 @@ def _wish(chance: Chance, do: Deed) -> Wish:
         special=chance.pick((False, False, True)),
         text=chance.pick((False, False, False, True)),
         beside=beside,
+        uninterruptible=not beside and chance.pick((False, False, False, True)),
         other_input=beside and chance.pick((False, True)),
     )
 
 
 _KINDS = (*("say",) * 8, "write", "call")
 _KINDS_WITH_TOOLS = (*("say",) * 5, "write", *("call",) * 4)
+
+_KINDS_OF_AGENTS = (*("delegate",) * 4, "silence")
+
+
+def _agent(chance: Chance) -> Agent:
+    return Agent(
+        ms=chance.pick((0, 50, 600, 3000, 9000)),
+        progress=chance.pick((0, 0, 1, 3)),
+        reads=chance.pick((False, True)),
+        raises=chance.pick((False, False, False, True)),
+        mute=chance.pick((False, False, False, True)),
+        grace_ms=chance.pick((0, 0, 200)),
+        speaks=chance.pick((False, False, True)),
+    )
+
+
+def _policy(chance: Chance) -> Policy:
+    return Policy(
+        enabled=chance.pick((True, True, True, False)),
+        min_speech_ms=chance.pick((0, 0, 300)),
+        min_words=chance.pick((1, 1, 0, 3)),
+        pause=chance.pick((True, True, False)),
+        decide_ms=chance.pick((2000, 2000, 300)),
+    )
 
 
 def _function(chance: Chance) -> Function:
@@ -229,7 +261,7 @@ def _line_of(kinds: Sequence[str]) -> Callable[[Chance], Line]:
         halt_ms = chance.pick((0,) * 6 + (700, 3000))
         if kind == "write":
             return Line(kind=kind, words=chance.number(4))
-        if kind == "call":
+        if kind in {"call", "delegate", "silence"}:
             return Line(
                 kind=kind,
                 words=chance.number(4),

@@ -16,9 +16,11 @@ from rtactors.testing.clock import BackendName
 
 
 class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One item of a response: a spoken message, one that is only shown, or a function call."""
+    """One item of a response: a spoken message, one that is only shown, or a function call (of the last two kinds, if
+    the plan has an `agent`: work is handed to it, or the model says that it says nothing).
+    """
 
-    kind: Literal["say", "write", "call"] = "say"
+    kind: Literal["say", "write", "call", "delegate", "silence"] = "say"
     words: int = 3
     """How long it is; a word sounds for about a third of a second."""
     transcript: Literal["ahead", "aligned", "late", "none"] = "ahead"
@@ -145,10 +147,21 @@ Deed: TypeAlias = Literal[
     "add",
     "remove",
     "set_history",
+    "cough",
     "clear_audio",
     "wait_until_quiet",
     "wait_until_heard",
 ]
+
+
+class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When the user may interrupt (`rtactors.interruption.Interruption`): at any sound, if it is all plain."""
+
+    enabled: bool = True
+    min_speech_ms: int = 0
+    min_words: int = 0
+    pause: bool = True
+    decide_ms: int = 2000
 
 
 class Wish(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -163,6 +176,8 @@ class Wish(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Written, not spoken."""
     beside: bool = False
     """Out of band (`ask` has a question, which stands in the conversation: it is never beside it)."""
+    uninterruptible: bool = False
+    """It is heard to its end, whatever the user says."""
     other_input: bool = False
     """Out of band it answers something else than the conversation."""
 
@@ -196,6 +211,22 @@ class Function(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The model is to speak of that, too."""
 
 
+class Agent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """To whom the model may delegate work."""
+
+    ms: int = 0
+    """How long it works."""
+    progress: int = 0
+    """How often it tells how far it is; between the steps it reads what came meanwhile, if it `reads`."""
+    reads: bool = False
+    raises: bool = False
+    mute: bool = False
+    """It returns nothing."""
+    grace_ms: int = 0
+    speaks: bool = False
+    """The model is to speak of each progress."""
+
+
 class Calls(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the app answers calls of its own function: `times` each, and asks for a reply then."""
 
@@ -217,6 +248,8 @@ class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
     faults: tuple[Fault, ...] = ()
     calls: Calls = Calls()
     tools: tuple[Function, ...] = ()
+    agent: Agent | None = None
+    interruption: Policy = Policy()
     reconnects: bool = True
     """Whether the session may make another connection for one that is lost."""
     backend: BackendName = "asyncio"

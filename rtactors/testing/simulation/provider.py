@@ -1,19 +1,24 @@
 """The provider's side of a plan: the embedded server's script, timing and faults, and the settings it is asked for."""
 
 import math
+from array import array
 
 import anyio
 from msgspec import to_builtins
 
+from rtactors.interruption import Interruption
 from rtactors.loopback import faults, script
+from rtactors.loopback.conversation import FRAMES_PER_MS
 from rtactors.loopback.faults import Faults, Json, Rule
+from rtactors.loopback.recognizer import Scripted
 from rtactors.loopback.script import Script, Timing
 from rtactors.loopback.voice import ToneVoice
 from rtactors.providers import OpenAIRealtime
 from rtactors.providers.openai import wire
-from rtactors.testing.simulation.plan import Fault, Line, Model, Plan, Reply
+from rtactors.testing.simulation.plan import Fault, Line, Model, Plan, Policy, Reply
 
 MS_PER_CHARACTER = 60
+COUGH_MS = 100
 VOICE = ToneVoice(MS_PER_CHARACTER)
 _WORDS = [
     "alpha",
@@ -70,6 +75,24 @@ def provider_of(plan: Plan) -> OpenAIRealtime:
         websocket_base_url="ws://simulated/v1",
         turn_detection=vad if model.detects_speech else None,
         tools=[wire.FunctionTool(name=OWN_FUNCTION)] if plan.tools else (),
+    )
+
+
+class Understands(Scripted):
+    """The n-th turn that is one; what is no longer than a cough has no words."""
+
+    async def transcribe(self, pcm: bytes) -> str:
+        sounds = sum(sample != 0 for sample in array("h", pcm)) / FRAMES_PER_MS
+        return await super().transcribe(pcm) if sounds > COUGH_MS else ""
+
+
+def policy_of(policy: Policy) -> Interruption:
+    return Interruption(
+        enabled=policy.enabled,
+        min_speech=policy.min_speech_ms / 1000,
+        min_words=policy.min_words,
+        pause=policy.pause,
+        decide=policy.decide_ms / 1000,
     )
 
 
@@ -140,6 +163,11 @@ def _output(line: Line, key: int, halts: list[Halt], tools: int) -> script.Outpu
             )
         case "write":
             return script.Write(text=text)
+        case "delegate":
+            given = '{"prompt": ""}' if not line.words else f'{{"prompt": "{text}"}}'
+            return script.Call(name="background_agent", arguments=given, gate=gate)
+        case "silence":
+            return script.Call(name="remain_silent", gate=gate)
         case "call":
             given = {"type": '{"what": 7}', "json": '{"what": '}.get(line.wrong, f'{{"what": "{text}"}}')
             name = OWN_FUNCTION if not (tools and line.calls) else tool_name((line.calls - 1) % tools)

@@ -16,7 +16,7 @@ from rtactors.events import Role
 from rtactors.history import HistoryItem
 from rtactors.reply import Reply
 from rtactors.session import Session, Wanted, WantedReply
-from rtactors.testing.evidence import Asked, Placed, Run, Wait
+from rtactors.testing.evidence import Asked, Placed, Run, Wait, Worked
 
 _WAITS: tuple[Literal["started", "heard", "done"], ...] = ("started", "heard", "done")
 
@@ -34,6 +34,7 @@ class AppRecord(Struct, kw_only=True):
     interruptions: list[float] = field(default_factory=list[float])
     answers: dict[str, str] = field(default_factory=dict[str, str])
     runs: list[Run] = field(default_factory=list[Run])
+    works: list[Worked] = field(default_factory=list[Worked])
     replaced: list[tuple[float, set[str]]] = field(default_factory=list[tuple[float, set[str]]])
     """When it set the history, and which items it kept."""
     settled: bool = False
