@@ -43,7 +43,7 @@ class UpdateSession(Struct, frozen=True):
 
 
 class WhenSent(Struct, frozen=True):
-    """Set `sent` once what the context actor sent before this has gone out, or can't any more."""
+    """Set `sent` once what the context actor sent before this has gone out, to a server that knows the history."""
 
     sent: anyio.Event
 
@@ -208,6 +208,12 @@ class MessageOver(Struct, frozen=True):
     message_id: str
 
 
+class CaughtUp(Struct, frozen=True):
+    """A message has handled everything that came for it before it was asked to say so."""
+
+    message_id: str
+
+
 class ConnectionLost(Struct, frozen=True):
     """The server is gone, and what it held. The next one is to come; nothing can be sent until it is there.
 
@@ -291,6 +297,8 @@ ResponseMail: TypeAlias = (
     | MessageStalled
     | MessageEnded
     | MessageOver
+    | CaughtUp
+    | events.HandoffRequested
     | ConnectionLost
     | ConnectionReady
     | ConnectionEnded
@@ -367,6 +375,7 @@ TurnMail: TypeAlias = (
     | events.InputTranscript
     | events.InputTranscriptFailed
     | events.SessionConfigured
+    | events.HandoffRequested
     | events.ProviderError
     | ConnectionLost
     | ConnectionReady
@@ -451,6 +460,10 @@ class TextDeadline(Struct, frozen=True):
     """The text that trails a message's audio has had its time."""
 
 
+class CatchUp(Struct, frozen=True):
+    """Say `CaughtUp` when everything before this was handled."""
+
+
 MessageMail: TypeAlias = (
     events.AudioDelta
     | events.AudioDone
@@ -471,6 +484,7 @@ MessageMail: TypeAlias = (
     | SegmentFinished
     | MessageDeadline
     | TextDeadline
+    | CatchUp
 )
 
 # ---------------------------------------------------------------------------------------------------- to the sink actor

@@ -94,6 +94,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 self._on_deadline(message)
             case mail.TextDeadline():
                 self._on_text_over()
+            case mail.CatchUp():
+                self._ring.response.send(mail.CaughtUp(self.id))
             case mail.SetPaused():
                 self._on_set_paused(paused=message.paused)
             case _:

@@ -70,6 +70,16 @@ class _Message:
         self.policy: Interruption | None = None
 
 
+class _Waiting:
+    """What the context actor is to be told, and which messages have words that go ahead of it."""
+
+    __slots__ = ("behind", "message")
+
+    def __init__(self, message: mail.ContextMail, behind: set[str]) -> None:
+        self.message = message
+        self.behind = behind
+
+
 class _Response:
     """What this actor remembers of a response."""
 
@@ -199,6 +209,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._speaking: _Message | None = None
         self._calls: set[str] = set()  # function calls that were handed over
         self._settled: deque[str] = deque(maxlen=_REMEMBERED)  # ids, so that what the server repeats is known
+        self._waiting: deque[_Waiting] = deque()
         self._quiet: list[mail.WhenSilent] = []
         self._operation = 0
         self._count = 0
@@ -285,6 +296,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._on_message_ended(message.message_id)
             case mail.ConnectionLost():
                 self._on_connection_lost(message.reason)
+                while self._waiting:  # the context actor has to have it before it hears of the loss
+                    self._ring.context.send(self._waiting.popleft().message)
                 self._lost = message.connection
                 self._ring.context.send(message)
             case mail.ConnectionReady():
@@ -296,11 +309,21 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._quiet.append(message)
             case mail.MessageOver():
                 self._messages.pop(message.message_id, None)
+                for waiting in self._waiting:
+                    waiting.behind.discard(message.message_id)
+            case events.HandoffRequested():
+                self._tell_behind_words(message)
+            case mail.CaughtUp():
+                oldest = next((each for each in self._waiting if message.message_id in each.behind), None)
+                if oldest:
+                    oldest.behind.remove(message.message_id)
             case mail.ResponseDeadline():
                 self._on_deadline(message)
             case mail.SlotDeadline():
                 self._fire_queue(queue.PauseOver(len(self._requests)))
         self._see_calls()
+        while self._waiting and not self._waiting[0].behind:
+            self._ring.context.send(self._waiting.popleft().message)
         self._see_slot()
         self._see_agent()
         self._see_policies()
@@ -554,7 +577,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._hand_over_calls()
         else:
             self._calls.add(item.call_id)
-            self._ring.context.send(mail.CallCancelled(item))
+            self._tell_in_order(mail.CallCancelled(item))
 
     def _hand_over_calls(self, *, all_at_once: bool = False) -> None:
         """A call has its turn as a message has: when what the responses before its own say has been heard."""
@@ -569,20 +592,30 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if not response.called:
             response.called = True
             self._calling.append(response)
-        self._ring.context.send(mail.CallCompleted(item, response.response_id))
+        self._tell_behind_words(mail.CallCompleted(item, response.response_id))
+
+    def _tell_behind_words(self, message: mail.ContextMail) -> None:
+        """Tell the context actor once all words that came before this have been told: they take another way."""
+        self._waiting.append(_Waiting(message, {*self._messages}))
+        for each in self._messages.values():
+            each.inbox.send(mail.CatchUp())
+
+    def _tell_in_order(self, message: mail.ContextMail) -> None:
+        """Behind what waits for words."""
+        self._waiting.append(_Waiting(message, set()))
 
     def _see_calls(self) -> None:
         """Let who runs functions know when there are no more calls of a response."""
         for response in list(self._calling):
             if response.life.state not in _HAS_SLOT and all(response is not held[0] for held in self._held):
                 self._calling.remove(response)
-                self._ring.context.send(mail.CallsOver(response.response_id))
+                self._tell_in_order(mail.CallsOver(response.response_id))
 
     def _cancel_held(self, of: _Response | None = None) -> None:
         """Calls whose turn never came: they don't run, and the model is to know that."""
         for held in [each for each in self._held if of in {None, each[0]}]:
             self._held.remove(held)
-            self._ring.context.send(mail.CallCancelled(held[1]))
+            self._tell_in_order(mail.CallCancelled(held[1]))
 
     def _on_done(self, event: events.ResponseDone) -> None:
         response = self._find(event.response_id)
@@ -892,9 +925,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _reply_over(self, response: _Response, status: str, failure: str | None) -> None:
         """Tell who asked, once: a failed reply is over before its response has settled."""
         for request in response.requests:
-            self._ring.context.send(
-                mail.ReplyOver(request.reply, status, response.interrupted, failure, response.output)
-            )
+            self._tell_in_order(mail.ReplyOver(request.reply, status, response.interrupted, failure, response.output))
         response.requests = []
 
     def _next_operation(self, response: _Response) -> str:
