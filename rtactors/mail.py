@@ -43,7 +43,7 @@ class UpdateSession(Struct, frozen=True):
 
 
 class WhenSent(Struct, frozen=True):
-    """Set `sent` once what the context actor sent before this has gone out, or can't any more."""
+    """Set `sent` once what the context actor sent before this has gone out, to a server that knows the history."""
 
     sent: anyio.Event
 
@@ -305,6 +305,7 @@ ResponseMail: TypeAlias = (
     | events.ResponseStarted
     | events.OutputDone
     | events.ResponseDone
+    | events.HandoffRequested
     | events.ProviderError
     | Steering
     | ConversationKnown
@@ -391,6 +392,7 @@ TurnMail: TypeAlias = (
     | events.ResponseStarted
     | events.OutputDone
     | events.ResponseDone
+    | events.HandoffRequested
     | events.SpeechStarted
     | events.SpeechStopped
     | events.InputCommitted

@@ -139,6 +139,8 @@ class Session(AsyncContextManagerMixin):
                 await session.answer_call(event.call_id, look_up(event.name, event.arguments))
                 await session.generate_reply()
 
+    A `delegate` is a text agent to which the model hands work (see `rtactors.delegation`).
+
     With a `journal` the record outlives the process, however that ends: what the app was told (by UserSaid, AgentSaid
     and FunctionCalled, by a reply that is over, by `ask`, `add`, `remove`, `set_history` and `answer_call` returning)
     is in the journal under the session's `id`, and `Session.resume` goes on from there. Of a message that was being

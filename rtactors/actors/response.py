@@ -254,6 +254,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                     known.policy = message.policy
             case mail.SetupRefused():
                 self._setup_refused = True
+            case events.HandoffRequested():
+                self._ring.context.send(message)  # by the way of function calls: the words before it are told first
             case events.ProviderError():
                 self._on_refused(message)
             case mail.RequestReply():

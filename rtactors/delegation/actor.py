@@ -108,6 +108,7 @@ class DelegationActor(ReactiveActor[DelegationMail]):
         self._output: Inbox[_Told | _Ended] = Inbox("delegate's output", OUTPUT)
         self._seen: dict[str, None] = {}  # ids of requests, in order
         self._active: _Active | None = None
+        self._place = anyio.Lock()  # for one agent: one that is stopped may take its time
         self._tasks: TaskGroup
 
     @property
@@ -227,7 +228,9 @@ class DelegationActor(ReactiveActor[DelegationMail]):
     async def _work(self, work: Work, scope: anyio.CancelScope) -> None:
         with scope:
             try:
-                ended = _Ended(work, _text(await self._delegate.agent(work)))
+                async with self._place:
+                    answer: object = await self._delegate.agent(work)
+                ended = _Ended(work, _text(answer))
             except Exception as error:  # noqa: BLE001 - whatever an agent raises is told
                 ended = _Ended(work, "", reason=_sentence(error))
             finally:

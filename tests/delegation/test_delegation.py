@@ -557,6 +557,33 @@ async def test_stopping() -> None:
 
 
 @pytest.mark.anyio
+async def test_an_agent_that_takes_its_time_to_stop() -> None:
+    """The next one waits for it: one works at a time."""
+    working: list[str] = []
+
+    async def agent(work: Work) -> str:
+        assert working == []
+        working.append(work.input)
+        try:
+            await anyio.sleep(1)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(1)
+            working.clear()
+        return f"did {work.input}"
+
+    async with alone(Delegate(agent)) as one:
+        one.call("c1", "one")
+        await settled()
+        one.delegation.stop()
+        one.call("c2", "two")
+        await anyio.sleep(0.5)
+        assert working == ["one"]
+        await anyio.sleep(3)
+        assert one.outputs[1:] == [("c2", "did two")]
+
+
+@pytest.mark.anyio
 async def test_stopping_while_words_are_collected() -> None:
     agent = ByHand()
     async with alone(Delegate(agent), V1) as one:
