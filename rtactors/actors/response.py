@@ -327,18 +327,19 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     # -- requests
 
     def _on_request(self, request: mail.RequestReply) -> None:
-        for waiting in self._requests:
-            if waiting.can_join(request):
-                waiting.requests.append(request)
-                self._expect_start(request)
-                return
-        again = f" ({request.attempt})" if request.attempt > 1 else ""
-        response = _Response(RESPONSE.start(request.reply.id + again), request)
-        self._responses[response.life.id] = response
         stopped = self._asked_again.pop(request.reply.id, "") or (_GIVEN_UP if self._closing else "")
         if not self._capabilities.replies_on_request:
             stopped = _NOT_ON_REQUEST
-        if reason := self._over or stopped:
+        reason = self._over or stopped
+        joined = next((waiting for waiting in self._requests if waiting.can_join(request)), None)
+        if joined and not reason:
+            joined.requests.append(request)
+            self._expect_start(request)
+            return
+        again = f" ({request.attempt})" if request.attempt > 1 else ""
+        response = _Response(RESPONSE.start(request.reply.id + again), request)
+        self._responses[response.life.id] = response
+        if reason:
             self._give_up(response, reason)
             return
         if request.ours:
