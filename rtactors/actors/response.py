@@ -581,9 +581,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         """Of what is not spoken. A function call may run once it is complete, and only once."""
         if item.kind != "function_call" or item.call_id in self._calls:
             return
-        self._calls.add(
-            item.call_id
-        )  # whatever becomes of it: what is repeated may come when its response is forgotten
+        self._calls.add(item.call_id)  # whatever becomes of it: it may be repeated when its response is forgotten
         if response.out_of_band:
             return
         if response.unwanted:

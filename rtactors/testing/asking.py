@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from itertools import combinations, pairwise
 from typing import Any
 
+from msgspec import Struct, field
+
+from rtactors.interruption import Interruption
 from rtactors.operations import operation_id
 from rtactors.reply import Reply
 from rtactors.session_events import (
@@ -22,6 +25,7 @@ from rtactors.session_events import (
     Transition,
     UserStartedSpeaking,
 )
+from rtactors.testing.ears import Segment
 from rtactors.testing.evidence import Asked, Facts
 from rtactors.testing.wire_story import WireRequest, WireResponse
 from statecharts.agent import AGENT
@@ -178,6 +182,10 @@ def unwanted_leaves_nothing(facts: Facts) -> Iterator[str]:
     wanted = {reply.response_id for reply in facts.evidence.replies}
     by_app = {reply.id for reply in facts.evidence.replies}
     begun_for = _begun_for(facts)
+    evidence = facts.evidence
+    if evidence.tools or evidence.delegate or not (evidence.policy and evidence.policy.at_once):
+        # Requests of the session's own may have joined it, and are wanted still.
+        by_app -= {reply.id for reply, asked in _asked(facts) if _is_like_any_other(asked)}
     for response in facts.story.responses.values():
         asked_by_app = begun_for.get(response.id, "").partition(" ")[0] in by_app
         if asked_by_app and response.id not in wanted:
@@ -309,51 +317,64 @@ def _when_it_was_heard(facts: Facts, reply: Reply, *, at: float, heard: bool) ->
 # ------------------------------------------------------------------------------------------------------ the agent
 
 
-def the_agent_does_what_is_said(facts: Facts) -> Iterator[str]:
-    """I4: it is said to speak while a response is heard and not held; each change is told once, the last is true."""
-    state, speaking, now, changed_at = "initializing", set[str](), 0.0, math.inf
-    undecided = set[str]()
-    for event in facts.evidence.events:
+class _Seen(Struct):
+    """What was told of the agent so far, and when it changed last."""
+
+    state: str = "initializing"
+    speaking: set[str] = field(default_factory=set[str])
+    undecided: set[str] = field(default_factory=set[str])
+    """Times that the user spoke of which it is not known what they are: what is heard may be held."""
+    changed_at: float = 0.0
+
+    def see(self, event: object, now: float) -> None:
         match event:
             case AgentStartedSpeaking():
-                speaking.add(event.response_id)
-                changed_at = now
+                self.speaking.add(event.response_id)
             case AgentStoppedSpeaking():
-                speaking.discard(event.response_id)
-                changed_at = now
+                self.speaking.discard(event.response_id)
             case AgentStateChanged():
-                if event.before != state or event.state == state:
-                    yield f"the agent was {state}, and {event} was told"
-                state, changed_at = event.state, now
-            case Transition():
-                if event.chart == INTERRUPTION.name:
-                    (undecided.add if event.after in _UNDECIDED else undecided.discard)(event.id)
-                if undecided:
-                    changed_at = math.inf  # what is heard may be held
-                elif event.at > changed_at + facts.evidence.moment:
-                    yield from _says_so(facts, state, speaking, now)
-                    changed_at = math.inf
-                now = max(now, event.at)
+                self.state = event.state
+            case Transition(chart=INTERRUPTION.name):
+                (self.undecided.add if event.after in _UNDECIDED else self.undecided.discard)(event.id)
             case _:
-                pass
-    if not undecided:
-        yield from _says_so(facts, state, speaking, now)
-    if facts.evidence.settled and facts.evidence.left_at is not None:
-        states = [each for each in facts.evidence.events if isinstance(each, AgentStateChanged)]
-        by_then = [each.state for each in states if each.at <= facts.evidence.left_at + facts.evidence.moment]
+                return
+        self.changed_at = now
+
+
+def the_agent_does_what_is_said(facts: Facts) -> Iterator[str]:
+    """I4: it is said to speak while a response is heard and not held; each change is told once, the last is true."""
+    seen, now = _Seen(), 0.0
+    for event in facts.evidence.events:
+        if isinstance(event, Transition):
+            if event.at > seen.changed_at + facts.evidence.moment:
+                yield from _says_so(facts, seen, now)
+                seen.changed_at = math.inf
+            now = max(now, event.at)
+        elif isinstance(event, AgentStateChanged) and (event.before != seen.state or event.state == seen.state):
+            yield f"the agent was {seen.state}, and {event} was told"
+        seen.see(event, now)
+    yield from _says_so(facts, seen, now)
+    yield from _listens_in_the_end(facts)
+
+
+def _listens_in_the_end(facts: Facts) -> Iterator[str]:
+    evidence = facts.evidence
+    if evidence.settled and evidence.left_at is not None:
+        states = [each for each in evidence.events if isinstance(each, AgentStateChanged)]
+        by_then = [each.state for each in states if each.at <= evidence.left_at + evidence.moment]
         last = [state for state in by_then if state != "closed"][-1:]
         if last not in ([], ["listening"]):
             yield f"all was quiet, but the agent was {last[0]}"
 
 
-def _says_so(facts: Facts, state: str, speaking: set[str], at: float) -> Iterator[str]:
+def _says_so(facts: Facts, seen: _Seen, at: float) -> Iterator[str]:
     pauses = facts.evidence.pauses
     held = pauses is None or [paused for then, paused in pauses if then <= at + facts.evidence.moment][-1:] == [True]
-    if (held and state != "speaking") or state in AGENT.group("initializing", "closed"):
+    if seen.undecided or seen.state in AGENT.group("initializing", "closed") or (held and seen.state != "speaking"):
         return
-    if (state == "speaking") != bool(speaking):
-        heard = ", ".join(sorted(speaking)) or "nothing"
-        yield f"at {at:.3f} s the agent was {state}, and {heard} was being heard"
+    if (seen.state == "speaking") != bool(seen.speaking):
+        heard = ", ".join(sorted(seen.speaking)) or "nothing"
+        yield f"at {at:.3f} s the agent was {seen.state}, and {heard} was being heard"
 
 
 def the_agent_thinks_while_it_generates(facts: Facts) -> Iterator[str]:
@@ -394,50 +415,65 @@ def interruptions_are_told(facts: Facts) -> Iterator[str]:
 
 
 def the_user_interrupts_as_the_policy_says(facts: Facts) -> Iterator[str]:
-    """I4: by speech that is long enough, by so many words, at once, or never; and what meets it does interrupt."""
-    policy, evidence = facts.evidence.policy, facts.evidence
-    own = {asked.wanted.get("interruption") for asked in evidence.asked.values()} - {None}
-    if policy is None or own or len(facts.stories) > 1 or not facts.connection.open:
+    """I4: by speech that is long enough, by so many words, at once, or never."""
+    if (policy := _one_policy(facts)) is None:
         return
     spoken = [at for at, _, text in facts.story.words if len(text.split()) >= policy.min_words]
-    for event in evidence.events:
+    for event in facts.evidence.events:
         if not isinstance(event, Interrupted) or event.by != "user":
             continue
+        since = event.at - policy.min_speech + facts.evidence.moment
         if not policy.enabled:
             yield f"the user interrupted at {event.at:.3f} s, which nobody may"
         elif policy.min_words and not any(at <= event.at for at in spoken):
             yield f"the user interrupted at {event.at:.3f} s, without {policy.min_words} words"
-        began = [at for at in facts.story.speech_started if at <= event.at - policy.min_speech + evidence.moment]
-        if policy.min_speech and not began:
+        elif not any(at <= since for at in facts.story.speech_started):
             yield f"the user interrupted at {event.at:.3f} s, and had not spoken for {policy.min_speech} s"
-    if not (policy.enabled and policy.min_words and evidence.faultless and evidence.settled):
+
+
+def words_interrupt(facts: Facts) -> Iterator[str]:
+    """I4: what is being heard stops as soon as the user's words are known, if it is words that count."""
+    policy, delay, moment = _one_policy(facts), facts.evidence.delay, facts.evidence.moment
+    if policy is None or not (policy.enabled and policy.min_words) or policy.min_speech:
         return
     for at, item_id, text in facts.story.words:
-        known = at + evidence.delay
-        began = facts.story.began.get(item_id, math.inf)
-        if len(text.split()) < policy.min_words or known - began > policy.decide or policy.min_speech:
+        began = facts.story.began.get(item_id, -math.inf)
+        in_time = at < facts.connection.heard_until and at + delay - began <= policy.decide
+        if len(text.split()) < policy.min_words or not in_time:
             continue
-        for segment in evidence.segments:
-            end = facts.told_end(segment)
-            over = min(end.at if end else math.inf, math.inf if segment.cleared_at is None else segment.cleared_at)
-            started = segment.began_at < began - evidence.moment
-            if started and over > known + evidence.moment + evidence.delay:
-                yield f"{segment.message_id} was heard on after {known:.3f} s, though the user had said {text!r}"
+        for segment in facts.evidence.segments:
+            if segment.began_at < began - moment and _over_at(facts, segment) > at + 2 * delay + moment:
+                yield f"{segment.message_id} was heard on after {at + delay:.3f} s, though the user had said {text!r}"
+
+
+def _one_policy(facts: Facts) -> Interruption | None:
+    """The session's, if no other could count, and all that happened is known."""
+    own = {asked.wanted.get("interruption") for asked in facts.evidence.asked.values()} - {None}
+    return None if own or len(facts.stories) > 1 or not facts.connection.open else facts.evidence.policy
+
+
+def _over_at(facts: Facts, segment: Segment) -> float:
+    end = facts.told_end(segment)
+    stopped_at = math.inf if segment.cleared_at is None else segment.cleared_at
+    return min(end.at if end else math.inf, stopped_at, facts.ended_at.get(segment.message_id, math.inf))
 
 
 def never_means_never(facts: Facts) -> Iterator[str]:
-    """I4: what the user may not interrupt is stopped by nobody else than the app."""
+    """I4: what is being heard, and may not be interrupted, is stopped by nobody else than the app."""
     evidence = facts.evidence
     if len(facts.stories) > 1 or not facts.connection.open or evidence.left_at is None:
         return
     ends = [at for at in (evidence.left_at, evidence.device_lost_at) if at is not None]
     times = [*evidence.interruptions, *evidence.stopped.values()]
-    for reply, asked in _asked(facts):
-        policy = asked.wanted.get("interruption") or evidence.policy
-        if policy is None or policy.enabled or asked.wanted.get("out_of_band") or not reply.interrupted:
+    policies = {
+        reply.response_id: asked.wanted.get("interruption") or evidence.policy
+        for reply, asked in _asked(facts)
+        if reply.failure is None
+    }
+    for segment in evidence.segments:
+        message, at = facts.messages.get(segment.message_id), segment.cleared_at
+        policy = policies.get(message.response_id) if message else None
+        if at is None or policy is None or policy.enabled or not facts.certain(segment):
             continue
-        wait = next((each for each in evidence.waits if (each.reply_id, each.what) == (reply.id, "done")), None)
-        if wait is None or wait.at is None or wait.at >= min(ends) - evidence.moment or reply.failure is not None:
-            continue
-        if not any(at <= wait.at + evidence.moment for at in times):
-            yield f"{reply.id} was interrupted, which nobody may, and the app did not want it"
+        if at < min(ends) - evidence.moment and not any(abs(at - then) <= evidence.moment for then in times):
+            yield f"{segment.message_id} was stopped at {at:.3f} s, which nobody may, and the app did not want it"

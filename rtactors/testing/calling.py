@@ -171,7 +171,7 @@ def _one_failed(facts: Facts, by_app: set[str]) -> bool:
 
 
 def _rounds_with_a_word(facts: Facts) -> set[str]:
-    """Responses with a call that the model may be asked to speak of; of one that the app removed nobody saw the output."""
+    """Responses with a call that the model may be asked to speak of: also of one whose output the app took out."""
     cancelled = {create.call_id for create in _outputs(facts) if create.output.startswith("Cancelled: ")}
     silent = {name for name, tool in facts.evidence.tools.items() if not tool.replies}
     called = _called(facts).values()

@@ -565,6 +565,7 @@ INVARIANTS: Mapping[str, Sequence[Check]] = {
         asking.the_agent_thinks_while_it_generates,
         asking.interruptions_are_told,
         asking.the_user_interrupts_as_the_policy_says,
+        asking.words_interrupt,
         asking.never_means_never,
     ),
     "I5": (cuts_are_sound,),

@@ -19,12 +19,13 @@ from msgspec.structs import replace
 
 from rtactors import content, events, mail
 from rtactors.actor import Actor
-from rtactors.actors import context, message, response, sink
+from rtactors.actors import context, message, response, sink, turn
 from rtactors.actors.context import ContextActor
 from rtactors.actors.message import MessageActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
+from rtactors.actors.turn import TurnActor
 from rtactors.channels import Inbox
 from rtactors.delegation import Work
 from rtactors.delegation import actor as delegation
@@ -42,6 +43,7 @@ from rtactors.tools.calls import Calls
 from rtactors.tools.parameters import Parameters
 from statecharts import agent as agent_chart
 from statecharts import call as call_chart
+from statecharts import interruption as interruption_chart
 from statecharts import item as item_chart
 from statecharts import message as message_chart
 from statecharts import playback as playback_chart
@@ -104,6 +106,7 @@ _USERS = {
     "item": [(context, "ITEM")],
     "playback": [(sink, "PLAYBACK")],
     "call": [(calls, "CALL")],
+    "interruption": [(turn, "INTERRUPTION")],
     "delegation": [(delegation, "DELEGATION")],
 }
 
@@ -1120,6 +1123,43 @@ def silence_is_spoken_of(patch: Patch) -> None:
 
     before = DelegationActor._on_call
     patch.setattr(DelegationActor, "_on_call", on_call)
+
+
+def waits_for_words(plan: Plan) -> bool:
+    return bool(plan.interruption.enabled and plan.interruption.min_words)
+
+
+def may_not_be_interrupted(plan: Plan) -> bool:
+    return not plan.interruption.enabled or any(step.wish.uninterruptible for step in plan.steps)
+
+
+@mutant("I4", needs=waits_for_words)
+def any_sound_interrupts(patch: Patch) -> None:
+    rewire(patch, "interruption", with_guard("at_once", lambda event: event.enabled))
+
+
+@mutant("I4", needs=may_not_be_interrupted)
+def nothing_is_heard_to_its_end(patch: Patch) -> None:
+    rewire(patch, "interruption", with_guard("at_once", lambda _: True))
+
+
+@mutant("I4 I10", needs=waits_for_words)
+def a_false_alarm_ends_it(patch: Patch) -> None:
+    patch.setattr(TurnActor, "_let_go", lambda *_: None)
+
+
+@mutant("I4", needs=waits_for_words)
+def a_false_alarm_interrupts(patch: Patch) -> None:
+    def stop(edge: Edge[Any, Any]) -> Edge[Any, Any]:
+        alarm = edge.target == "dismissed" and any(effect.__name__ == "resume" for effect in edge.effects)
+        return edge._replace(effects=(interruption_chart.interrupt,)) if alarm else edge
+
+    rewire(patch, "interruption", stop)
+
+
+@mutant("I4", needs=waits_for_words)
+def words_interrupt_nothing(patch: Patch) -> None:
+    rewire(patch, "interruption", with_guard("enabled", lambda _: False))
 
 
 # ------------------------------------------------------------------------------------ I9: one server after the other

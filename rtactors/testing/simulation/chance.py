@@ -17,6 +17,7 @@ from rtactors.testing.simulation.plan import (
     Device,
     Fault,
     Function,
+    Kind,
     Line,
     Model,
     Network,
@@ -26,6 +27,7 @@ from rtactors.testing.simulation.plan import (
     Stall,
     Step,
     Wish,
+    Wrong,
 )
 
 T = TypeVar("T")
@@ -78,9 +80,9 @@ def make_plan(chance: Chance, *, backend: BackendName = "asyncio", disconnects: 
     )
     tools = chance.many(_function, 3) if moves_items and chance.pick((False, True)) else ()
     agent = _agent(chance) if moves_items and chance.pick((False, False, True)) else None
-    kinds = _KINDS_WITH_TOOLS if tools else _KINDS if moves_items else _KINDS[:-1]
-    kinds = (*kinds, *_KINDS_OF_AGENTS) if agent else kinds
-    replies = chance.many(_reply_of(kinds), 4, 1)
+    kinds: Mapping[Kind, int] = _KINDS_WITH_TOOLS if tools else _KINDS_THAT_MOVE if moves_items else _KINDS
+    kinds = {**kinds, **_KINDS_OF_AGENTS} if agent else kinds
+    replies = chance.many(_reply_of(_weighed(kinds)), 4, 1)
     beside = any(step.wish.beside for step in steps)
     fault = _fault_on(_REORDERABLE if moves_items else _LATE, _TOLD_OF_BESIDE if beside else _LOST)
     faults = chance.many(fault, 4, 1) if "provider" in trouble else ()
@@ -202,10 +204,11 @@ def _wish(chance: Chance, do: Deed) -> Wish:
     )
 
 
-_KINDS = (*("say",) * 8, "write", "call")
-_KINDS_WITH_TOOLS = (*("say",) * 5, "write", *("call",) * 4)
-
-_KINDS_OF_AGENTS = (*("delegate",) * 4, "silence")
+_KINDS: Mapping[Kind, int] = {"say": 8, "write": 1}
+_KINDS_THAT_MOVE: Mapping[Kind, int] = {**_KINDS, "call": 1}
+_KINDS_WITH_TOOLS: Mapping[Kind, int] = {"say": 5, "write": 1, "call": 4}
+_KINDS_OF_AGENTS: Mapping[Kind, int] = {"delegate": 4, "silence": 1}
+_WRONG: Mapping[Wrong, int] = {"": 9, "name": 1, "type": 1, "json": 1}
 
 
 def _agent(chance: Chance) -> Agent:
@@ -242,7 +245,7 @@ def _function(chance: Chance) -> Function:
     )
 
 
-def _reply_of(kinds: Sequence[str]) -> Callable[[Chance], Reply]:
+def _reply_of(kinds: Sequence[Kind]) -> Callable[[Chance], Reply]:
     def reply(chance: Chance) -> Reply:
         ending = chance.pick(("completed",) * 7 + ("failed", "rate_limited", "incomplete"))
         return Reply(
@@ -255,7 +258,7 @@ def _reply_of(kinds: Sequence[str]) -> Callable[[Chance], Reply]:
     return reply
 
 
-def _line_of(kinds: Sequence[str]) -> Callable[[Chance], Line]:
+def _line_of(kinds: Sequence[Kind]) -> Callable[[Chance], Line]:
     def line(chance: Chance) -> Line:
         kind = chance.pick(kinds)
         halt_ms = chance.pick((0,) * 6 + (700, 3000))
@@ -267,7 +270,7 @@ def _line_of(kinds: Sequence[str]) -> Callable[[Chance], Line]:
                 words=chance.number(4),
                 halt_ms=chance.pick((0, 0, 700, 3000)),
                 calls=chance.number(3),
-                wrong=chance.pick((*("",) * 9, "name", "type", "json")),
+                wrong=chance.pick(_weighed(_WRONG)),
             )
         return Line(
             words=1 + chance.number(chance.pick((2, 5, 9))),

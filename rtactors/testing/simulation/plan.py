@@ -14,21 +14,25 @@ from msgspec import Struct
 
 from rtactors.testing.clock import BackendName
 
+Kind: TypeAlias = Literal["say", "write", "call", "delegate", "silence"]
+Wrong: TypeAlias = Literal["", "name", "type", "json"]
+
 
 class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One item of a response: a spoken message, one that is only shown, or a function call (of the last two kinds, if
-    the plan has an `agent`: work is handed to it, or the model says that it says nothing).
+    """One item of a response: a spoken message, one that is only shown, or a function call.
+
+    If the plan has an `agent`, a function call may also hand work to it, or say that nothing is to be said.
     """
 
-    kind: Literal["say", "write", "call", "delegate", "silence"] = "say"
+    kind: Kind = "say"
     words: int = 3
     """How long it is; a word sounds for about a third of a second."""
     transcript: Literal["ahead", "aligned", "late", "none"] = "ahead"
     """When its text comes, as `rtactors.loopback.script.Say` has it."""
     calls: int = 0
     """Which function a call is of: 0 is the app's own, then the plan's `tools`, from 1, counted round."""
-    wrong: Literal["", "name", "type", "json"] = ""
-    """What is wrong with a call of a tool: nobody has such a function, or its arguments are of another type, or broken."""
+    wrong: Wrong = ""
+    """Of a call of a tool: nobody has such a function, or its arguments are of another type, or no JSON."""
     silent: bool = False
     """It is a message without any audio."""
     halt_ms: int = 0

@@ -39,12 +39,7 @@ def set_up(plan: Plan) -> Mapping[str, evidence.Tool]:
 
 def _function(function: Function, name: str, app: AppRecord) -> Callable[..., Awaitable[str]]:
     async def work(what: str, call: Call) -> str:
-        """Looks something up.
-
-        Args:
-            what: something
-
-        """
+        """Looks something up."""
         run = Run(call_id=call.id, name=name, given=what, at=anyio.current_time())
         app.runs.append(run)
         try:
