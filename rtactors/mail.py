@@ -43,7 +43,7 @@ class UpdateSession(Struct, frozen=True):
 
 
 class WhenSent(Struct, frozen=True):
-    """Set `sent` once what the context actor sent before this has gone out, or can't any more."""
+    """Set `sent` once what the context actor sent before this has gone out, to a server that knows the history."""
 
     sent: anyio.Event
 
@@ -253,6 +253,13 @@ class WhenSilent(Struct, frozen=True):
     """Also not while the user speaks."""
 
 
+class SetInterruption(Struct, frozen=True):
+    """When the user may interrupt this message."""
+
+    message_id: str
+    policy: Interruption
+
+
 class SpokenAudio(Struct, frozen=True):
     """The session's voice speaks: the next PCM16 of the sentence of this `number` (`SpeechWanted`)."""
 
@@ -272,14 +279,6 @@ class VoiceFailed(Struct, frozen=True):
 
 Voiced: TypeAlias = SpokenAudio | VoiceFailed
 """What the session's voice tells a message, by way of the context and the response actor."""
-
-
-class SetInterruption(Struct, frozen=True):
-    """When the user may interrupt this message."""
-
-    message_id: str
-    policy: Interruption
-
 
 Steering: TypeAlias = (
     RequestReply | StopReply | InterruptAll | FallSilent | SetPaused | SetInterruption | WhenSilent | Voiced
@@ -306,6 +305,7 @@ ResponseMail: TypeAlias = (
     | events.ResponseStarted
     | events.OutputDone
     | events.ResponseDone
+    | events.HandoffRequested
     | events.ProviderError
     | Steering
     | ConversationKnown
@@ -392,6 +392,7 @@ TurnMail: TypeAlias = (
     | events.ResponseStarted
     | events.OutputDone
     | events.ResponseDone
+    | events.HandoffRequested
     | events.SpeechStarted
     | events.SpeechStopped
     | events.InputCommitted
@@ -404,6 +405,7 @@ TurnMail: TypeAlias = (
     | ConnectionReady
     | ConnectionEnded
     | Steering
+    | ConversationKnown
     | UserFellSilent
     | AgentPolicy
     | SetupTold

@@ -139,6 +139,8 @@ class Session(AsyncContextManagerMixin):
                 await session.answer_call(event.call_id, look_up(event.name, event.arguments))
                 await session.generate_reply()
 
+    A `delegate` is a text agent to which the model hands work (see `rtactors.delegation`).
+
     With a `journal` the record outlives the process, however that ends: what the app was told (by UserSaid, AgentSaid
     and FunctionCalled, by a reply that is over, by `ask`, `add`, `remove`, `set_history` and `answer_call` returning)
     is in the journal under the session's `id`, and `Session.resume` goes on from there. Of a message that was being
@@ -194,10 +196,9 @@ class Session(AsyncContextManagerMixin):
         delegating = self.delegate.calls if self.delegate else frozenset[str]()
         self._runner = Runner(tools, provider.capabilities.functions | delegating)
         self._voice = Speaking(voice) if voice else None
-        beside = (self._runner, self.delegate, self._voice)
+        rule = RuleCompanion(interruption_rule) if interruption_rule else None
+        beside = (self._runner, self.delegate, self._voice, rule)
         self._companions: list[Companion] = [each for each in beside if each is not None]
-        if interruption_rule:
-            self._companions.append(RuleCompanion(interruption_rule))
         self._company: anyio.CancelScope | None = None  # what the companions run in
         self._alone = anyio.Event()  # once they have left
 
@@ -354,7 +355,7 @@ class Session(AsyncContextManagerMixin):
         """
         audio = arguments.audio(pcm)
         self._check()
-        return self._ring.transport.offer(events.AppendAudio(audio), self._bounds.offered)
+        return self._to_transport.offer(events.AppendAudio(audio), self._bounds.offered)
 
     async def commit_audio(self) -> None:
         """End the user's turn by hand (for providers without turn detection). It asks for no reply.
@@ -568,8 +569,8 @@ class Session(AsyncContextManagerMixin):
     async def _close(self) -> None:
         """Stop what is being said, settle the record, hang up, write down; none of it for longer than its deadline."""
         self._ring.context.send(mail.FallSilent())
-        with anyio.move_on_after(self._deadlines.close):
-            await self._alone.wait()  # what they have begun, they may finish
+        with anyio.move_on_after(2 * self._deadlines.close):  # once to finish what they have begun, then to say so
+            await self._alone.wait()
         with anyio.move_on_after(self._deadlines.close):
             await self.quiet()
         with anyio.move_on_after(self._deadlines.close):

@@ -362,7 +362,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             if not any(entry.life.state == "creating" for entry in entries):
                 del self._unknown[reply_id]
                 if self._connected:
-                    self._ring.response.send(mail.ConversationKnown(reply_id))
+                    self._ring.turn.send(mail.ConversationKnown(reply_id))
 
     def _unchanged(self, item: HistoryItem) -> bool:
         entry = self.ledger.get(item.id)

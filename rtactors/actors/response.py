@@ -254,6 +254,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                     known.policy = message.policy
             case mail.SetupRefused():
                 self._setup_refused = True
+            case events.HandoffRequested():
+                self._ring.context.send(message)  # by the way of function calls: the words before it are told first
             case events.ProviderError():
                 self._on_refused(message)
             case mail.RequestReply():
@@ -325,18 +327,19 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     # -- requests
 
     def _on_request(self, request: mail.RequestReply) -> None:
-        for waiting in self._requests:
-            if waiting.can_join(request):
-                waiting.requests.append(request)
-                self._expect_start(request)
-                return
-        again = f" ({request.attempt})" if request.attempt > 1 else ""
-        response = _Response(RESPONSE.start(request.reply.id + again), request)
-        self._responses[response.life.id] = response
         stopped = self._asked_again.pop(request.reply.id, "") or (_GIVEN_UP if self._closing else "")
         if not self._capabilities.replies_on_request:
             stopped = _NOT_ON_REQUEST
-        if reason := self._over or stopped:
+        reason = self._over or stopped
+        joined = next((waiting for waiting in self._requests if waiting.can_join(request)), None)
+        if joined and not reason:
+            joined.requests.append(request)
+            self._expect_start(request)
+            return
+        again = f" ({request.attempt})" if request.attempt > 1 else ""
+        response = _Response(RESPONSE.start(request.reply.id + again), request)
+        self._responses[response.life.id] = response
+        if reason:
             self._give_up(response, reason)
             return
         if request.ours:
@@ -576,16 +579,17 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _on_output_done(self, response: _Response, item: events.Item) -> None:
         """Of what is not spoken. A function call may run once it is complete, and only once."""
-        if item.kind != "function_call" or item.call_id in self._calls or response.out_of_band:
+        if item.kind != "function_call" or item.call_id in self._calls:
+            return
+        self._calls.add(item.call_id)  # whatever becomes of it: it may be repeated when its response is forgotten
+        if response.out_of_band:
             return
         if response.unwanted:
             self._ring.context.send(mail.RemoveItem(item.id))
         elif item.status == "completed" and not response.interrupted:
-            self._calls.add(item.call_id)
             self._held.append((response, item))
             self._hand_over_calls()
         else:
-            self._calls.add(item.call_id)
             self._ring.context.send(mail.CallCancelled(item))
 
     def _hand_over_calls(self, *, all_at_once: bool = False) -> None:
@@ -708,10 +712,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _hold(self, *, app: bool, user: bool) -> None:
         """What either of them holds goes on when neither does."""
-        before = self._held_up
         self._paused, self._user_holds = app, user
-        if self._held_up == before:
-            return
         if self._speaking:
             self._speaking.inbox.urgent(mail.SetPaused(self._held_up))
         else:
@@ -812,6 +813,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         stopped = [each.response_id for each in reached if each.life.state in _PLAYS and not each.out_of_band]
         self.publish(Interrupted(by, tuple(stopped), anyio.current_time()))
         self._user_holds = False
+        self._paused = self._paused and all(each.out_of_band for each in reached)  # what was held is stopped
         for response in reached:
             self._cancel_held(response)
             self._interrupt(response, server_cancels=server_cancels)
@@ -819,7 +821,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _interrupt(self, response: _Response, *, server_cancels: bool, out_of_band: bool = False) -> None:
         if out_of_band or not response.out_of_band:
-            self._paused = False  # what was held is stopped
+            if self._speaking is None or self._speaking.response is response:
+                self._paused = False  # what was held is stopped
             if response.life.state in _UNSTARTED and response.is_rest:  # not one that waits for its turn
                 response.interrupted = True
                 self._reply_over(response, "cancelled", None)

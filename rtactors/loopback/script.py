@@ -142,6 +142,10 @@ class Turn(Struct, frozen=True, kw_only=True):
     history: tuple[Snapshot, ...]
     metadata: dict[str, str]
     out_of_band: bool
+    functions: tuple[str, ...] = ()
+    """Names of those that the model may call."""
+    tool_choice: str = "auto"
+    """`auto`, `none`, `required`, or the name of the one that it has to call."""
 
 
 Script: TypeAlias = Callable[[Turn], Reply]

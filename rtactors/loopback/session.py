@@ -329,6 +329,8 @@ class Session:
         check_modalities([*modalities], "response.output_modalities")
         context = None if params.input is None or params.input is UNSET else [*map(self._context_item, params.input)]
         instructions = params.instructions if isinstance(params.instructions, str) else self._settings.instructions
+        tools = msgspec.to_builtins(params.tools) if isinstance(params.tools, list) else self._settings.tools
+        choice = msgspec.to_builtins(params.tool_choice or self._settings.tool_choice)
         index = self._responses
         self._responses += 1
 
@@ -343,6 +345,8 @@ class Session:
                 history=history,
                 metadata=metadata or {},
                 out_of_band=out_of_band,
+                functions=tuple(tool.get("name") or "" for tool in tools if tool["type"] == "function"),
+                tool_choice=choice if isinstance(choice, str) else choice.get("name") or choice["type"],
             )
             words = fixed_words(instructions)
             return self._setup.script(turn) if words is None else Reply(outputs=(Say(text=words),))

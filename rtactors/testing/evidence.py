@@ -4,15 +4,17 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from rtactors.delegation import Delegate
 from rtactors.events import BYTES_PER_FRAME
 from rtactors.history import HistoryItem
+from rtactors.interruption import Interruption
 from rtactors.loopback.conversation import Snapshot
 from rtactors.loopback.log import Record
 from rtactors.reply import Reply
 from rtactors.session_events import MessageAnnounced, MessageShown, Problem, SessionEvent, Transition
-from rtactors.sinks.base import Finished
+from rtactors.sinks.base import Finished, Started
 from rtactors.testing.ears import Segment
 from rtactors.testing.wire_story import Operation, WireMessage, WireResponse, WireStory
 from statecharts import message
@@ -67,6 +69,48 @@ class Wait(Struct, frozen=True, kw_only=True):
     """What it raised."""
 
 
+class Tool(Struct, frozen=True, kw_only=True):
+    """A function that the session lets the model call, as it is set up (`rtactors.tools.tool`)."""
+
+    timeout: float = 30.0
+    cancels: bool = False
+    """True if an interruption cancels it."""
+    replies: bool = True
+    """True if the model is to speak of what it gives."""
+
+
+class Run(Struct, kw_only=True):
+    """A function that was run, as it saw that itself."""
+
+    call_id: str
+    name: str
+    given: str
+    """What it was called with."""
+    at: float
+    ended_at: float | None = None
+    """None: it still runs."""
+    end: Literal["", "returned", "raised", "cancelled"] = ""
+    output: str = ""
+    says: int = 0
+    """How often it wanted the model to speak of how far it was."""
+
+
+class Worked(Struct, kw_only=True):
+    """A delegate's agent worked, as it saw that itself."""
+
+    request_ids: list[str]
+    """What it was run for, then what it read of what came meanwhile."""
+    inputs: list[str]
+    """What was asked in each."""
+    at: float
+    ended_at: float | None = None
+    """None: it still works."""
+    end: Literal["", "returned", "raised", "cancelled"] = ""
+    answer: str = ""
+    progress: list[str] = field(default_factory=list[str])
+    """What it told."""
+
+
 class Evidence(Struct, frozen=True, kw_only=True):
     """All that is judged. `rtactors.testing.conversation` gathers it."""
 
@@ -79,14 +123,14 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """All of the session's events."""
     replies: tuple[Reply, ...] = ()
     """All that were asked for."""
-    said: Mapping[str, str] = {}
-    """The words that the app wanted to be said by the session's own voice, by the ids of their replies."""
-    voice: Mapping[str, bytes] | None = None
-    """PCM16 that the session's voice gave, by the text that it was given; None if there is no voice."""
     asked: Mapping[str, Asked] = {}
     """How, by the reply's id; those of which it is known."""
     waits: tuple[Wait, ...] = ()
     """What the app waited for."""
+    said: Mapping[str, str] = {}
+    """The words that the app wanted to be said by the session's own voice, by the ids of their replies."""
+    voice: Mapping[str, bytes] | None = None
+    """PCM16 that the session's voice gave, by the text that it was given; None if there is no voice."""
     journalled: tuple[HistoryItem, ...] | None = None
     """What the journal holds at the end, if one was kept."""
     removed: frozenset[str] = frozenset()
@@ -103,6 +147,18 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """When the app held what was being said (True), or let it go on; None: not known."""
     answers: Mapping[str, str] = {}
     """What the app gave as outputs of function calls, by call id; the first of each."""
+    tools: Mapping[str, Tool] = {}
+    """The session's functions, by name."""
+    declared: frozenset[str] = frozenset()
+    """Functions that the provider's own settings declare: the app answers calls of these."""
+    runs: tuple[Run, ...] = ()
+    """Of these functions."""
+    policy: Interruption | None = None
+    """When the user may interrupt, if nothing else is said of a reply; None: not known."""
+    delegate: Delegate | None = None
+    """The session's."""
+    works: tuple[Worked, ...] = ()
+    """Of its agent."""
     settled: bool = False
     """True if the session was quiet before it was left: then nothing is under way any more."""
     faultless: bool = False
@@ -246,6 +302,10 @@ class Facts:
         if until < self.ended_at.get(message_id, 0) and claimed in segment.told_at(self.ended_at[message_id]):
             return claimed or 0
         return segment.told_frames(until)
+
+    def told_start(self, segment: Segment) -> Started | None:
+        """The sink's first word, if it came while the session waited for any."""
+        return segment.told_start(self._waits_until(segment))
 
     def told_end(self, segment: Segment) -> Finished | None:
         """The sink's last word, if it came while the session waited for it."""

@@ -41,7 +41,7 @@ from rtactors.session_events import (
     FunctionCalled,
     Transition,
 )
-from rtactors.testing import asking, conduct
+from rtactors.testing import asking, calling, conduct, delegating
 from rtactors.testing.conduct import MOST
 from rtactors.testing.ears import Segment
 from rtactors.testing.evidence import HAIR_S, Evidence, Facts
@@ -408,7 +408,7 @@ def no_reply_is_lost(facts: Facts) -> Iterator[str]:
         if reply.failure is None and reply.response_id not in known:
             yield f"reply {reply.id} neither was started by the server, nor failed with a reason"
     answered = {value for response in facts.story.responses.values() for value in response.metadata}
-    failed = [reply for reply in facts.evidence.replies if reply.failure is not None]
+    failed = {reply.id for reply in facts.evidence.replies if reply.failure is not None} | conduct.failed(facts)
     unanswered = sorted(facts.story.requests.keys() - answered - facts.story.refused)
     if facts.connection.open and len(unanswered) > len(failed):
         yield f"nothing came of the request {', '.join(unanswered)}, and nobody was told"
@@ -579,6 +579,9 @@ INVARIANTS: Mapping[str, Sequence[Check]] = {
         asking.the_agent_does_what_is_said,
         asking.the_agent_thinks_while_it_generates,
         asking.interruptions_are_told,
+        asking.the_user_interrupts_as_the_policy_says,
+        asking.words_interrupt,
+        asking.never_means_never,
     ),
     "I5": (cuts_are_sound,),
     "I6": (deletes_are_sound, creates_are_sound, conduct.nothing_is_refused, conduct.problems_are_true),
@@ -597,7 +600,7 @@ INVARIANTS: Mapping[str, Sequence[Check]] = {
         asking.beside_leaves_nothing,
         asking.handles_tell_the_truth,
     ),
-    "I8": (calls_run_once, conduct.calls_carry_what_was_given),
+    "I8": (calls_run_once, conduct.calls_carry_what_was_given, *calling.CHECKS, *delegating.CHECKS),
     "I9": (the_next_server_knows_what_was_heard,),
     "I10": (
         every_wait_ends,

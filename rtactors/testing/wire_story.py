@@ -174,6 +174,10 @@ class WireStory:
         self.speech_stopped: list[float] = []
         self.transcripts: list[tuple[str, str]] = []
         """Item ids and texts of the user's turns, each time one was told as final."""
+        self.words: list[tuple[float, str, str]] = []
+        """When which item of the user's was told to say what."""
+        self.began: dict[str, float] = {}
+        """When the client was told that the user speaks, by the item that it becomes."""
         self.cancels: list[Cancel] = []
         self.refusals: list[tuple[float, str]] = []
         """When requests for default responses were answered by errors, and their codes."""
@@ -212,7 +216,7 @@ class WireStory:
             "conversation.item.delete": self._on_delete,
             "response.create": self._on_request,
             "response.cancel": self._on_cancel,
-            "input_audio_buffer.speech_started": lambda record: self.speech_started.append(record.at),
+            "input_audio_buffer.speech_started": self._on_speech,
             "input_audio_buffer.speech_stopped": lambda record: self.speech_stopped.append(record.at),
             "conversation.item.input_audio_transcription.completed": self._on_transcript,
             "error": self._on_error,
@@ -354,8 +358,13 @@ class WireStory:
         self._held.discard(item_id)
         self._being_deleted.discard(item_id)
 
+    def _on_speech(self, record: Record) -> None:
+        self.speech_started.append(record.at)
+        self.began[record.json["item_id"]] = record.at
+
     def _on_transcript(self, record: Record) -> None:
         self.transcripts.append((record.json["item_id"], record.json.get("transcript") or ""))
+        self.words.append((record.at, *self.transcripts[-1]))
 
     def _answer(self, operations: list[Operation], record: Record) -> None:
         item_id = record.json["item_id"]

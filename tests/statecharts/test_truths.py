@@ -4,10 +4,12 @@ from typing import NamedTuple
 
 import pytest
 
-from statecharts import call, connection, item, message, playback, response
+from statecharts import call, connection, delegation, interruption, item, message, playback, response
 from statecharts.call import CALL
 from statecharts.check import Step, explore, histories
 from statecharts.connection import CONNECTION
+from statecharts.delegation import DELEGATION
+from statecharts.interruption import INTERRUPTION
 from statecharts.item import ITEM
 from statecharts.message import MESSAGE
 from statecharts.playback import PLAYBACK
@@ -18,6 +20,7 @@ ItemStep = Step[item.ItemEvent, item.ItemEffect]
 ResponseStep = Step[response.ResponseEvent, response.ResponseEffect]
 PlaybackStep = Step[playback.PlaybackEvent, playback.PlaybackEffect]
 ConnectionStep = Step[connection.ConnectionEvent, connection.ConnectionEffect]
+InterruptionStep = Step[interruption.InterruptionEvent, interruption.InterruptionEffect]
 CallStep = Step[call.CallEvent, call.CallEffect]
 
 # ---------------------------------------------------------------------------------------------------------- message
@@ -366,3 +369,107 @@ def test_the_app_learns_of_each_call_that_went_wrong() -> None:
         wrong = isinstance(step.event, call.Refused | call.Failed | call.Expired)
         told = any(isinstance(effect, call.Report) for effect in step.effects)
         assert told == (wrong and step.state in {"waiting", "running"} and step.target != step.state)
+
+
+# ------------------------------------------------------------------------------------------------------- delegation
+
+DelegationStep = Step[delegation.DelegationEvent, delegation.DelegationEffect]
+CLOSING = (delegation.Answer, delegation.Conclude, delegation.TellFailure, delegation.GiveUp)
+
+
+class Handed(NamedTuple):
+    """What became of a request so far."""
+
+    runs: bool = False
+    closed: int = 0
+
+
+def handed(so_far: Handed, step: DelegationStep) -> Handed:
+    runs = so_far.runs
+    if isinstance(step.event, delegation.Returned | delegation.Raised):
+        runs = False
+    for effect in step.effects:
+        if isinstance(effect, delegation.RunAgent):
+            assert not runs, step
+            runs = True
+        if isinstance(effect, delegation.StopAgent):
+            assert runs, step
+            runs = False
+    return Handed(runs, so_far.closed + sum(isinstance(effect, CLOSING) for effect in step.effects))
+
+
+def test_a_request_is_closed_once_and_one_agent_works_on_it() -> None:
+    assert histories(DELEGATION, Handed(), handed) == {
+        ("collecting", Handed()),
+        ("working", Handed(runs=True)),
+        ("steering", Handed(runs=True)),
+        ("finished", Handed(closed=1)),
+        ("failed", Handed(closed=1)),
+        ("stopped", Handed(closed=1)),
+    }
+
+
+def test_each_further_request_is_acknowledged_and_collected() -> None:
+    for step in explore(DELEGATION):
+        if isinstance(step.event, delegation.Steered) and step.state not in DELEGATION.final:
+            assert delegation.Acknowledge(step.event.request_id) in step.effects
+            assert step.effects[-1] == delegation.Collect("a")
+        else:
+            assert not any(isinstance(effect, delegation.Acknowledge) for effect in step.effects)
+
+
+def test_what_was_collected_is_handed_over_unless_it_is_blank() -> None:
+    for step in explore(DELEGATION):
+        if isinstance(step.event, delegation.Due | delegation.Steered) and step.state in {"collecting", "steering"}:
+            hands_over = any(isinstance(each, delegation.RunAgent | delegation.SteerAgent) for each in step.effects)
+            assert hands_over is not step.event.blank
+
+
+# ----------------------------------------------------------------------------------------------------- interruption
+
+
+class Heard(NamedTuple):
+    """What the user's speech did so far."""
+
+    holds: bool = False
+    replies: int = 0
+    interrupted: bool = False
+
+
+def heard(so_far: Heard, step: InterruptionStep) -> Heard:
+    holds, replies, interrupted = so_far
+    for effect in step.effects:
+        match effect:
+            case interruption.Hold():
+                holds = True
+            case interruption.Resume():
+                holds = False
+            case interruption.Interrupt():
+                assert getattr(step.event, "enabled", False), "what can't be interrupted was"
+                holds, interrupted = False, True
+            case interruption.Reply():
+                replies += 1
+            case interruption.Dismiss():
+                assert not replies, "what was answered is dismissed"
+    return Heard(holds, replies, interrupted)
+
+
+def test_speech_holds_nothing_for_ever_and_is_answered_exactly_if_it_is_a_turn() -> None:
+    lives = histories(INTERRUPTION, Heard(), heard)
+    assert {state for state, _ in lives} == set(INTERRUPTION.states)
+    assert {state for state, so_far in lives if so_far.holds} == {"suspected", "committed"}  # whose waits have an end
+    assert all(so_far.replies == (state == "taken") for state, so_far in lives)
+
+
+def test_every_wait_for_the_users_words_has_an_end() -> None:
+    for step in explore(INTERRUPTION):
+        if isinstance(step.event, interruption.TimeUp) and step.state in {"suspected", "committed"}:
+            assert step.target == "doubted"
+            assert interruption.Resume("a") in step.effects
+
+
+def test_a_turn_interrupts_wherever_it_turns_out_to_be_one() -> None:
+    """By a policy that lets it; also when its words come late."""
+    for step in explore(INTERRUPTION):
+        if isinstance(step.event, interruption.Met) and step.state in {"suspected", "committed", "doubted"}:
+            assert (interruption.Interrupt("a") in step.effects) == step.event.enabled
