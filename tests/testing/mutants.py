@@ -76,6 +76,33 @@ def breaks_off(plan: Plan) -> bool:
     return bool(plan.network.breaks or plan.model.limit_s)
 
 
+def narrow(plan: Plan) -> bool:
+    return 0 < plan.network.up_kb_s < 100
+
+
+def has_calls(plan: Plan) -> bool:
+    return any(line.kind == "call" for reply in plan.replies for line in reply.lines)
+
+
+def breaks_off_a_call(plan: Plan) -> bool:
+    broken = [reply for reply in plan.replies if reply.ending != "completed"]
+    return any(line.kind == "call" and line.halt_ms for reply in broken for line in reply.lines) or any(
+        line.kind == "call" and line.halt_ms for line in plan.replies[0].lines
+    )
+
+
+def gives_up_calls(plan: Plan) -> bool:
+    return has_calls(plan) and any(step.do == "stop_reply" or step.wish.timeout_ms for step in plan.steps)
+
+
+def calls_beside(plan: Plan) -> bool:
+    return has_calls(plan) and any(step.wish.beside for step in plan.steps)
+
+
+def leaves_in_trouble(plan: Plan) -> bool:
+    return plan.ending != "quiet" and any(fault.what in {"swallowed", "lost"} for fault in plan.faults)
+
+
 def holds_less(plan: Plan) -> bool:
     return any(line.missing_ms for reply in plan.replies for line in reply.lines)
 
@@ -242,7 +269,7 @@ def the_start_is_when_the_sink_was_asked(patch: Patch) -> None:
 # ------------------------------------------------------------------------------------- rule 2: control overtakes audio
 
 
-@mutant("R2", seed=117)
+@mutant("R2", seed=117, needs=narrow)
 def nothing_is_urgent(patch: Patch) -> None:
     patch.setattr(Inbox, "urgent", Inbox.send)
 
@@ -764,7 +791,7 @@ def what_was_given_up_is_said_all_the_same(patch: Patch) -> None:
     rewire(patch, "response", revive)
 
 
-@mutant("I7")
+@mutant("I7", needs=gives_up_calls)
 def calls_of_what_was_given_up_are_kept(patch: Patch) -> None:
     patch.setattr(response._Response, "unwanted", property(lambda _: False, lambda *_: None))
 
@@ -774,7 +801,7 @@ def what_is_out_of_band_is_played(patch: Patch) -> None:
     patch.setattr(response._Response, "out_of_band", property(lambda _: False, lambda *_: None))
 
 
-@mutant("I7")
+@mutant("I7", needs=calls_beside)
 def calls_out_of_band_are_run(patch: Patch) -> None:
     def on_done(self: Any, given: Any, item: Any) -> None:
         beside, given.out_of_band = given.out_of_band, False
@@ -868,7 +895,7 @@ def the_app_gets_the_blame_for_the_user(patch: Patch) -> None:
 # -------------------------------------------------------------------------------------------------- I8: function calls
 
 
-@mutant("I8", seed=88)
+@mutant("I8", seed=88, needs=breaks_off_a_call)
 def half_a_call_is_run(patch: Patch) -> None:
     def on_output_done(self: Any, given: Any, item: Any) -> None:
         before(self, given, replace(item, status="completed"))
@@ -923,7 +950,7 @@ def leaving_does_not_settle_the_record(patch: Patch) -> None:
     patch.setattr(Session, "_close", close)
 
 
-@mutant("I10", seed=32)
+@mutant("I10", seed=32, needs=leaves_in_trouble)
 def leaving_waits_for_ever(patch: Patch) -> None:
     async def close(self: Any) -> None:
         self._context.inbox.send(mail.FallSilent())
@@ -958,7 +985,7 @@ def the_users_words_are_not_recorded(patch: Patch) -> None:
 
 
 def has_tools(plan: Plan) -> bool:
-    return bool(plan.tools) and any(line.kind == "call" for reply in plan.replies for line in reply.lines)
+    return bool(plan.tools) and has_calls(plan)
 
 
 @mutant("I8", needs=has_tools)
@@ -1052,7 +1079,7 @@ def tools_are_left_running(patch: Patch) -> None:
     patch.setattr(Calls, "_run", run)
 
 
-@mutant("I8")
+@mutant("I8", needs=gives_up_calls)
 def what_is_repeated_is_run(patch: Patch) -> None:
     def on_done(self: Any, given: Any, item: Any) -> None:
         if not (given.out_of_band or given.unwanted):
