@@ -254,6 +254,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                     known.policy = message.policy
             case mail.SetupRefused():
                 self._setup_refused = True
+            case events.HandoffRequested():
+                self._ring.context.send(message)  # by the way of function calls: the words before it are told first
             case events.ProviderError():
                 self._on_refused(message)
             case mail.RequestReply():
@@ -278,6 +280,12 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._on_audio_began(message.message_id)
             case mail.MessagePlaying():
                 self._on_playing(message)
+            case mail.MessageShowing():
+                if showing := self._messages.get(message.message_id):
+                    self._tell_heard(showing.response)
+            case mail.SpokenAudio() | mail.VoiceFailed():
+                if voiced := self._messages.get(message.message_id):
+                    voiced.inbox.send(message)
             case mail.MessageStalled():
                 if stalled := self._messages.get(message.message_id):
                     self._expire(stalled.response, attempt=1)
@@ -334,12 +342,38 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if reason:
             self._give_up(response, reason)
             return
+        if request.ours:
+            self._speak_ourselves(response, request.ours)
+            return
         self._expect_start(request)
         if not response.out_of_band:
             self._enqueue(response, in_front=response.is_rest)
             self._fire_queue(queue.Asked())
         elif self._connected:
             self._fire(response, chart.SlotFree())
+
+    def _speak_ourselves(self, response: _Response, item: events.Item) -> None:
+        """A response of one message that no server makes: it has to wait for nothing but the floor."""
+        id = self._start(response, response.life.id).response_id
+        inbox = self._surroundings.inbox(f"message {item.id}", self._surroundings.bounds.inbox)
+        opened = mail.MessageOpened(events.OutputStarted(id, 0, replace(item, status="in_progress")), inbox)
+        self._on_message_opened(opened, ours=True)
+        self._put_forward(item.id)
+        inbox.send(events.TextDelta(id, item.id, item.text, spoken=False))
+        inbox.send(events.OutputDone(id, 0, item))
+        response.status, response.output = "completed", (item,)
+        self._fire(response, chart.Done("completed", len(response.open)))
+
+    def _put_forward(self, message_id: str) -> None:
+        """Before what waits for the floor and is less urgent: what is ours need not keep to a server's order."""
+        for place, waiting in enumerate(self._floor):
+            if waiting.id == message_id:
+                return
+            if waiting.response.priority < self._messages[message_id].response.priority:
+                ours = next(each for each in self._floor if each.id == message_id)
+                self._floor.remove(ours)
+                self._floor.insert(place, ours)
+                return
 
     def _expect_start(self, request: mail.RequestReply) -> None:
         if request.timeout is not None and request.attempt <= 1:
@@ -520,7 +554,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         known = self._by_response_id.get(response_id)
         return known or self._start(None, response_id)
 
-    def _on_message_opened(self, opened: mail.MessageOpened) -> None:
+    def _on_message_opened(self, opened: mail.MessageOpened, *, ours: bool = False) -> None:
         event = opened.event
         response = self._find(event.response_id)
         if response.out_of_band:
@@ -530,7 +564,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._watch(response)
         message = response.open[event.item.id] = self._messages[event.item.id] = _Message(opened, response)
         response.messages.append(message)
-        self._ring.context.send(mail.ItemAnnounced(event.item, event.response_id))
+        self._ring.context.send(mail.ItemAnnounced(event.item, event.response_id, ours))
         self.publish(MessageAnnounced(message.id, event.response_id, event.item.phase, anyio.current_time()))
         self._spawn(opened)
         if response.life.state in _PLAYS and not response.interrupted:
@@ -545,16 +579,17 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _on_output_done(self, response: _Response, item: events.Item) -> None:
         """Of what is not spoken. A function call may run once it is complete, and only once."""
-        if item.kind != "function_call" or item.call_id in self._calls or response.out_of_band:
+        if item.kind != "function_call" or item.call_id in self._calls:
+            return
+        self._calls.add(item.call_id)  # whatever becomes of it: it may be repeated when its response is forgotten
+        if response.out_of_band:
             return
         if response.unwanted:
             self._ring.context.send(mail.RemoveItem(item.id))
         elif item.status == "completed" and not response.interrupted:
-            self._calls.add(item.call_id)
             self._held.append((response, item))
             self._hand_over_calls()
         else:
-            self._calls.add(item.call_id)
             self._ring.context.send(mail.CallCancelled(item))
 
     def _hand_over_calls(self, *, all_at_once: bool = False) -> None:
@@ -705,8 +740,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if playing and playing.response.speech == "none":
             playing.response.speech = "begun"
             self.publish(AgentStartedSpeaking(playing.response.response_id, message.at))
-            for request in playing.response.requests:
-                self._ring.context.send(mail.ReplyHeard(request.reply))
+            self._tell_heard(playing.response)
+
+    def _tell_heard(self, response: _Response) -> None:
+        for request in response.requests:
+            self._ring.context.send(mail.ReplyHeard(request.reply))
 
     def _on_message_ended(self, message_id: str) -> None:
         message = self._messages.get(message_id)

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from itertools import combinations, pairwise
 from typing import Any
 
+from msgspec import Struct, field
+
+from rtactors.interruption import Interruption
 from rtactors.operations import operation_id
 from rtactors.reply import Reply
 from rtactors.session_events import (
@@ -22,16 +25,19 @@ from rtactors.session_events import (
     Transition,
     UserStartedSpeaking,
 )
+from rtactors.testing.ears import Segment
 from rtactors.testing.evidence import Asked, Facts
 from rtactors.testing.wire_story import WireRequest, WireResponse
 from statecharts.agent import AGENT
+from statecharts.interruption import INTERRUPTION
 from statecharts.response import RESPONSE, Created
 
 _OURS = operation_id("response", 1).removesuffix("1")
 """How the session's own requests are called: a test may send others."""
+_UNDECIDED = INTERRUPTION.group("suspected", "committed")
 _TOO_LATE = "did not start it within"
 _GIVEN_UP = "it was given up before"
-_TIMES = {"priority", "timeout"}
+_TIMES = {"priority", "timeout", "interruption"}
 """What of a wish the server is not told: it is when it is asked."""
 
 
@@ -74,6 +80,7 @@ def more_urgent_comes_first(facts: Facts) -> Iterator[str]:
         return
     on_its_way = facts.evidence.round_trip + (facts.evidence.held_up or 0)
     answers = [each for each in _answers(facts) if not each[2].out_of_band]
+    begun_for = _begun_for(facts)
     given_up = [asked for reply, asked in _asked(facts) if reply.response_id is None and _is_like_any_other(asked)]
     for one, other in combinations(answers, 2):
         (sooner, first, _, sent), (later, second, _, sent_then) = sorted((one, other), key=lambda each: each[3].at)
@@ -85,7 +92,8 @@ def more_urgent_comes_first(facts: Facts) -> Iterator[str]:
             yield f"{later.id} ({urgent}) waited, but {sooner.id} ({plain}) was asked for before it"
         in_its_place = _is_like_any_other(first) and any(each.at <= second.at for each in given_up)
         joined = [asked for reply, asked in _asked(facts) if reply.response_id == sooner.response_id]
-        came_first = second.at < min(asked.at for asked in joined) - facts.evidence.moment
+        led_by_app = begun_for.get(sooner.response_id or "", "").partition(" ")[0] in facts.evidence.asked
+        came_first = led_by_app and second.at < min(asked.at for asked in joined) - facts.evidence.moment
         if urgent == plain and came_first and not in_its_place:
             yield f"{later.id} waited since {second.at:.3f} s, but {sooner.id}, which came later, was asked for first"
 
@@ -107,6 +115,8 @@ def joined_have_one_outcome(facts: Facts) -> Iterator[str]:
             yield f"{names} are one response, {response_id}, but ended in {len(outcomes)} ways: {outcomes}"
         if not all(_is_like_any_other(asked) for _, asked in group):
             yield f"{names} were joined to {response_id}, though one wants what the others do not"
+        if len({asked.wanted.get("interruption") for _, asked in group}) > 1:
+            yield f"{names} were joined to {response_id}, though the user may not interrupt one of them"
         if len({asked.wanted.get("priority", 0) for _, asked in group}) > 1:
             yield f"{names} were joined to {response_id}, though one is more urgent than another"
         if sum(asked.is_question for _, asked in group) > 1:
@@ -171,11 +181,11 @@ def unwanted_leaves_nothing(facts: Facts) -> Iterator[str]:
         return
     wanted = {reply.response_id for reply in facts.evidence.replies}
     by_app = {reply.id for reply in facts.evidence.replies}
-    begun_for = {
-        event.event.response_id: event.id
-        for event in facts.evidence.events
-        if isinstance(event, Transition) and event.chart == RESPONSE.name and isinstance(event.event, Created)
-    }
+    begun_for = _begun_for(facts)
+    evidence = facts.evidence
+    if evidence.tools or evidence.delegate or not (evidence.policy and evidence.policy.at_once):
+        # Requests of the session's own may have joined it, and are wanted still.
+        by_app -= {reply.id for reply, asked in _asked(facts) if _is_like_any_other(asked)}
     for response in facts.story.responses.values():
         asked_by_app = begun_for.get(response.id, "").partition(" ")[0] in by_app
         if asked_by_app and response.id not in wanted:
@@ -184,6 +194,15 @@ def unwanted_leaves_nothing(facts: Facts) -> Iterator[str]:
                 if item_id not in told and not facts.gave_up(item_id):
                     yield from _stands(facts, item_id, f"{response.id}, which nobody wanted any more")
             yield from _ran(facts, response, "which nobody wanted any more")
+
+
+def _begun_for(facts: Facts) -> dict[str, str]:
+    """By response id the request that the session says it answers."""
+    return {
+        event.event.response_id: event.id
+        for event in facts.evidence.events
+        if isinstance(event, Transition) and event.chart == RESPONSE.name and isinstance(event.event, Created)
+    }
 
 
 def beside_leaves_nothing(facts: Facts) -> Iterator[str]:
@@ -202,7 +221,8 @@ def beside_leaves_nothing(facts: Facts) -> Iterator[str]:
     left_at = facts.evidence.left_at
     for reply, asked in _asked(facts):
         stopped_by_app = reply.id in facts.evidence.stopped or (left_at is not None and not facts.evidence.settled)
-        if asked.wanted.get("out_of_band") and reply.interrupted and not stopped_by_app:
+        stalled = reply.failure is not None
+        if asked.wanted.get("out_of_band") and reply.interrupted and not (stopped_by_app or stalled):
             yield f"{reply.id} is out of band and was interrupted, though nobody had stopped it by its handle"
 
 
@@ -272,7 +292,7 @@ def _when_it_was_heard(facts: Facts, reply: Reply, *, at: float, heard: bool) ->
         for segment in facts.evidence.segments
         if segment.message_id in of_it
         for told_at, report in segment.told
-        if report is segment.told_start(facts.ended_at.get(segment.message_id, math.inf))
+        if report is facts.told_start(segment)
     ]
     shown = any(facts.messages[item_id].only_shown for item_id in of_it)
     said = of_it & facts.said.keys()
@@ -297,50 +317,72 @@ def _when_it_was_heard(facts: Facts, reply: Reply, *, at: float, heard: bool) ->
 # ------------------------------------------------------------------------------------------------------ the agent
 
 
-def the_agent_does_what_is_said(facts: Facts) -> Iterator[str]:
-    """I4: it is said to speak while a response is heard and not held; each change is told once, the last is true."""
-    state, speaking, now, changed_at = "initializing", set[str](), 0.0, math.inf
-    for event in facts.evidence.events:
+class _Seen(Struct):
+    """What was told of the agent so far, and when it changed last."""
+
+    state: str = "initializing"
+    speaking: set[str] = field(default_factory=set[str])
+    undecided: set[str] = field(default_factory=set[str])
+    """Times that the user spoke of which it is not known what they are: what is heard may be held."""
+    changed_at: float = 0.0
+
+    def see(self, event: object, now: float) -> None:
         match event:
             case AgentStartedSpeaking():
-                speaking.add(event.response_id)
-                changed_at = now
+                self.speaking.add(event.response_id)
             case AgentStoppedSpeaking():
-                speaking.discard(event.response_id)
-                changed_at = now
+                self.speaking.discard(event.response_id)
             case AgentStateChanged():
-                if event.before != state or event.state == state:
-                    yield f"the agent was {state}, and {event} was told"
-                state, changed_at = event.state, now
-            case Transition():
-                if event.at > changed_at + facts.evidence.moment:
-                    yield from _says_so(facts, state, speaking, now)
-                    changed_at = math.inf
-                now = max(now, event.at)
+                self.state = event.state
+            case Transition(chart=INTERRUPTION.name):
+                (self.undecided.add if event.after in _UNDECIDED else self.undecided.discard)(event.id)
             case _:
-                pass
-    yield from _says_so(facts, state, speaking, now)
-    if facts.evidence.settled and facts.evidence.left_at is not None:
-        states = [each for each in facts.evidence.events if isinstance(each, AgentStateChanged)]
-        by_then = [each.state for each in states if each.at <= facts.evidence.left_at + facts.evidence.moment]
+                return
+        self.changed_at = now
+
+
+def the_agent_does_what_is_said(facts: Facts) -> Iterator[str]:
+    """I4: it is said to speak while a response is heard and not held; each change is told once, the last is true."""
+    seen, now = _Seen(), 0.0
+    for event in facts.evidence.events:
+        if isinstance(event, Transition):
+            if event.at > seen.changed_at + facts.evidence.moment:
+                yield from _says_so(facts, seen, now)
+                seen.changed_at = math.inf
+            now = max(now, event.at)
+        elif isinstance(event, AgentStateChanged) and (event.before != seen.state or event.state == seen.state):
+            yield f"the agent was {seen.state}, and {event} was told"
+        seen.see(event, now)
+    yield from _says_so(facts, seen, now)
+    yield from _listens_in_the_end(facts)
+
+
+def _listens_in_the_end(facts: Facts) -> Iterator[str]:
+    evidence = facts.evidence
+    if evidence.settled and evidence.left_at is not None:
+        states = [each for each in evidence.events if isinstance(each, AgentStateChanged)]
+        by_then = [each.state for each in states if each.at <= evidence.left_at + evidence.moment]
         last = [state for state in by_then if state != "closed"][-1:]
         if last not in ([], ["listening"]):
             yield f"all was quiet, but the agent was {last[0]}"
 
 
-def _says_so(facts: Facts, state: str, speaking: set[str], at: float) -> Iterator[str]:
+def _says_so(facts: Facts, seen: _Seen, at: float) -> Iterator[str]:
     pauses = facts.evidence.pauses
     held = pauses is None or [paused for then, paused in pauses if then <= at + facts.evidence.moment][-1:] == [True]
-    if (held and state != "speaking") or state in AGENT.group("initializing", "closed"):
+    if seen.undecided or seen.state in AGENT.group("initializing", "closed") or (held and seen.state != "speaking"):
         return
-    if (state == "speaking") != bool(speaking):
-        heard = ", ".join(sorted(speaking)) or "nothing"
-        yield f"at {at:.3f} s the agent was {state}, and {heard} was being heard"
+    if (seen.state == "speaking") != bool(seen.speaking):
+        heard = ", ".join(sorted(seen.speaking)) or "nothing"
+        yield f"at {at:.3f} s the agent was {seen.state}, and {heard} was being heard"
 
 
 def the_agent_thinks_while_it_generates(facts: Facts) -> Iterator[str]:
     """I4: while the server makes a response the agent does not just listen."""
+    policy = facts.evidence.policy
     if len(facts.stories) > 1 or not facts.evidence.faultless or not facts.connection.open:
+        return
+    if policy is None or not policy.at_once:  # else what is heard may be held
         return
     states = [(each.at, each.state) for each in facts.evidence.events if isinstance(each, AgentStateChanged)]
     for response in facts.story.responses.values():
@@ -370,3 +412,68 @@ def interruptions_are_told(facts: Facts) -> Iterator[str]:
             yield f"the user interrupted at {event.at:.3f} s, who had not spoken"
         if event.by == "app" and not asked_for and facts.evidence.left_at is not None:
             yield f"the app interrupted at {event.at:.3f} s, which it did not want"
+
+
+def the_user_interrupts_as_the_policy_says(facts: Facts) -> Iterator[str]:
+    """I4: by speech that is long enough, by so many words, at once, or never."""
+    if (policy := _one_policy(facts)) is None:
+        return
+    spoken = [at for at, _, text in facts.story.words if len(text.split()) >= policy.min_words]
+    for event in facts.evidence.events:
+        if not isinstance(event, Interrupted) or event.by != "user":
+            continue
+        since = event.at - policy.min_speech + facts.evidence.moment
+        if not policy.enabled:
+            yield f"the user interrupted at {event.at:.3f} s, which nobody may"
+        elif policy.min_words and not any(at <= event.at for at in spoken):
+            yield f"the user interrupted at {event.at:.3f} s, without {policy.min_words} words"
+        elif not any(at <= since for at in facts.story.speech_started):
+            yield f"the user interrupted at {event.at:.3f} s, and had not spoken for {policy.min_speech} s"
+
+
+def words_interrupt(facts: Facts) -> Iterator[str]:
+    """I4: what is being heard stops as soon as the user's words are known, if it is words that count."""
+    policy, delay, moment = _one_policy(facts), facts.evidence.delay, facts.evidence.moment
+    if policy is None or not (policy.enabled and policy.min_words) or policy.min_speech:
+        return
+    for at, item_id, text in facts.story.words:
+        began = facts.story.began.get(item_id, -math.inf)
+        in_time = at < facts.connection.heard_until and at + delay - began <= policy.decide
+        if len(text.split()) < policy.min_words or not in_time:
+            continue
+        for segment in facts.evidence.segments:
+            if segment.began_at < began - moment and _over_at(facts, segment) > at + 2 * delay + moment:
+                yield f"{segment.message_id} was heard on after {at + delay:.3f} s, though the user had said {text!r}"
+
+
+def _one_policy(facts: Facts) -> Interruption | None:
+    """The session's, if no other could count, and all that happened is known."""
+    own = {asked.wanted.get("interruption") for asked in facts.evidence.asked.values()} - {None}
+    return None if own or len(facts.stories) > 1 or not facts.connection.open else facts.evidence.policy
+
+
+def _over_at(facts: Facts, segment: Segment) -> float:
+    end = facts.told_end(segment)
+    stopped_at = math.inf if segment.cleared_at is None else segment.cleared_at
+    return min(end.at if end else math.inf, stopped_at, facts.ended_at.get(segment.message_id, math.inf))
+
+
+def never_means_never(facts: Facts) -> Iterator[str]:
+    """I4: what is being heard, and may not be interrupted, is stopped by nobody else than the app."""
+    evidence = facts.evidence
+    if len(facts.stories) > 1 or not facts.connection.open or evidence.left_at is None:
+        return
+    ends = [at for at in (evidence.left_at, evidence.device_lost_at) if at is not None]
+    times = [*evidence.interruptions, *evidence.stopped.values()]
+    policies = {
+        reply.response_id: asked.wanted.get("interruption") or evidence.policy
+        for reply, asked in _asked(facts)
+        if reply.failure is None
+    }
+    for segment in evidence.segments:
+        message, at = facts.messages.get(segment.message_id), segment.cleared_at
+        policy = policies.get(message.response_id) if message else None
+        if at is None or policy is None or policy.enabled or not facts.certain(segment):
+            continue
+        if at < min(ends) - evidence.moment and not any(abs(at - then) <= evidence.moment for then in times):
+            yield f"{segment.message_id} was stopped at {at:.3f} s, which nobody may, and the app did not want it"

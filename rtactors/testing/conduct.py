@@ -19,6 +19,7 @@ from rtactors.session_events import (
     ConnectionChanged,
     FunctionCalled,
     MessageAnnounced,
+    MessageShown,
     Problem,
     Transition,
     UserSaid,
@@ -28,6 +29,7 @@ from rtactors.session_events import (
 from rtactors.testing.ears import Segment
 from rtactors.testing.evidence import HAIR_S, Facts
 from rtactors.testing.wire_story import BUSY, LONG_BUSY, WireResponse
+from statecharts.call import CALL
 from statecharts.interruption import INTERRUPTION, Interrupt, SpeechBegan
 from statecharts.item import ITEM, Report, SendDelete, SendTruncate
 from statecharts.message import MESSAGE
@@ -51,6 +53,7 @@ _RESTING = {
     RESPONSE.name: RESPONSE.group("settled", "abandoned"),
     PLAYBACK.name: PLAYBACK.group("finished"),
     ITEM.name: ITEM.group("unknown", "condemned", "present", "truncated", "unconfirmed", "gone"),
+    CALL.name: CALL.group("refused", "answered", "failed", "stopped"),
 }
 """The states of each chart in which nothing is waited for."""
 
@@ -87,7 +90,7 @@ def heard_in_order(facts: Facts) -> Iterator[str]:
     order: list[tuple[float, str, int, str]] = []
     for segment in facts.evidence.segments:
         message, response = facts.messages.get(segment.message_id), _response_of(facts, segment.message_id)
-        if message and response and message.index is not None:
+        if message and response and message.index is not None and not message.ours:  # that keeps to no server's order
             order.append((response.created_at, response.id, message.index, message.id))
     for before, after in pairwise(order):
         if after < before:
@@ -116,10 +119,24 @@ def texts_agree(facts: Facts) -> Iterator[str]:
         if message is None or facts.was_lost(item.id):
             continue
         generated_ms = facts.ms(len(message.audio))
-        if item.generated_ms != generated_ms and facts.evidence.settled:
+        if item.generated_ms != generated_ms and facts.evidence.settled and not facts.is_voiced(message):
             yield f"the history says that {item.generated_ms} ms of {item.id} were generated, but it was {generated_ms}"
         if item.generated_text != message.text and facts.evidence.settled:
             yield f"the history has the text {item.generated_text!r} of {item.id}, but {message.text!r} was sent"
+
+
+def nothing_is_shown_after_its_end(facts: Facts) -> Iterator[str]:
+    """I3: text is shown while its message has its turn, as it was generated, and no more of it once that has ended."""
+    over: set[str] = set()
+    for event in facts.evidence.events:
+        if isinstance(event, Transition) and event.chart == MESSAGE.name and event.after in MESSAGE.final:
+            over.add(event.id)
+        elif isinstance(event, MessageShown) and event.message_id in over:
+            yield f"{event.text!r} of {event.message_id} was shown after that had ended"
+    for message_id, shown in facts.shown.items():
+        message = facts.messages.get(message_id)
+        if message is None or shown not in message.text:
+            yield f"{shown!r} was shown of {message_id}, which is no text of it"
 
 
 def told_as_recorded(facts: Facts) -> Iterator[str]:
@@ -150,7 +167,7 @@ def speaking_has_its_times(facts: Facts) -> Iterator[str]:
             for each in facts.evidence.segments
             if each.message_id in facts.messages
             and facts.messages[each.message_id].response_id == event.response_id
-            and each.told_start(facts.ended_at.get(each.message_id, math.inf))
+            and facts.told_start(each)
         ]
         begun = min((each.started_at for each in mine if each.started_at is not None), default=None)
         if begun != event.at:
@@ -299,8 +316,7 @@ def _over_at(facts: Facts, segment: Segment) -> float:
 
 def _response_of(facts: Facts, message_id: str) -> WireResponse | None:
     message = facts.messages.get(message_id)
-    found = (story.responses.get(message.response_id) for story in facts.stories) if message else ()
-    return next((response for response in found if response), None)
+    return facts.responses.get(message.response_id) if message else None
 
 
 def cancels_have_a_reason(facts: Facts) -> Iterator[str]:
@@ -365,7 +381,9 @@ def stops_have_a_reason(facts: Facts) -> Iterator[str]:
     everything = [*_interruptions(facts, surely=False), *((at, math.inf) for at in ends)]
     everything += [(at, at + evidence.delay + HAIR_S) for at in refusals]  # of a question: its reply is not wanted
     if any(story.speech_started for story in facts.stories):  # a narrow network takes longer than `delay` to say so
-        everything += [(e.at, e.at + HAIR_S) for e in evidence.events if isinstance(e, UserStartedSpeaking)]
+        waits = {each.id for each in _begun(facts) if each.event.conditional or not each.event.enabled}
+        spoke = [event for event in evidence.events if isinstance(event, UserStartedSpeaking)]
+        everything += [(event.at, event.at + HAIR_S) for event in spoke if event.item_id not in waits]
     for segment in evidence.segments:
         at = segment.cleared_at
         response = _response_of(facts, segment.message_id)
@@ -395,6 +413,12 @@ def failures_have_a_cause(facts: Facts) -> Iterator[str]:
                 asked_at[event.id] = event.at
             elif isinstance(effect, Fail) and not _may_fail(facts, event, asked_at.get(event.id, event.at)):
                 yield f"reply {event.id} failed at {event.at:.3f} s ({effect.reason}), for no reason that there was"
+
+
+def failed(facts: Facts) -> set[str]:
+    """What was asked for by whom ever, and failed, as the session says."""
+    transitions = (event for event in facts.evidence.events if isinstance(event, Transition))
+    return {event.id for event in transitions if any(isinstance(effect, Fail) for effect in event.effects)}
 
 
 def replies_end_as_their_responses(facts: Facts) -> Iterator[str]:
@@ -443,14 +467,15 @@ def _may_fail(facts: Facts, event: Transition, asked_at: float) -> bool:
         asked_at = response.created_at
     elif event.id not in {reply.id for reply in evidence.replies}:
         asked_at = -math.inf  # and did not say so
+    reason = getattr(event.event, "reason", "")
     return (
         any(code != BUSY for code in refused)
         or (bool(refused) and len(busy) >= LONG_BUSY)
         or any(just <= then <= at for then in questions)
         or any(event_id in facts.story.refused for event_id in beside)
         or at - asked_at >= min(evidence.start, evidence.silence) - HAIR_S
-        or "has answered it" in getattr(event.event, "reason", "")  # it is another response's now
-        or "did not start it within" in getattr(event.event, "reason", "")  # `asking` knows whether that is so
+        or " answer" in reason  # it is another response's now
+        or "did not start it within" in reason  # `asking` knows whether that is so
     )
 
 
@@ -551,7 +576,7 @@ def nothing_is_refused(facts: Facts) -> Iterator[str]:
     by_race = {create.item_id for story in facts.stories for create in story.creates if create.code in _RACES}
     problems = [event for event in facts.evidence.events if isinstance(event, Problem)]
     for problem in problems:
-        excused = problem.code in _RACES or problem.operation in by_race
+        excused = problem.code in _RACES or problem.operation in by_race or _of_a_tool(facts, problem)
         if not excused and ("cannot happen there" in problem.message or facts.evidence.faultless):
             yield f"there was a problem: {problem.message}"
     if facts.evidence.faultless:
@@ -559,6 +584,15 @@ def nothing_is_refused(facts: Facts) -> Iterator[str]:
             for error in story.errors:
                 if error.get("code") not in _RACES:
                     yield f"the server refused something: {error.get('message')}"
+
+
+def _of_a_tool(facts: Facts, problem: Problem) -> bool:
+    """Whether it is a function's, or of the reply to what functions gave; `calling` knows what each did."""
+    called = {event.call_id for event in facts.evidence.events if isinstance(event, FunctionCalled)}
+    by_app = {reply.id for reply in facts.evidence.replies}
+    return bool(facts.evidence.tools or facts.evidence.delegate) and (
+        problem.operation in called or (problem.operation.startswith("rt_reply") and problem.operation not in by_app)
+    )
 
 
 def problems_are_true(facts: Facts) -> Iterator[str]:

@@ -4,17 +4,19 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from rtactors.delegation import Delegate
 from rtactors.events import BYTES_PER_FRAME
 from rtactors.history import HistoryItem
+from rtactors.interruption import Interruption
 from rtactors.loopback.conversation import Snapshot
 from rtactors.loopback.log import Record
 from rtactors.reply import Reply
-from rtactors.session_events import Problem, SessionEvent, Transition
-from rtactors.sinks.base import Finished
+from rtactors.session_events import MessageAnnounced, MessageShown, Problem, SessionEvent, Transition
+from rtactors.sinks.base import Finished, Started
 from rtactors.testing.ears import Segment
-from rtactors.testing.wire_story import WireMessage, WireStory
+from rtactors.testing.wire_story import Operation, WireMessage, WireResponse, WireStory
 from statecharts import message
 
 HAIR_S = 1e-6
@@ -67,6 +69,48 @@ class Wait(Struct, frozen=True, kw_only=True):
     """What it raised."""
 
 
+class Tool(Struct, frozen=True, kw_only=True):
+    """A function that the session lets the model call, as it is set up (`rtactors.tools.tool`)."""
+
+    timeout: float = 30.0
+    cancels: bool = False
+    """True if an interruption cancels it."""
+    replies: bool = True
+    """True if the model is to speak of what it gives."""
+
+
+class Run(Struct, kw_only=True):
+    """A function that was run, as it saw that itself."""
+
+    call_id: str
+    name: str
+    given: str
+    """What it was called with."""
+    at: float
+    ended_at: float | None = None
+    """None: it still runs."""
+    end: Literal["", "returned", "raised", "cancelled"] = ""
+    output: str = ""
+    says: int = 0
+    """How often it wanted the model to speak of how far it was."""
+
+
+class Worked(Struct, kw_only=True):
+    """A delegate's agent worked, as it saw that itself."""
+
+    request_ids: list[str]
+    """What it was run for, then what it read of what came meanwhile."""
+    inputs: list[str]
+    """What was asked in each."""
+    at: float
+    ended_at: float | None = None
+    """None: it still works."""
+    end: Literal["", "returned", "raised", "cancelled"] = ""
+    answer: str = ""
+    progress: list[str] = field(default_factory=list[str])
+    """What it told."""
+
+
 class Evidence(Struct, frozen=True, kw_only=True):
     """All that is judged. `rtactors.testing.conversation` gathers it."""
 
@@ -83,6 +127,10 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """How, by the reply's id; those of which it is known."""
     waits: tuple[Wait, ...] = ()
     """What the app waited for."""
+    said: Mapping[str, str] = {}
+    """The words that the app wanted to be said by the session's own voice, by the ids of their replies."""
+    voice: Mapping[str, bytes] | None = None
+    """PCM16 that the session's voice gave, by the text that it was given; None if there is no voice."""
     journalled: tuple[HistoryItem, ...] | None = None
     """What the journal holds at the end, if one was kept."""
     removed: frozenset[str] = frozenset()
@@ -99,6 +147,18 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """When the app held what was being said (True), or let it go on; None: not known."""
     answers: Mapping[str, str] = {}
     """What the app gave as outputs of function calls, by call id; the first of each."""
+    tools: Mapping[str, Tool] = {}
+    """The session's functions, by name."""
+    declared: frozenset[str] = frozenset()
+    """Functions that the provider's own settings declare: the app answers calls of these."""
+    runs: tuple[Run, ...] = ()
+    """Of these functions."""
+    policy: Interruption | None = None
+    """When the user may interrupt, if nothing else is said of a reply; None: not known."""
+    delegate: Delegate | None = None
+    """The session's."""
+    works: tuple[Worked, ...] = ()
+    """Of its agent."""
     settled: bool = False
     """True if the session was quiet before it was left: then nothing is under way any more."""
     faultless: bool = False
@@ -154,7 +214,17 @@ class Facts:
         self.messages: dict[str, WireMessage] = {
             each.id: each for story in self.stories for each in story.messages.values()
         }
-        """The model's messages in the conversation, as the servers sent them."""
+        """The model's messages in the conversation, as the servers sent them; and those that the voice said."""
+        self.responses = {each.id: each for story in self.stories for each in story.responses.values()}
+        """The same of the responses that they belong to."""
+        for event in evidence.events:
+            if isinstance(event, MessageAnnounced) and event.response_id in evidence.said:
+                self._note_ours(event, evidence.said[event.response_id])
+        self.shown: dict[str, str] = {}
+        """What was shown of each message, as the app was told."""
+        for event in evidence.events:
+            if isinstance(event, MessageShown):
+                self.shown[event.message_id] = self.shown.get(event.message_id, "") + event.text
         self.segments = {segment.message_id: segment for segment in evidence.segments}
         self.history = {item.id: item for item in evidence.history}
         self.said = {item.id: item for item in evidence.history if item.kind == "message" and item.role == "assistant"}
@@ -164,6 +234,11 @@ class Facts:
         """What the app was told of a problem with."""
         transitions = [event for event in evidence.events if isinstance(event, Transition)]
         self.interrupted = {event.id for event in transitions if isinstance(event.event, message.Interrupted)}
+        self.interrupted |= {
+            event.id
+            for event in transitions
+            if isinstance(event.event, message.ShowingFinished) and event.after != "full"
+        }
         ends = [
             event
             for event in transitions
@@ -178,9 +253,43 @@ class Facts:
         }
         """What the session took to be heard of those whose end it gave up waiting for."""
 
+    def _note_ours(self, announced: MessageAnnounced, text: str) -> None:
+        at, id, response_id = announced.at, announced.message_id, announced.response_id
+        self.messages[id] = WireMessage(
+            id=id, response_id=response_id, index=0, shown=True, done_at=at, status="completed", ours=True
+        )
+        self.messages[id].pieces.append((at, 0, text))
+        self.responses[response_id] = WireResponse(id=response_id, created_at=at, done_at=at, status="completed")
+
+    def is_voiced(self, message: WireMessage) -> bool:
+        """Whether a voice of ours spoke some of it, or was to."""
+        texts = (text for part, text in message.parts.items() if part not in message.audios)
+        return self.evidence.voice is not None and message.shown and any(texts)
+
+    def audio_of(self, message: WireMessage) -> bytes:
+        """PCM16, all that was sent or spoken of it, one part after the other."""
+        if not self.is_voiced(message):
+            return message.audio
+        parts = sorted({*message.parts, *message.audios})
+        return b"".join(message.audios.get(part) or self._spoken(message.parts[part]) for part in parts)
+
+    def _spoken(self, text: str) -> bytes:
+        """What the voice gave of a text, sentence by sentence."""
+        audio, voice = b"", self.evidence.voice or {}
+        while sentence := max(filter(None, (each for each in voice if text.startswith(each))), key=len, default=""):
+            audio, text = audio + voice[sentence], text[len(sentence) :]
+        return audio
+
+    def rewritten(self, item_id: str) -> Operation | None:
+        """How it was created anew, after the server had deleted it; None if it was not."""
+        if item_id not in self.story.messages:
+            return None
+        return next((one for one in reversed(self.story.creates) if one.item_id == item_id), None)
+
     def was_lost(self, message_id: str) -> bool:
         """Whether its server was lost: what that sent last may not have arrived, and nobody can cut what it holds."""
-        return not self.connection.open or message_id not in self.story.messages
+        ours = message_id in self.messages and self.messages[message_id].ours
+        return not self.connection.open or (message_id not in self.story.messages and not ours)
 
     def heard_frames(self, message_id: str) -> int:
         """What the session can know to have been heard: less than what was, if the sink did not tell in time."""
@@ -193,6 +302,10 @@ class Facts:
         if until < self.ended_at.get(message_id, 0) and claimed in segment.told_at(self.ended_at[message_id]):
             return claimed or 0
         return segment.told_frames(until)
+
+    def told_start(self, segment: Segment) -> Started | None:
+        """The sink's first word, if it came while the session waited for any."""
+        return segment.told_start(self._waits_until(segment))
 
     def told_end(self, segment: Segment) -> Finished | None:
         """The sink's last word, if it came while the session waited for it."""

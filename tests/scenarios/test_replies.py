@@ -6,7 +6,7 @@ import pytest
 from rtactors import ReplyFailed
 from rtactors.events import Item
 from rtactors.limits import Backoff, Deadlines
-from rtactors.loopback.faults import ALWAYS, Faults, ignore, refuse
+from rtactors.loopback.faults import ALWAYS, Faults, duplicate, ignore, refuse
 from rtactors.loopback.script import Call, Failed, Gate, Reply, Say, Write, replies
 from rtactors.session_events import AgentStateChanged, FunctionCalled, Interrupted
 from tests.scenarios.conftest import Begin
@@ -306,6 +306,16 @@ async def test_function_calls_out_of_band_are_told_and_not_run(begin: Begin) -> 
         assert [(item.name, item.arguments) for item in beside.output] == [("note", '{"of": "it"}')]
         await talk.session.quiet()
     assert not [event for event in talk.events if isinstance(event, FunctionCalled)]
+
+
+async def test_function_calls_out_of_band_are_not_run_when_the_server_repeats_itself(begin: Begin) -> None:
+    async with begin(replies([Call(name="note")]), faults=Faults(duplicate("response.done"))) as talk:
+        beside = await talk.session.generate_reply(out_of_band=True)
+        await beside.done()
+        await talk.session.quiet()
+        assert len(talk.log.find("response.done")) == 2
+    assert not [event for event in talk.events if isinstance(event, FunctionCalled)]
+    assert talk.session.history == []
 
 
 # -- what the app may not ask for

@@ -17,23 +17,33 @@ import anyio
 import pytest
 from msgspec.structs import replace
 
-from rtactors import events, mail
+from rtactors import content, events, mail
 from rtactors.actor import Actor
-from rtactors.actors import context, message, response, sink
+from rtactors.actors import context, message, response, sink, turn
 from rtactors.actors.context import ContextActor
 from rtactors.actors.message import MessageActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
 from rtactors.actors.transport import TransportActor
+from rtactors.actors.turn import TurnActor
 from rtactors.channels import Inbox
+from rtactors.delegation import Work
+from rtactors.delegation import actor as delegation
+from rtactors.delegation.actor import DelegationActor
+from rtactors.delegation.telling import ByCall
 from rtactors.ledger import Entry, Ledger
 from rtactors.reminders import Reminder
 from rtactors.reply import ReplyRecord
 from rtactors.session import Session
-from rtactors.session_events import AgentStartedSpeaking, Transition, UserSaid
+from rtactors.session_events import AgentStartedSpeaking, Interrupted, Transition, UserSaid
 from rtactors.sinks import base as sinks
 from rtactors.testing.simulation import Plan
+from rtactors.tools import calls
+from rtactors.tools.calls import Calls
+from rtactors.tools.parameters import Parameters
 from statecharts import agent as agent_chart
+from statecharts import call as call_chart
+from statecharts import interruption as interruption_chart
 from statecharts import item as item_chart
 from statecharts import message as message_chart
 from statecharts import playback as playback_chart
@@ -66,6 +76,33 @@ def breaks_off(plan: Plan) -> bool:
     return bool(plan.network.breaks or plan.model.limit_s)
 
 
+def narrow(plan: Plan) -> bool:
+    return 0 < plan.network.up_kb_s < 100
+
+
+def has_calls(plan: Plan) -> bool:
+    return any(line.kind == "call" for reply in plan.replies for line in reply.lines)
+
+
+def breaks_off_a_call(plan: Plan) -> bool:
+    broken = [reply for reply in plan.replies if reply.ending != "completed"]
+    return any(line.kind == "call" and line.halt_ms for reply in broken for line in reply.lines) or any(
+        line.kind == "call" and line.halt_ms for line in plan.replies[0].lines
+    )
+
+
+def gives_up_calls(plan: Plan) -> bool:
+    return has_calls(plan) and any(step.do == "stop_reply" or step.wish.timeout_ms for step in plan.steps)
+
+
+def calls_beside(plan: Plan) -> bool:
+    return has_calls(plan) and any(step.wish.beside for step in plan.steps)
+
+
+def leaves_in_trouble(plan: Plan) -> bool:
+    return plan.ending != "quiet" and any(fault.what in {"swallowed", "lost"} for fault in plan.faults)
+
+
 def holds_less(plan: Plan) -> bool:
     return any(line.missing_ms for reply in plan.replies for line in reply.lines)
 
@@ -95,6 +132,9 @@ _USERS = {
     "response": [(response, "RESPONSE")],
     "item": [(context, "ITEM")],
     "playback": [(sink, "PLAYBACK")],
+    "call": [(calls, "CALL")],
+    "interruption": [(turn, "INTERRUPTION")],
+    "delegation": [(delegation, "DELEGATION")],
 }
 
 
@@ -229,7 +269,7 @@ def the_start_is_when_the_sink_was_asked(patch: Patch) -> None:
 # ------------------------------------------------------------------------------------- rule 2: control overtakes audio
 
 
-@mutant("R2", seed=117)
+@mutant("R2", seed=117, needs=narrow)
 def nothing_is_urgent(patch: Patch) -> None:
     patch.setattr(Inbox, "urgent", Inbox.send)
 
@@ -751,7 +791,7 @@ def what_was_given_up_is_said_all_the_same(patch: Patch) -> None:
     rewire(patch, "response", revive)
 
 
-@mutant("I7")
+@mutant("I7", needs=gives_up_calls)
 def calls_of_what_was_given_up_are_kept(patch: Patch) -> None:
     patch.setattr(response._Response, "unwanted", property(lambda _: False, lambda *_: None))
 
@@ -761,7 +801,7 @@ def what_is_out_of_band_is_played(patch: Patch) -> None:
     patch.setattr(response._Response, "out_of_band", property(lambda _: False, lambda *_: None))
 
 
-@mutant("I7")
+@mutant("I7", needs=calls_beside)
 def calls_out_of_band_are_run(patch: Patch) -> None:
     def on_done(self: Any, given: Any, item: Any) -> None:
         beside, given.out_of_band = given.out_of_band, False
@@ -779,11 +819,6 @@ def what_is_out_of_band_is_interrupted_with_all_others(patch: Patch) -> None:
 
     before = ResponseActor._interrupt
     patch.setattr(ResponseActor, "_interrupt", interrupt)
-
-
-@mutant("I10")
-def nobody_is_told_that_the_session_is_over(patch: Patch) -> None:
-    only_if(patch, ReplyRecord, "resolve", lambda _self, _status, **more: more["failure"] != "the session is over")
 
 
 @mutant("I10")
@@ -860,7 +895,7 @@ def the_app_gets_the_blame_for_the_user(patch: Patch) -> None:
 # -------------------------------------------------------------------------------------------------- I8: function calls
 
 
-@mutant("I8", seed=88)
+@mutant("I8", seed=88, needs=breaks_off_a_call)
 def half_a_call_is_run(patch: Patch) -> None:
     def on_output_done(self: Any, given: Any, item: Any) -> None:
         before(self, given, replace(item, status="completed"))
@@ -915,7 +950,7 @@ def leaving_does_not_settle_the_record(patch: Patch) -> None:
     patch.setattr(Session, "_close", close)
 
 
-@mutant("I10", seed=32)
+@mutant("I10", seed=32, needs=leaves_in_trouble)
 def leaving_waits_for_ever(patch: Patch) -> None:
     async def close(self: Any) -> None:
         self._context.inbox.send(mail.FallSilent())
@@ -931,12 +966,12 @@ def leaving_waits_for_ever(patch: Patch) -> None:
 
 @mutant("I11", seed=1)
 def all_of_the_text_counts_as_heard(patch: Patch) -> None:
-    patch.setattr(message, "heard_text", lambda text, *_, **__: text)
+    patch.setattr(content, "heard_text", lambda text, *_, **__: text)
 
 
 @mutant("I11")
 def no_text_counts_as_heard(patch: Patch) -> None:
-    patch.setattr(message, "heard_text", lambda *_, **__: "")
+    patch.setattr(content, "heard_text", lambda *_, **__: "")
 
 
 @mutant("I11")
@@ -947,6 +982,211 @@ def the_users_words_are_not_recorded(patch: Patch) -> None:
             self.publish(UserSaid(event.item_id, event.text, 0.0))
 
     patch.setattr(ContextActor, "_on_transcript", on_transcript)
+
+
+def has_tools(plan: Plan) -> bool:
+    return bool(plan.tools) and has_calls(plan)
+
+
+@mutant("I8", needs=has_tools)
+def a_tool_is_run_twice(patch: Patch) -> None:
+    async def outcome(self: Any, each: Any, tool: Any) -> Any:
+        await before(self, each, tool)
+        return await before(self, each, tool)
+
+    before = Calls._outcome
+    patch.setattr(Calls, "_outcome", outcome)
+
+
+@mutant("I8", needs=has_tools)
+def a_tool_gets_other_arguments(patch: Patch) -> None:
+    before = Parameters.decode
+
+    def decode(self: Any, arguments: str) -> Any:
+        return {name: f"{value}!" for name, value in before(self, arguments).items()}
+
+    patch.setattr(Parameters, "decode", decode)
+
+
+@mutant("I8", needs=has_tools)
+def a_tool_has_all_the_time_there_is(patch: Patch) -> None:
+    def no_time(edge: Edge[Any, Any]) -> Edge[Any, Any]:
+        late = (edge.source, edge.event) == ("running", call_chart.Expired)
+        return edge._replace(target="running", effects=()) if late else edge
+
+    rewire(patch, "call", no_time)
+
+
+@mutant("I8", needs=has_tools)
+def all_tools_are_cancelled_when_one_speaks(patch: Patch) -> None:
+    def handle(self: Any, told: Any) -> None:
+        if isinstance(told, Interrupted):
+            for each in list(self._calls.values()):
+                self._fire(each, call_chart.Cancelled("the user interrupted"))
+        before(self, told)
+
+    before = Calls.handle
+    patch.setattr(Calls, "handle", handle)
+
+
+@mutant("I8", needs=has_tools)
+def no_tool_is_cancelled(patch: Patch) -> None:
+    only_if(patch, Calls, "handle", lambda _self, told: not isinstance(told, Interrupted))
+
+
+@mutant("I8", needs=has_tools)
+def a_cancelled_tool_runs_on(patch: Patch) -> None:
+    rewire(patch, "call", without_effect("stop"))
+
+
+@mutant("I8", needs=has_tools)
+def an_error_is_told_as_nothing(patch: Patch) -> None:
+    rewire(patch, "call", with_effect("answer_error", lambda _id, _event: call_chart.Answer("")))
+
+
+@mutant("I8", needs=has_tools)
+def a_tool_that_nobody_has_is_not_answered(patch: Patch) -> None:
+    rewire(patch, "call", without_effect("answer_error"))
+
+
+@mutant("I8", needs=has_tools)
+def a_reply_is_asked_for_with_each_output(patch: Patch) -> None:
+    after(patch, Calls, "_answer", lambda self, *_, **__: self._company.tell(self._request()))
+
+
+@mutant("I8", needs=has_tools)
+def nobody_asks_the_model_to_go_on(patch: Patch) -> None:
+    patch.setattr(Calls, "_see_rounds", lambda _: None)
+
+
+@mutant("I8", needs=has_tools)
+def what_was_cancelled_is_spoken_of(patch: Patch) -> None:
+    before = Calls._answer
+    patch.setattr(Calls, "_answer", lambda self, each, output, **_: before(self, each, output, cancelled=False))
+
+
+@mutant("I8", needs=has_tools)
+def tools_are_left_running(patch: Patch) -> None:
+    async def close(self: Any) -> None:
+        self._closing = True
+
+    async def run(self: Any, each: Any, tool: Any) -> None:
+        with anyio.CancelScope(shield=True):
+            await before(self, each, tool)
+
+    before = Calls._run
+    patch.setattr(Calls, "_close", close)
+    patch.setattr(Calls, "_run", run)
+
+
+@mutant("I8", needs=gives_up_calls)
+def what_is_repeated_is_run(patch: Patch) -> None:
+    def on_done(self: Any, given: Any, item: Any) -> None:
+        if not (given.out_of_band or given.unwanted):
+            before(self, given, item)
+
+    before = ResponseActor._on_output_done
+    patch.setattr(ResponseActor, "_on_output_done", on_done)
+
+
+def delegates(plan: Plan) -> bool:
+    lines = [line for reply in plan.replies for line in reply.lines]
+    return plan.agent is not None and any(line.kind == "delegate" for line in lines)
+
+
+@mutant("I8", needs=delegates)
+def a_request_that_comes_meanwhile_is_dropped(patch: Patch) -> None:
+    rewire(patch, "delegation", with_guard("unread", lambda _: False))
+
+
+@mutant("I8", needs=delegates)
+def what_the_agent_has_read_stays_unread(patch: Patch) -> None:
+    seen = set[str]()
+
+    def next_steering(self: Any) -> Any:
+        request = before(self)
+        if request and request.id not in seen:
+            seen.add(request.id)
+            self._further.append(request)
+        return request
+
+    before = Work.next_steering
+    patch.setattr(Work, "next_steering", next_steering)
+
+
+@mutant("I8", needs=delegates)
+def a_second_agent_is_run(patch: Patch) -> None:
+    before = DelegationActor._on_request
+
+    def on_request(self: Any, asked: Any) -> None:
+        active, self._active = self._active, None
+        before(self, asked)
+        self._active = self._active or active
+
+    patch.setattr(DelegationActor, "_on_request", on_request)
+
+
+@mutant("I8", needs=delegates)
+def progress_is_told_twice(patch: Patch) -> None:
+    after(patch, ByCall, "progress", ByCall.progress)
+
+
+@mutant("I8", needs=delegates)
+def what_steers_is_not_answered(patch: Patch) -> None:
+    patch.setattr(ByCall, "acknowledge", lambda *_: None)
+
+
+@mutant("I8", needs=delegates)
+def an_answer_is_not_told(patch: Patch) -> None:
+    patch.setattr(ByCall, "answer", lambda *_: None)
+
+
+@mutant("I8", needs=delegates)
+def silence_is_spoken_of(patch: Patch) -> None:
+    def on_call(self: Any, call: Any) -> None:
+        before(self, call)
+        if call.name == self._delegate.silence:
+            self._company.tell(self._telling._request())
+
+    before = DelegationActor._on_call
+    patch.setattr(DelegationActor, "_on_call", on_call)
+
+
+def waits_for_words(plan: Plan) -> bool:
+    return bool(plan.interruption.enabled and plan.interruption.min_words)
+
+
+def may_not_be_interrupted(plan: Plan) -> bool:
+    return not plan.interruption.enabled or any(step.wish.uninterruptible for step in plan.steps)
+
+
+@mutant("I4", needs=waits_for_words)
+def any_sound_interrupts(patch: Patch) -> None:
+    rewire(patch, "interruption", with_guard("at_once", lambda event: event.enabled))
+
+
+@mutant("I4", needs=may_not_be_interrupted)
+def nothing_is_heard_to_its_end(patch: Patch) -> None:
+    rewire(patch, "interruption", with_guard("at_once", lambda _: True))
+
+
+@mutant("I4 I10", needs=waits_for_words)
+def a_false_alarm_ends_it(patch: Patch) -> None:
+    patch.setattr(TurnActor, "_let_go", lambda *_: None)
+
+
+@mutant("I4", needs=waits_for_words)
+def a_false_alarm_interrupts(patch: Patch) -> None:
+    def stop(edge: Edge[Any, Any]) -> Edge[Any, Any]:
+        alarm = edge.target == "dismissed" and any(effect.__name__ == "resume" for effect in edge.effects)
+        return edge._replace(effects=(interruption_chart.interrupt,)) if alarm else edge
+
+    rewire(patch, "interruption", stop)
+
+
+@mutant("I4", needs=waits_for_words)
+def words_interrupt_nothing(patch: Patch) -> None:
+    rewire(patch, "interruption", with_guard("enabled", lambda _: False))
 
 
 # ------------------------------------------------------------------------------------ I9: one server after the other

@@ -28,4 +28,4 @@ def test_a_plan_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_every_part_of_a_plan_is_explained() -> None:
     parts = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE)))
-    assert {*parts} == {*Plan.__struct_fields__} - {"calls", "reconnects"}
+    assert {*parts} == {*Plan.__struct_fields__} - {"reconnects"}

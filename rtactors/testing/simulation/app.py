@@ -12,12 +12,13 @@ import anyio
 from rtactors.errors import ReplyFailed, SessionClosed
 from rtactors.events import Item
 from rtactors.history import HistoryItem
+from rtactors.interruption import NEVER
 from rtactors.loopback.conversation import BYTES_PER_MS
 from rtactors.session import Session, Wanted, WantedReply
 from rtactors.session_events import FunctionCalled
 from rtactors.testing.conversation import speech
 from rtactors.testing.simulation.plan import Deed, Plan, Step, Wish
-from rtactors.testing.simulation.provider import text_of
+from rtactors.testing.simulation.provider import COUGH_MS, OWN_FUNCTION, text_of
 from rtactors.testing.simulation.watched import AppRecord
 
 OwnApp: TypeAlias = Callable[[Session], Coroutine[Any, Any, None]]
@@ -56,6 +57,7 @@ class Stage:
         users: dict[Deed, Callable[[int], Awaitable[None]]] = {
             "speak": self._speak,
             "hush": self._hush,
+            "cough": self._cough,
             "clear_audio": self._clear_audio,
         }
         apps: dict[Deed, Callable[[int], Awaitable[None]]] = {
@@ -113,12 +115,18 @@ class Stage:
         await self._session.unpause()
         await self._hush(0)
         with anyio.move_on_after(PATIENCE_S) as patience:
-            await self._session.quiet()
-            await anyio.sleep(AFTERWARDS_S)
-            await self._session.quiet()
+            while not await self._stays_quiet():
+                pass
         if patience.cancelled_caught:
             raise NeverQuiet(f"the session was not quiet {PATIENCE_S:.0f} s after the app's last step")
         self._record.settled = True
+
+    async def _stays_quiet(self) -> bool:
+        await self._session.quiet()
+        await anyio.sleep(AFTERWARDS_S)
+        since = anyio.current_time()
+        await self._session.quiet()
+        return anyio.current_time() == since and all(each.end for each in (*self._record.runs, *self._record.works))
 
     # -- the user
 
@@ -138,6 +146,13 @@ class Stage:
         await self._session.commit_audio()
         if which % 2 == 0:
             await self._session.generate_reply()
+
+    async def _cough(self, _which: int) -> None:
+        """A sound without a word, and silence again."""
+        if self._speaking or not self._plan.model.detects_speech:
+            return
+        await self._session.send_audio(speech(COUGH_MS))
+        await self._session.send_audio(_SILENCE)
 
     async def _clear_audio(self, _which: int) -> None:
         self._speaking = False
@@ -206,6 +221,8 @@ def _wanted(wish: Wish, key: int) -> Wanted:
         wanted["max_output_tokens"] = 1000 + key
     if wish.text:
         wanted["output"] = "text"
+    if wish.uninterruptible:
+        wanted["interruption"] = NEVER
     return wanted
 
 
@@ -215,7 +232,7 @@ def _answer_calls_as(plan: Plan) -> OwnApp:
 
     async def answer(session: Session) -> None:
         async for event in session.events():
-            if isinstance(event, FunctionCalled):
+            if isinstance(event, FunctionCalled) and event.name == OWN_FUNCTION:
                 await anyio.sleep(calls.answer_ms / 1000)
                 for time in range(calls.times):
                     await session.answer_call(event.call_id, f"output {time} of {event.call_id}")

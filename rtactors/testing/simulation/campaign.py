@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
@@ -12,11 +12,13 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from rtactors.session_events import ConnectionChanged, Transition
+from rtactors.testing.evidence import Evidence
 from rtactors.testing.invariants import Violation
 from rtactors.testing.simulation.chance import plan_of
 from rtactors.testing.simulation.plan import Plan
 from rtactors.testing.simulation.run import Outcome, simulate
 from rtactors.testing.simulation.shrink import shrink
+from statecharts.interruption import INTERRUPTION
 from statecharts.message import MESSAGE
 
 _BATCH = 50
@@ -75,25 +77,59 @@ def count(outcome: Outcome) -> Figures:
         if isinstance(event, Transition) and event.chart == MESSAGE.name and event.after in MESSAGE.final:
             if event.before not in MESSAGE.final:
                 counts[f"messages {event.after}"] += 1
+        elif isinstance(event, Transition) and event.chart == INTERRUPTION.name:
+            name = _ALARMS.get(event.after) if event.before in {"suspected", "committed"} else None
+            counts.update([name] if name else [])
         elif isinstance(event, ConnectionChanged) and event.state == "connected":
             counts["connections"] += 1
         elif not isinstance(event, Transition):
             name = _COUNTED.get(type(event).__name__)
             counts.update([name] if name else [])
     if outcome.evidence:
-        counts["interruptions by the app"] = len(outcome.evidence.interruptions)
-        counts["replies asked for"] = len(outcome.evidence.replies)
-        counts["replies failed"] = sum(reply.failure is not None for reply in outcome.evidence.replies)
+        counts.update(_asked(outcome.evidence))
+        counts.update(_worked(outcome.evidence))
     return Figures(
         conversations=1, virtual_s=outcome.seconds, counts=counts, faults=Counter(_faults(outcome)), failures=[]
     )
 
 
+def _asked(evidence: Evidence) -> Mapping[str, int]:
+    """Of requests, and what became of them."""
+    replies = evidence.replies
+    joined = Counter(reply.response_id for reply in replies if reply.response_id)
+    wanted = [asked.wanted for asked in evidence.asked.values()]
+    return {
+        "interruptions by the app": len(evidence.interruptions),
+        "replies asked for": len(replies),
+        "replies failed": sum(reply.failure is not None for reply in replies),
+        "replies too late": sum("did not start it within" in (reply.failure or "") for reply in replies),
+        "replies joined": sum(joined.values()) - len(joined),
+        "replies more urgent": sum(bool(each.get("priority")) for each in wanted),
+        "replies out of band": sum(bool(each.get("out_of_band")) for each in wanted),
+        "replies in writing": sum(each.get("output") == "text" for each in wanted),
+        "replies uninterruptible": sum(each.get("interruption") is not None for each in wanted),
+        "replies stopped by handle": len(evidence.stopped),
+    }
+
+
+def _worked(evidence: Evidence) -> Iterator[str]:
+    """Of tools and the agent: one for each run."""
+    for run in evidence.runs:
+        yield f"tools {run.end}"
+    for work in evidence.works:
+        yield f"agent {work.end}"
+        yield from ["agent steered"] * (len(work.request_ids) - 1)
+
+
 _COUNTED = {
     "UserStartedSpeaking": "turns of the user",
+    "Interrupted": "interruptions by anybody",
+    "ToolProgress": "tools' progress",
     "FunctionCalled": "function calls",
     "Problem": "problems told to the app",
 }
+
+_ALARMS = {"dismissed": "false alarms", "doubted": "false alarms", "turn": "conditions met", "taken": "conditions met"}
 
 
 def _faults(outcome: Outcome) -> Iterator[str]:

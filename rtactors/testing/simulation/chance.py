@@ -10,19 +10,24 @@ from typing import Protocol, TypeVar
 
 from rtactors.testing.clock import BackendName
 from rtactors.testing.simulation.plan import (
+    Agent,
     Break,
     Calls,
     Deed,
     Device,
     Fault,
+    Function,
+    Kind,
     Line,
     Model,
     Network,
     Plan,
+    Policy,
     Reply,
     Stall,
     Step,
     Wish,
+    Wrong,
 )
 
 T = TypeVar("T")
@@ -73,7 +78,11 @@ def make_plan(chance: Chance, *, backend: BackendName = "asyncio", disconnects: 
         _first_step(chance, limit_s),
         *chance.many(_step_of(_ALL_DEEDS if moves_items else _PLAIN_DEEDS), chance.pick((5, 14, 14)), 1),
     )
-    replies = chance.many(_reply_of(_KINDS if moves_items else _KINDS[:-1]), 4, 1)
+    tools = chance.many(_function, 3) if moves_items and chance.pick((False, True)) else ()
+    agent = _agent(chance) if moves_items and chance.pick((False, False, True)) else None
+    kinds: Mapping[Kind, int] = _KINDS_WITH_TOOLS if tools else _KINDS_THAT_MOVE if moves_items else _KINDS
+    kinds = {**kinds, **_KINDS_OF_AGENTS} if agent else kinds
+    replies = chance.many(_reply_of(_weighed(kinds)), 4, 1)
     beside = any(step.wish.beside for step in steps)
     fault = _fault_on(_REORDERABLE if moves_items else _LATE, _TOLD_OF_BESIDE if beside else _LOST)
     faults = chance.many(fault, 4, 1) if "provider" in trouble else ()
@@ -86,6 +95,9 @@ def make_plan(chance: Chance, *, backend: BackendName = "asyncio", disconnects: 
         device=_device(chance) if "device" in trouble else Device(),
         faults=faults,
         calls=Calls(answer_ms=chance.pick((0, 0, 400)), times=chance.pick((1, 1, 1, 0, 2))),
+        tools=tools,
+        agent=agent,
+        interruption=_policy(chance) if chance.pick((False, False, True)) else Policy(),
         backend=backend,
         turns=chance.number(1 << 16),
     )
@@ -143,6 +155,7 @@ _DEEDS: Mapping[Deed, int] = {
     "pause": 3,
     "unpause": 4,
     "remove": 1,
+    "cough": 2,
     "clear_audio": 1,
     "wait_until_quiet": 1,
     "wait_until_heard": 2,
@@ -186,14 +199,53 @@ def _wish(chance: Chance, do: Deed) -> Wish:
         special=chance.pick((False, False, True)),
         text=chance.pick((False, False, False, True)),
         beside=beside,
+        uninterruptible=not beside and chance.pick((False, False, False, True)),
         other_input=beside and chance.pick((False, True)),
     )
 
 
-_KINDS = (*("say",) * 8, "write", "call")
+_KINDS: Mapping[Kind, int] = {"say": 8, "write": 1}
+_KINDS_THAT_MOVE: Mapping[Kind, int] = {**_KINDS, "call": 1}
+_KINDS_WITH_TOOLS: Mapping[Kind, int] = {"say": 5, "write": 1, "call": 4}
+_KINDS_OF_AGENTS: Mapping[Kind, int] = {"delegate": 4, "silence": 1}
+_WRONG: Mapping[Wrong, int] = {"": 9, "name": 1, "type": 1, "json": 1}
 
 
-def _reply_of(kinds: Sequence[str]) -> Callable[[Chance], Reply]:
+def _agent(chance: Chance) -> Agent:
+    return Agent(
+        ms=chance.pick((0, 50, 600, 3000, 9000)),
+        progress=chance.pick((0, 0, 1, 3)),
+        reads=chance.pick((False, True)),
+        raises=chance.pick((False, False, False, True)),
+        mute=chance.pick((False, False, False, True)),
+        grace_ms=chance.pick((0, 0, 200)),
+        speaks=chance.pick((False, False, True)),
+    )
+
+
+def _policy(chance: Chance) -> Policy:
+    return Policy(
+        enabled=chance.pick((True, True, True, False)),
+        min_speech_ms=chance.pick((0, 0, 300)),
+        min_words=chance.pick((1, 1, 0, 3)),
+        pause=chance.pick((True, True, False)),
+        decide_ms=chance.pick((2000, 2000, 300)),
+    )
+
+
+def _function(chance: Chance) -> Function:
+    return Function(
+        ms=chance.pick((0, 50, 600, 3000, 9000)),
+        raises=chance.pick((False, False, False, True)),
+        timeout_ms=chance.pick((30_000, 30_000, 30_000, 500)),
+        cancels=chance.pick((False, True)),
+        replies=chance.pick((True, True, True, False)),
+        progress=chance.pick((0, 0, 1, 3)),
+        says=chance.pick((False, False, True)),
+    )
+
+
+def _reply_of(kinds: Sequence[Kind]) -> Callable[[Chance], Reply]:
     def reply(chance: Chance) -> Reply:
         ending = chance.pick(("completed",) * 7 + ("failed", "rate_limited", "incomplete"))
         return Reply(
@@ -206,14 +258,20 @@ def _reply_of(kinds: Sequence[str]) -> Callable[[Chance], Reply]:
     return reply
 
 
-def _line_of(kinds: Sequence[str]) -> Callable[[Chance], Line]:
+def _line_of(kinds: Sequence[Kind]) -> Callable[[Chance], Line]:
     def line(chance: Chance) -> Line:
         kind = chance.pick(kinds)
         halt_ms = chance.pick((0,) * 6 + (700, 3000))
         if kind == "write":
             return Line(kind=kind, words=chance.number(4))
-        if kind == "call":
-            return Line(kind=kind, words=chance.number(4), halt_ms=chance.pick((0, 700, 3000)))
+        if kind in {"call", "delegate", "silence"}:
+            return Line(
+                kind=kind,
+                words=chance.number(4),
+                halt_ms=chance.pick((0, 0, 700, 3000)),
+                calls=chance.number(3),
+                wrong=chance.pick(_weighed(_WRONG)),
+            )
         return Line(
             words=1 + chance.number(chance.pick((2, 5, 9))),
             transcript=chance.pick(("ahead", "ahead", "aligned", "late", "none")),

@@ -14,15 +14,25 @@ from msgspec import Struct
 
 from rtactors.testing.clock import BackendName
 
+Kind: TypeAlias = Literal["say", "write", "call", "delegate", "silence"]
+Wrong: TypeAlias = Literal["", "name", "type", "json"]
+
 
 class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One item of a response: a spoken message, one that is only shown, or a function call."""
+    """One item of a response: a spoken message, one that is only shown, or a function call.
 
-    kind: Literal["say", "write", "call"] = "say"
+    If the plan has an `agent`, a function call may also hand work to it, or say that nothing is to be said.
+    """
+
+    kind: Kind = "say"
     words: int = 3
     """How long it is; a word sounds for about a third of a second."""
     transcript: Literal["ahead", "aligned", "late", "none"] = "ahead"
     """When its text comes, as `rtactors.loopback.script.Say` has it."""
+    calls: int = 0
+    """Which function a call is of: 0 is the app's own, then the plan's `tools`, from 1, counted round."""
+    wrong: Wrong = ""
+    """Of a call of a tool: nobody has such a function, or its arguments are of another type, or no JSON."""
     silent: bool = False
     """It is a message without any audio."""
     halt_ms: int = 0
@@ -141,10 +151,21 @@ Deed: TypeAlias = Literal[
     "add",
     "remove",
     "set_history",
+    "cough",
     "clear_audio",
     "wait_until_quiet",
     "wait_until_heard",
 ]
+
+
+class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When the user may interrupt (`rtactors.interruption.Interruption`): at any sound, if it is all plain."""
+
+    enabled: bool = True
+    min_speech_ms: int = 0
+    min_words: int = 0
+    pause: bool = True
+    decide_ms: int = 2000
 
 
 class Wish(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -159,6 +180,8 @@ class Wish(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Written, not spoken."""
     beside: bool = False
     """Out of band (`ask` has a question, which stands in the conversation: it is never beside it)."""
+    uninterruptible: bool = False
+    """It is heard to its end, whatever the user says."""
     other_input: bool = False
     """Out of band it answers something else than the conversation."""
 
@@ -174,8 +197,42 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of what is asked for."""
 
 
+class Function(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A tool of the session: what it does when it is called."""
+
+    ms: int = 0
+    """How long it takes."""
+    raises: bool = False
+    """It ends by an error."""
+    timeout_ms: int = 30_000
+    cancels: bool = False
+    """An interruption cancels it; else it runs to its end."""
+    replies: bool = True
+    """The model is to speak of what it gives."""
+    progress: int = 0
+    """How often it tells how far it is."""
+    says: bool = False
+    """The model is to speak of that, too."""
+
+
+class Agent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """To whom the model may delegate work."""
+
+    ms: int = 0
+    """How long it works."""
+    progress: int = 0
+    """How often it tells how far it is; between the steps it reads what came meanwhile, if it `reads`."""
+    reads: bool = False
+    raises: bool = False
+    mute: bool = False
+    """It returns nothing."""
+    grace_ms: int = 0
+    speaks: bool = False
+    """The model is to speak of each progress."""
+
+
 class Calls(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How the app answers function calls: `times` each, and asks for a reply then."""
+    """How the app answers calls of its own function: `times` each, and asks for a reply then."""
 
     answer_ms: int = 0
     times: int = 1
@@ -194,6 +251,9 @@ class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
     device: Device = Device()
     faults: tuple[Fault, ...] = ()
     calls: Calls = Calls()
+    tools: tuple[Function, ...] = ()
+    agent: Agent | None = None
+    interruption: Policy = Policy()
     reconnects: bool = True
     """Whether the session may make another connection for one that is lost."""
     backend: BackendName = "asyncio"

@@ -1,19 +1,24 @@
 """The provider's side of a plan: the embedded server's script, timing and faults, and the settings it is asked for."""
 
 import math
+from array import array
 
 import anyio
 from msgspec import to_builtins
 
+from rtactors.interruption import Interruption
 from rtactors.loopback import faults, script
+from rtactors.loopback.conversation import FRAMES_PER_MS
 from rtactors.loopback.faults import Faults, Json, Rule
+from rtactors.loopback.recognizer import Scripted
 from rtactors.loopback.script import Script, Timing
 from rtactors.loopback.voice import ToneVoice
 from rtactors.providers import OpenAIRealtime
 from rtactors.providers.openai import wire
-from rtactors.testing.simulation.plan import Fault, Line, Model, Plan, Reply
+from rtactors.testing.simulation.plan import Fault, Line, Model, Plan, Policy, Reply
 
 MS_PER_CHARACTER = 60
+COUGH_MS = 100
 VOICE = ToneVoice(MS_PER_CHARACTER)
 _WORDS = [
     "alpha",
@@ -52,11 +57,42 @@ NO_QUOTA: Json = {
 }
 
 
-def provider_of(model: Model) -> OpenAIRealtime:
+OWN_FUNCTION = "look_up"
+"""The app answers calls of it; all others are tools."""
+NO_FUNCTION = "no_such_function"
+
+
+def tool_name(number: int) -> str:
+    return f"tool_{number}"
+
+
+def provider_of(plan: Plan) -> OpenAIRealtime:
     """The client's settings."""
+    model = plan.model
     vad = wire.ServerVad(create_response=model.replies, interrupt_response=model.interrupts)
     return OpenAIRealtime(
-        api_key="", websocket_base_url="ws://simulated/v1", turn_detection=vad if model.detects_speech else None
+        api_key="",
+        websocket_base_url="ws://simulated/v1",
+        turn_detection=vad if model.detects_speech else None,
+        tools=[wire.FunctionTool(name=OWN_FUNCTION)] if plan.tools else (),
+    )
+
+
+class Understands(Scripted):
+    """The n-th turn that is one; what is no longer than a cough has no words."""
+
+    async def transcribe(self, pcm: bytes) -> str:
+        sounds = sum(sample != 0 for sample in array("h", pcm)) / FRAMES_PER_MS
+        return await super().transcribe(pcm) if sounds > COUGH_MS else ""
+
+
+def policy_of(policy: Policy) -> Interruption:
+    return Interruption(
+        enabled=policy.enabled,
+        min_speech=policy.min_speech_ms / 1000,
+        min_words=policy.min_words,
+        pause=policy.pause,
+        decide=policy.decide_ms / 1000,
     )
 
 
@@ -89,7 +125,7 @@ class Halt:
 def script_of(plan: Plan) -> tuple[Script, list[Halt]]:
     """Its replies in the order in which the server begins them; then one that is the same for all plans."""
     halts: list[Halt] = []
-    ready = [_reply(reply, index, halts) for index, reply in enumerate((*plan.replies, Reply()))]
+    ready = [_reply(reply, index, halts, len(plan.tools)) for index, reply in enumerate((*plan.replies, Reply()))]
     return (lambda turn: ready[min(turn.index, len(ready) - 1)]), halts
 
 
@@ -98,18 +134,18 @@ def text_of(words: int, key: int) -> str:
     return " ".join(_WORDS[(key + index * 5) % len(_WORDS)] for index in range(words)) + "."
 
 
-def _reply(reply: Reply, index: int, halts: list[Halt]) -> script.Reply:
+def _reply(reply: Reply, index: int, halts: list[Halt], tools: int) -> script.Reply:
     ending: script.Failed | script.Incomplete | None = None
     after_ms = reply.ends_after_ms or None
     if reply.ending == "incomplete":
         ending = script.Incomplete(after_ms=after_ms)
     elif reply.ending != "completed":
         ending = script.Failed(after_ms=after_ms, code=_FAILURES[reply.ending])
-    outputs = tuple(_output(line, 7 * index + 3 * place, halts) for place, line in enumerate(reply.lines))
+    outputs = tuple(_output(line, 7 * index + 3 * place, halts, tools) for place, line in enumerate(reply.lines))
     return script.Reply(outputs=outputs, ending=ending, batch_done=reply.batch_done)
 
 
-def _output(line: Line, key: int, halts: list[Halt]) -> script.Output:
+def _output(line: Line, key: int, halts: list[Halt], tools: int) -> script.Output:
     text = text_of(line.words, key)
     gate: script.Gate | None = None
     if line.halt_ms and line.kind != "write":
@@ -127,8 +163,15 @@ def _output(line: Line, key: int, halts: list[Halt]) -> script.Output:
             )
         case "write":
             return script.Write(text=text)
+        case "delegate":
+            given = '{"prompt": ""}' if not line.words else f'{{"prompt": "{text}"}}'
+            return script.Call(name="background_agent", arguments=given, gate=gate)
+        case "silence":
+            return script.Call(name="remain_silent", gate=gate)
         case "call":
-            return script.Call(name="look_up", arguments=f'{{"what": "{text}"}}', gate=gate)
+            given = {"type": '{"what": 7}', "json": '{"what": '}.get(line.wrong, f'{{"what": "{text}"}}')
+            name = OWN_FUNCTION if not (tools and line.calls) else tool_name((line.calls - 1) % tools)
+            return script.Call(name=NO_FUNCTION if tools and line.wrong == "name" else name, arguments=given, gate=gate)
 
 
 def faults_of(given: tuple[Fault, ...]) -> Faults:

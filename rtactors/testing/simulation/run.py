@@ -23,7 +23,6 @@ from msgspec import Struct
 
 from rtactors.errors import ConnectionFailed, RtactorsError, SessionClosed, SinkLost
 from rtactors.limits import Backoff, Bounds, Deadlines
-from rtactors.loopback.recognizer import Scripted
 from rtactors.loopback.server import MemoryServer
 from rtactors.loopback.session import Session as ServerSession
 from rtactors.recording import Recorder
@@ -34,6 +33,7 @@ from rtactors.testing.conversation import ALL_EVENTS
 from rtactors.testing.ears import Ears
 from rtactors.testing.evidence import Connection, Evidence
 from rtactors.testing.invariants import InvariantBroken, Violation, check_invariants
+from rtactors.testing.simulation.agent import delegate_of
 from rtactors.testing.simulation.app import AppCrashed, NeverQuiet, OwnApp, Stage
 from rtactors.testing.simulation.device import RATE, Blur, SimulatedDevice
 from rtactors.testing.simulation.network import Line, SimulatedNetwork
@@ -42,14 +42,18 @@ from rtactors.testing.simulation.provider import (
     EXPIRED,
     MS_PER_CHARACTER,
     NO_QUOTA,
+    OWN_FUNCTION,
     VOICE,
+    Understands,
     error_event,
     faults_of,
+    policy_of,
     provider_of,
     script_of,
     timing_of,
 )
 from rtactors.testing.simulation.story import Story
+from rtactors.testing.simulation.tools import set_up, tools_of
 from rtactors.testing.simulation.watched import AppRecord, WatchedSession
 from statecharts.connection import CONNECTION, Opened
 from statecharts.link import LINK, Adopt, Lost
@@ -164,24 +168,27 @@ class _World:
             voice=VOICE,
             timing=timing_of(plan.model),
             faults=self.faults,
-            recognizer=Scripted(*_TURNS),
+            recognizer=Understands(*_TURNS),
             session_limit_s=plan.model.limit_s or math.inf,
         )
         async with self.server:
-            connect = self.server.connect
+            connect, delegate = self.server.connect, delegate_of(plan, self.app)
             session = WatchedSession(
-                provider_of(plan.model),
+                provider_of(plan),
                 sink=self.ears,
                 connect=connect if plan.network == Network() else self.network.through(connect),
                 reconnect=Backoff(luck=random.Random(plan.turns).random) if plan.reconnects else None,  # noqa: S311
                 deadlines=DEADLINES,
                 bounds=Bounds(events=ALL_EVENTS),
+                tools=tools_of(plan, self.app),
+                delegate=delegate,
+                interruption=policy_of(plan.interruption),
                 recorder=Recorder(self.record) if self.record else None,
             )
             news = session.events()
             try:
                 async with anyio.create_task_group() as fate:
-                    self.app = session.watch(fate)
+                    session.watch(fate, self.app)
                     fate.start_soon(self._break_connections)
                     fate.start_soon(self._unplug)
                     for halt in halts:
@@ -276,6 +283,12 @@ class _World:
             interruptions=tuple(app.interruptions),
             pauses=tuple(app.pauses),
             answers=app.answers,
+            tools=set_up(plan),
+            declared=frozenset({OWN_FUNCTION}),
+            runs=tuple(app.runs),
+            delegate=delegate_of(plan, app),
+            policy=policy_of(plan.interruption),
+            works=tuple(app.works),
             settled=app.settled and self.failure is None,
             faultless=not (
                 plan.faults

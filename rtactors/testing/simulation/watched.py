@@ -16,7 +16,7 @@ from rtactors.events import Role
 from rtactors.history import HistoryItem
 from rtactors.reply import Reply
 from rtactors.session import Session, Wanted, WantedReply
-from rtactors.testing.evidence import Asked, Placed, Wait
+from rtactors.testing.evidence import Asked, Placed, Run, Wait, Worked
 
 _WAITS: tuple[Literal["started", "heard", "done"], ...] = ("started", "heard", "done")
 
@@ -33,6 +33,8 @@ class AppRecord(Struct, kw_only=True):
     placed: list[Placed] = field(default_factory=list[Placed])
     interruptions: list[float] = field(default_factory=list[float])
     answers: dict[str, str] = field(default_factory=dict[str, str])
+    runs: list[Run] = field(default_factory=list[Run])
+    works: list[Worked] = field(default_factory=list[Worked])
     replaced: list[tuple[float, set[str]]] = field(default_factory=list[tuple[float, set[str]]])
     """When it set the history, and which items it kept."""
     settled: bool = False
@@ -48,11 +50,10 @@ class AppRecord(Struct, kw_only=True):
 class WatchedSession(Session):
     """What raises was not done, and is not written down."""
 
-    def watch(self, waiting: TaskGroup) -> AppRecord:
-        """The record; call it once, before the session is entered. Each reply is waited for by tasks of `waiting`."""
-        self._app = AppRecord()
+    def watch(self, waiting: TaskGroup, app: AppRecord) -> None:
+        """Keep the record in `app`; to be called before the session is entered. Tasks of `waiting` wait for replies."""
+        self._app = app
         self._waiting = waiting
-        return self._app
 
     async def ask(self, text: str, **wanted: Unpack[Wanted]) -> Reply:
         at = anyio.current_time()
