@@ -45,10 +45,14 @@ class Inbox(Generic[T]):
 
     def offer(self, message: T, most: int) -> bool:
         """Tell it in order, unless `most` wait there already; whether there was room."""
-        if len(self._sent) >= most:
+        if not self.has_room(most):
             return False
         self.send(message)
         return True
+
+    def has_room(self, most: int) -> bool:
+        """Whether fewer than `most` wait in order."""
+        return len(self._sent) < most
 
     async def put(self, message: T, most: int | None = None) -> None:
         """Tell it in order, waiting for room; `most` is what may wait there already, if that is not its capacity."""
@@ -56,8 +60,8 @@ class Inbox(Generic[T]):
         self.send(message)
 
     async def room(self, most: int) -> None:
-        """Wait until fewer than `most` wait in order."""
-        while len(self._sent) >= most and not self.closed:
+        """Wait until it has room for one that is not to wait behind `most` others."""
+        while not (self.has_room(most) or self.closed):
             await self._one_was_taken()
 
     async def deliver(self, message: T) -> None:

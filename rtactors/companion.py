@@ -46,6 +46,6 @@ class Companion(ABC):
 
     @abstractmethod
     async def run(self, company: Company) -> None:
-        """Live until cancelled, which is the first thing that happens when the session's block is left. An exception
-        ends the session.
+        """Live until cancelled, which is the first thing that happens when the session's block is left. Then it has
+        `Deadlines.close` to finish what it has begun. An exception ends the session.
         """

@@ -157,13 +157,16 @@ class AudioDelta(Struct, frozen=True, tag=True, gc=False):
     response_id: str
     item_id: str
     audio: bytes
+    part: int = 0
+    """Which of the message's content parts it belongs to: most have one."""
 
 
 class AudioDone(Struct, frozen=True, tag=True, gc=False):
-    """No more audio comes for this message."""
+    """No more audio comes for this part of a message."""
 
     response_id: str
     item_id: str
+    part: int = 0
 
 
 class TextDelta(Struct, frozen=True, tag=True, gc=False):
@@ -174,15 +177,17 @@ class TextDelta(Struct, frozen=True, tag=True, gc=False):
     text: str
     spoken: bool = True
     """True for the transcript of audio, False for text that is only shown."""
+    part: int = 0
 
 
 class TextDone(Struct, frozen=True, tag=True, gc=False):
-    """All of a message's text (`spoken` as in `TextDelta`)."""
+    """All of the text of one part of a message (`spoken` as in `TextDelta`)."""
 
     response_id: str
     item_id: str
     text: str
     spoken: bool = True
+    part: int = 0
 
 
 class OutputDone(Struct, frozen=True, tag=True, gc=False):
@@ -322,6 +327,8 @@ class TruncateItem(Struct, frozen=True, tag=True, gc=False):
     operation_id: str
     item_id: str
     audio_end_ms: int
+    """Of the audio of that part."""
+    part: int = 0
 
 
 class DeleteItem(Struct, frozen=True, tag=True, gc=False):

@@ -51,12 +51,16 @@ class Entry:
         "generated_ms",
         "handed_over",
         "keep_ms",
+        "keep_text",
         "life",
         "next",
         "operation",
+        "part",
+        "part_from_ms",
         "previous",
         "response_id",
         "retold",
+        "reworded",
         "spoken",
     )
 
@@ -70,6 +74,13 @@ class Entry:
         """How it was heard; None for what is not spoken, and for what is still pending or playing."""
         self.keep_ms: int | None = None
         """How much of it the server is to hold: all (None), so much of its audio, or nothing of it (0)."""
+        self.keep_text: str | None = None
+        """The only text of it that the server is to hold, if that is not all and can't be had by a cut."""
+        self.part = 0
+        """The content part that the cut is made in, the last one; `part_from_ms` of what was heard are before it."""
+        self.part_from_ms = 0
+        self.reworded = False
+        """Whether the server was told to hold just `keep_text`: it was deleted, to be created again."""
         self.retold = False
         """Whether the server that it came from is gone: the next one is told what was said, or heard, of it."""
         self.handed_over = False
@@ -90,6 +101,11 @@ class Entry:
     def item(self, item: Item) -> None:
         self._ledger.characters += _characters(item) - _characters(self._item)
         self._item = item
+
+    @property
+    def away(self) -> bool:
+        """Whether this server holds it only if it was told to: it did not make it, or has deleted it for a while."""
+        return self.retold or self.reworded
 
     @property
     def on_server(self) -> bool:
@@ -124,7 +140,8 @@ class Entry:
         heard = item.text or (spoken.heard_text if spoken else "")
         if spoken and spoken.interrupted:
             heard = spoken.heard_text
-        elif spoken and spoken.heard_ms and item.status == "incomplete":  # known only now: its text was ahead of it
+        elif spoken and spoken.heard_ms and item.status == "incomplete" and not spoken.voiced:
+            # Known only now: its text was ahead of it.
             heard = heard_text(item.text, spoken.heard_ms, self.generated_ms, complete=False)
         return HistoryItem(
             id=item.id,
@@ -193,7 +210,7 @@ class Ledger:
         if after is None or after == entry.item.id or (after and after not in self._entries):
             return False
         before = entry.previous
-        while before is not None and before.retold and not before.on_server:  # this server knows nothing of it
+        while before is not None and before.away and not before.on_server:  # this server knows nothing of it
             before = before.previous
         if (before.item.id if before else "") == after:
             return False
@@ -228,9 +245,9 @@ class Ledger:
         return self._last if after is None else self._entries.get(after, self._last) if after else None
 
     def _behind_what_was(self, before: Entry | None) -> Entry | None:
-        """What a lost server held and this one doesn't (yet) was there before whatever this one puts there."""
+        """What this server doesn't hold (yet, or for a while) was there before whatever it puts there."""
         following = before.next if before else self._first
-        while following and following.retold and following.life.state not in _TOLD:
+        while following and following.away and following.life.state not in _TOLD:
             before, following = following, following.next
         return before
 

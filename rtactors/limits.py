@@ -38,6 +38,8 @@ class Deadlines(Struct, frozen=True, kw_only=True):
     """From when the sink should have finished a segment to when its last confirmed position is taken."""
     text: float = 1.0
     """From the end of a message's audio to the end of its text; then it counts as it is."""
+    voice: float = 5.0
+    """For a voice of ours to give the next piece of what it speaks; then the rest of that message is shown."""
     journal: float = 10.0
     """For the journal to take what it is given; then the session ends with JournalFailed."""
     close: float = 3.0

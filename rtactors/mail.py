@@ -18,7 +18,7 @@ from rtactors.journal.records import Change
 from rtactors.reply import ReplyRecord
 from rtactors.session_events import SessionEvent
 from rtactors.sinks import base as sinks
-from statecharts.message import ChatMessage, Delete, Truncate
+from statecharts.message import ChatMessage, Delete, Rewrite, Truncate
 
 # ------------------------------------------------------------------------------------------------- to the transport
 
@@ -43,7 +43,7 @@ class UpdateSession(Struct, frozen=True):
 
 
 class WhenSent(Struct, frozen=True):
-    """Set `sent` once what the context actor sent before this has gone out, or can't any more."""
+    """Set `sent` once what the context actor sent before this has gone out, to a server that knows the history."""
 
     sent: anyio.Event
 
@@ -84,6 +84,8 @@ class RequestReply(Struct, frozen=True):
     for its turn."""
     interruption: Interruption | None = None
     """When the user may interrupt it; None: as the session has it."""
+    ours: events.Item | None = None
+    """What is said, if the session's own voice is to say it: then no server is asked."""
 
 
 class ConversationKnown(Struct, frozen=True):
@@ -180,7 +182,7 @@ class SetupRefused(Struct, frozen=True):
 
 
 class AudioBegan(Struct, frozen=True):
-    """The first audio of a message is here."""
+    """The first audio of a message is here, or the first of its text that no audio of the server's goes with."""
 
     message_id: str
 
@@ -188,6 +190,12 @@ class AudioBegan(Struct, frozen=True):
 class MessagePlaying(Struct, frozen=True):
     message_id: str
     at: float
+
+
+class MessageShowing(Struct, frozen=True):
+    """The first of a message was shown."""
+
+    message_id: str
 
 
 class MessageStalled(Struct, frozen=True):
@@ -252,7 +260,29 @@ class SetInterruption(Struct, frozen=True):
     policy: Interruption
 
 
-Steering: TypeAlias = RequestReply | StopReply | InterruptAll | FallSilent | SetPaused | SetInterruption | WhenSilent
+class SpokenAudio(Struct, frozen=True):
+    """The session's voice speaks: the next PCM16 of the sentence of this `number` (`SpeechWanted`)."""
+
+    message_id: str
+    number: int
+    pcm: bytes
+    over: bool
+    """True if that was all of it."""
+
+
+class VoiceFailed(Struct, frozen=True):
+    """The session's voice can't speak any more of this message."""
+
+    message_id: str
+    reason: str
+
+
+Voiced: TypeAlias = SpokenAudio | VoiceFailed
+"""What the session's voice tells a message, by way of the context and the response actor."""
+
+Steering: TypeAlias = (
+    RequestReply | StopReply | InterruptAll | FallSilent | SetPaused | SetInterruption | WhenSilent | Voiced
+)
 """What an app tells the response actor. It goes by the context actor, so that it stays in order with what the app does
 to the conversation, and by the turn actor."""
 
@@ -275,6 +305,7 @@ ResponseMail: TypeAlias = (
     | events.ResponseStarted
     | events.OutputDone
     | events.ResponseDone
+    | events.HandoffRequested
     | events.ProviderError
     | Steering
     | ConversationKnown
@@ -288,6 +319,7 @@ ResponseMail: TypeAlias = (
     | SetupRefused
     | AudioBegan
     | MessagePlaying
+    | MessageShowing
     | MessageStalled
     | MessageEnded
     | MessageOver
@@ -360,6 +392,7 @@ TurnMail: TypeAlias = (
     | events.ResponseStarted
     | events.OutputDone
     | events.ResponseDone
+    | events.HandoffRequested
     | events.SpeechStarted
     | events.SpeechStopped
     | events.InputCommitted
@@ -372,6 +405,7 @@ TurnMail: TypeAlias = (
     | ConnectionReady
     | ConnectionEnded
     | Steering
+    | ConversationKnown
     | UserFellSilent
     | AgentPolicy
     | SetupTold
@@ -396,7 +430,7 @@ class InterruptMessage(Struct, frozen=True):
 
 
 class SuccessorBegan(Struct, frozen=True):
-    """Audio of a later message of the same response is here: servers send audio in the order of playback."""
+    """A later message of the same response has begun (`AudioBegan`): servers send in the order of playback."""
 
 
 class GenerationEnded(Struct, frozen=True):
@@ -451,6 +485,10 @@ class TextDeadline(Struct, frozen=True):
     """The text that trails a message's audio has had its time."""
 
 
+class ShowingDeadline(Struct, frozen=True):
+    """Time to tell the journal what was shown."""
+
+
 MessageMail: TypeAlias = (
     events.AudioDelta
     | events.AudioDone
@@ -471,6 +509,8 @@ MessageMail: TypeAlias = (
     | SegmentFinished
     | MessageDeadline
     | TextDeadline
+    | ShowingDeadline
+    | Voiced
 )
 
 # ---------------------------------------------------------------------------------------------------- to the sink actor
@@ -528,6 +568,8 @@ class ItemAnnounced(Struct, frozen=True):
 
     item: events.Item
     response_id: str
+    ours: bool = False
+    """True if no server makes it: it is told to the server once it was heard."""
 
 
 class Generated(Struct, frozen=True):
@@ -537,6 +579,8 @@ class Generated(Struct, frozen=True):
     ms: int
     text: str
     status: events.ItemStatus
+    part: int = 0
+    """The last of its content parts."""
 
 
 class HeardSoFar(Struct, frozen=True):
@@ -662,6 +706,7 @@ ContextMail: TypeAlias = (
     | CallCancelled
     | CallsOver
     | Truncate
+    | Rewrite
     | Delete
     | ChatMessage
     | AddItem

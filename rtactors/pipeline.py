@@ -183,6 +183,10 @@ class Line(Generic[T]):
             await inbox.room(most)
         self.first.send(message)
 
+    def offer(self, message: T, most: int) -> bool:
+        """`Inbox.offer`, likewise."""
+        return all(inbox.has_room(most) for inbox in self._inboxes) and self.first.offer(message, most)
+
     async def deliver(self, message: T) -> None:
         """`Inbox.deliver`, to the actor itself if the stages pass it on at once."""
         await self.first.put(message)

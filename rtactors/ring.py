@@ -49,6 +49,8 @@ class Surroundings(Struct, frozen=True):
     capabilities: Capabilities
     deadlines: Deadlines
     bounds: Bounds
+    voiced: bool = False
+    """Whether a voice of ours speaks the text that no audio of the server's goes with."""
     inbox: Callable[[str, int], Inbox[Any]] = Inbox
     """Makes an inbox of a name and a capacity."""
     wall_clock: Callable[[], float] = _wall_clock

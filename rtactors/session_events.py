@@ -83,6 +83,21 @@ class MessageText(Struct, frozen=True, tag=True, gc=False):
     text: str
 
 
+class MessageShown(Struct, frozen=True, tag=True, gc=False):
+    """The next piece of a message's text that no sound goes with: show it now. What was shown counts as heard."""
+
+    message_id: str
+    text: str
+
+
+class SpeechWanted(Struct, frozen=True, tag=True, gc=False):
+    """A sentence of a message that the session's voice is to speak: the `number`th of that message, from 0."""
+
+    message_id: str
+    number: int
+    text: str
+
+
 class AgentStartedSpeaking(Struct, frozen=True, tag=True, gc=False):
     """The first of a response's messages is being heard; once per response."""
 
@@ -202,6 +217,8 @@ SessionEvent: TypeAlias = (
     | UserWrote
     | MessageAnnounced
     | MessageText
+    | MessageShown
+    | SpeechWanted
     | AgentStartedSpeaking
     | AgentStoppedSpeaking
     | Interrupted

@@ -7,6 +7,8 @@ than was heard, and never otherwise. Acknowledgements and refusals come by item 
 transition (`Expired`), not a wait: a cut or a delete is sent once more, then the item is `unconfirmed`; a create is
 not, since a server may take it twice. Each time the app is told. A refusal because the item does not exist is what a
 delete wanted.
+Text can't be cut: an item of which only a part was shown (`Reword`) is deleted, and once the server has said so it is
+created again under its id, where it stood. Until then nothing of that id is sent.
 When the server is lost with all it held (`Lost`), what was wanted there is `unknown` to the next one, and created anew.
 """
 
@@ -34,6 +36,10 @@ class Keep(Struct, frozen=True, tag=True, gc=False):
     generated_ms: int
 
 
+class Reword(Struct, frozen=True, tag=True, gc=False):
+    """Of its text only a part was shown, and the server is known to hold more."""
+
+
 class Drop(Struct, frozen=True, tag=True, gc=False):
     """The server is not to hold it."""
 
@@ -47,6 +53,11 @@ class Truncated(Struct, frozen=True, tag=True, gc=False):
 class Deleted(Struct, frozen=True, tag=True, gc=False):
     """The server has deleted it."""
 
+    again: bool = False
+    """True if it is to be created again, with what was shown of it."""
+    after: str | None = None
+    """Behind which item, as in `Create`."""
+
 
 class Refused(Struct, frozen=True, tag=True, gc=False):
     """The operation in flight was refused."""
@@ -56,6 +67,10 @@ class Refused(Struct, frozen=True, tag=True, gc=False):
     message: str
     attempt: int
     limit_ms: int | None = None
+    again: bool = False
+    """True if it was said, and is told to this server or another one."""
+    after: str | None = None
+    """Behind which item it is created, if it turns out to be absent."""
 
 
 class Expired(Struct, frozen=True, tag=True, gc=False):
@@ -70,7 +85,7 @@ class Lost(Struct, frozen=True, tag=True, gc=False):
     """The server that held it is gone, with all that was on the way there."""
 
 
-ItemEvent: TypeAlias = Create | Added | Keep | Drop | Truncated | Deleted | Refused | Expired | Lost
+ItemEvent: TypeAlias = Create | Added | Keep | Reword | Drop | Truncated | Deleted | Refused | Expired | Lost
 
 
 class SendCreate(Struct, frozen=True, tag=True, gc=False):
@@ -117,6 +132,10 @@ def shorter(event: Refused) -> bool:
     return event.kind == "too_short" and bool(event.limit_ms) and event.attempt == 1
 
 
+def again(event: Deleted | Refused) -> bool:
+    return event.again
+
+
 def first_time(event: Expired) -> bool:
     return event.attempt == 1
 
@@ -126,7 +145,7 @@ def first_cut(event: Expired) -> bool:
     return event.attempt == 1 and event.heard_ms > 0
 
 
-def send_create(item_id: str, event: Create) -> SendCreate:
+def send_create(item_id: str, event: Create | Deleted | Refused) -> SendCreate:
     return SendCreate(item_id, event.after)
 
 
@@ -142,7 +161,7 @@ def send_truncate_again(item_id: str, event: Expired) -> SendTruncate:
     return SendTruncate(item_id, event.heard_ms)
 
 
-def send_delete(item_id: str, _event: Drop | Added | Expired) -> SendDelete:
+def send_delete(item_id: str, _event: Reword | Drop | Added | Expired) -> SendDelete:
     return SendDelete(item_id)
 
 
@@ -158,13 +177,14 @@ ITEM: Chart[ItemEvent, ItemEffect] = Chart(
     "item",
     states={
         "unknown": "not announced by the server",
+        "present": "the server holds it whole",
         "creating": "the server is to hold it",
         "condemned": "not wanted, and not announced yet",
-        "present": "the server holds it whole",
         "truncating": "its cut is on the way",
-        "truncated": "the server holds what was heard of it",
-        "deleting": "its delete is on the way",
         "unconfirmed": "the server refused or never answered",
+        "deleting": "its delete is on the way",
+        "truncated": "the server holds what was heard of it",
+        "rewriting": "its delete is on the way; then it is created again, with what was shown of it",
     },
     final={"gone": "the server does not hold it"},
     edges=(
@@ -174,6 +194,7 @@ ITEM: Chart[ItemEvent, ItemEffect] = Chart(
         on("unknown", Deleted, "gone"),
         on("creating", Added, "present"),
         on("creating", Drop, "condemned"),
+        on("creating", Refused, "unknown", report_refused, when=again),
         on("creating", Refused, "gone", report_refused),
         on("creating", Expired, "creating", report_unanswered),
         on("creating", Deleted, "gone"),
@@ -184,11 +205,13 @@ ITEM: Chart[ItemEvent, ItemEffect] = Chart(
         on("condemned", Lost, "gone"),
         on("present", Keep, "truncating", send_truncate, when=holds_more),
         on("present", Keep, "present"),
+        on("present", Reword, "rewriting", send_delete),
         on("present", Drop, "deleting", send_delete),
         on("present", Truncated, "truncated"),
         on("present", Deleted, "gone"),
         on("present", Lost, "unknown"),
         on("truncating", Truncated, "truncated"),
+        on("truncating", Reword, "rewriting", send_delete),
         on("truncating", Drop, "deleting", send_delete),
         on("truncating", Deleted, "gone"),
         on("truncating", Refused, "truncating", send_truncate_shorter, when=shorter),
@@ -197,6 +220,7 @@ ITEM: Chart[ItemEvent, ItemEffect] = Chart(
         on("truncating", Expired, "truncating", send_truncate_again, when=first_cut),
         on("truncating", Expired, "unconfirmed", report_unanswered),
         on("truncating", Lost, "unknown"),
+        on("truncated", Reword, "rewriting", send_delete),
         on("truncated", Drop, "deleting", send_delete),
         on("truncated", Deleted, "gone"),
         on("truncated", Lost, "unknown"),
@@ -206,21 +230,30 @@ ITEM: Chart[ItemEvent, ItemEffect] = Chart(
         on("deleting", Expired, "deleting", send_delete, when=first_time),
         on("deleting", Expired, "unconfirmed", report_unanswered),
         on("deleting", Lost, "gone"),
+        on("rewriting", Deleted, "creating", send_create),
+        on("rewriting", Refused, "creating", send_create, when=absent),
+        on("rewriting", Refused, "unconfirmed", report_refused),
+        on("rewriting", Expired, "rewriting", send_delete, when=first_time),
+        on("rewriting", Expired, "unconfirmed", report_unanswered),
+        on("rewriting", Drop, "deleting"),
+        on("rewriting", Lost, "unknown"),
         on("unconfirmed", Truncated, "truncated"),
+        on("unconfirmed", Deleted, "creating", send_create, when=again),
         on("unconfirmed", Deleted, "gone"),
         on("unconfirmed", Added, "present"),
         on("unconfirmed", Drop, "deleting", send_delete),
         on("unconfirmed", Lost, "unknown"),
     ),
     ignored={
-        "unknown": (Keep, Truncated, Refused, Expired, Lost),
-        "creating": (Keep, Truncated),
-        "condemned": (Keep, Drop, Truncated, Expired),
+        "unknown": (Keep, Reword, Truncated, Refused, Expired, Lost),
+        "creating": (Keep, Reword, Truncated),
+        "condemned": (Keep, Reword, Drop, Truncated, Expired),
         "present": (Added, Refused, Expired),
         "truncating": (Added, Keep),
         "truncated": (Added, Keep, Truncated, Refused, Expired),
-        "deleting": (Added, Keep, Drop, Truncated),
-        "unconfirmed": (Keep, Refused, Expired),
-        "gone": (Added, Keep, Drop, Truncated, Deleted, Refused, Expired, Lost),
+        "deleting": (Added, Keep, Reword, Drop, Truncated),
+        "rewriting": (Added, Keep, Reword, Truncated),
+        "unconfirmed": (Keep, Reword, Refused, Expired),
+        "gone": (Added, Keep, Reword, Drop, Truncated, Deleted, Refused, Expired, Lost),
     },
 )

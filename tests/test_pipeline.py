@@ -23,14 +23,14 @@ from rtactors.pipeline import MessagePlace, Pipeline, Place, Stage
 from rtactors.providers import OpenAIRealtime
 from rtactors.recording import Recorder
 from rtactors.session_events import AgentSaid, MessageText
-from rtactors.sinks import MemorySink
+from rtactors.sinks import MemorySink, PacedSink
 from rtactors.testing.clock import BackendName, loop_passes, real_backends, run_virtual
 from rtactors.testing.conversation import AT_ONCE, Conversation, conversation, speech
 from rtactors.testing.replay import replay
 from statecharts.message import ChatMessage
 from tests.recording.recorded import TWO, asked, interrupted, read
 from tests.recording.recorded import lines as events_of
-from tests.scenarios.by_hand import ServerByHand
+from tests.scenarios.by_hand import MESSAGE, ServerByHand
 from tests.scenarios.conftest import begin
 
 T = TypeVar("T")
@@ -213,7 +213,7 @@ def test_control_overtakes_audio_through_stages_too() -> None:
         async with session:
             await session.generate_reply()
             await server.begin(await server.receive("response.create"))
-            await server.announce({"id": "item_message", "type": "message", "role": "assistant", "content": []})
+            await server.announce(MESSAGE)
             await anyio.sleep(0.1)
             for _ in range(pieces):
                 await server.speak(20)
@@ -230,23 +230,28 @@ def test_control_overtakes_audio_through_stages_too() -> None:
 # ---------------------------------------------------------------------------------------------------- to the transport
 
 
+class Gated(Stage[mail.TransportMail]):
+    """Takes nothing before the gate opens, and then one after the other."""
+
+    def __init__(self, place: Place[mail.TransportMail], gate: anyio.Event) -> None:
+        super().__init__(place)
+        self._gate = gate
+
+    async def run(self) -> None:
+        await self._gate.wait()
+        while True:
+            self.pass_on(await self.inbox.receive())
+            await checkpoint()
+
+
+def appended(talk: Conversation) -> int:
+    return len(talk.sent("input_audio_buffer.append"))
+
+
 async def test_a_slow_network_holds_up_the_app_through_stages() -> None:
-    """Nothing piles up between them; and what was accepted goes out before the session closes."""
-    network = anyio.Event()
-    sent: list[int] = []
-
-    class Slow(Stage[mail.TransportMail]):
-        async def run(self) -> None:
-            await network.wait()
-            await super().run()
-
-        def handle(self, message: mail.TransportMail) -> None:
-            sent.append(self.inbox.capacity)
-            super().handle(message)
-
-    accepted = 0
-    bounds = Bounds(input=10)
-    pipeline = Pipeline(transport=(Stage, Slow))
+    """Nothing piles up between them."""
+    gate, accepted, bounds = anyio.Event(), 0, Bounds(input=10, offered=10)
+    pipeline = Pipeline(transport=(Stage, partial(Gated, gate=gate)))
     async with conversation(TWO, bounds=bounds, session={"pipeline": pipeline}) as talk:
 
         async def speak() -> None:
@@ -259,9 +264,25 @@ async def test_a_slow_network_holds_up_the_app_through_stages() -> None:
             tasks.start_soon(speak)
             await anyio.wait_all_tasks_blocked()
             assert accepted <= bounds.input + len(pipeline.transport)
-            network.set()
-    assert len(sent) > accepted == 100
-    assert talk.log.received[-1].type == "input_audio_buffer.append"
+            assert not talk.session.offer_audio(speech(20))
+            gate.set()
+    assert appended(talk) == accepted == 100
+
+
+async def test_what_was_accepted_goes_out_though_the_session_closes() -> None:
+    gate = anyio.Event()
+
+    async def open_later() -> None:
+        await anyio.sleep(1)
+        gate.set()
+
+    async with anyio.create_task_group() as tasks:
+        pipeline = Pipeline(transport=(Stage, partial(Gated, gate=gate)))
+        async with conversation(TWO, session={"pipeline": pipeline}) as talk:
+            for _ in range(20):
+                await talk.session.send_audio(speech(20))
+            tasks.start_soon(open_later)
+        assert appended(talk) == 20
 
 
 async def test_a_reply_is_asked_for_behind_the_turn_that_was_committed(begin: Callable[..., Any]) -> None:
@@ -338,12 +359,25 @@ async def test_closing_ends_whatever_is_held_back(place: str) -> None:
         async with Session(provider, sink=MemorySink(), connect=server.connect, pipeline=pipeline) as session:
             await session.generate_reply()
             await server.say("response.created", response={"id": "resp_1", "status": "in_progress"})
-            await server.announce({"id": "item_message", "type": "message", "role": "assistant", "content": []})
+            await server.announce(MESSAGE)
             await server.speak(100)
             await anyio.sleep(1)
     for _ in range(10):
         await checkpoint()
     assert not [task for task in anyio.get_running_tasks() if "actor" in (task.name or "")]
+
+
+async def test_closing_waits_until_everybody_knows_of_it() -> None:
+    """The server never ends what it began, so what becomes of it is known only when there is no server any more."""
+    server = ServerByHand()
+    provider, pipeline = OpenAIRealtime(api_key=""), Pipeline(response=(Stage,) * 20)
+    async with Session(provider, sink=PacedSink(), connect=server.connect, pipeline=pipeline) as session:
+        reply = await session.generate_reply()
+        await server.begin(await server.receive("response.create"))
+        await server.announce(MESSAGE)
+        await server.speak(5000)
+        await anyio.sleep(0.5)
+    assert (reply.status, reply.interrupted) == ("cancelled", True)
 
 
 async def test_an_interruption_ends_a_message_that_is_held_back(begin: Callable[..., Any]) -> None:

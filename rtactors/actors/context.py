@@ -32,7 +32,7 @@ from rtactors.session_events import (
 )
 from statecharts import item as chart
 from statecharts.item import ITEM, ItemEvent
-from statecharts.message import ChatMessage, Delete, Truncate
+from statecharts.message import ChatMessage, Delete, Rewrite, Truncate
 
 
 class _Operation(Struct, frozen=True):
@@ -49,8 +49,11 @@ class _Operation(Struct, frozen=True):
 CALL_CANCELLED = "This call was cancelled. It was not run."
 """What the model is told of a function call that broke off, or whose turn never came."""
 
-_IN_FLIGHT = ITEM.group("creating", "condemned", "truncating", "deleting")
+_IN_FLIGHT = ITEM.group("creating", "condemned", "truncating", "deleting", "rewriting")
 """The states of an item in which an operation of ours may be under way."""
+
+_TO_BE_REWRITTEN = ITEM.group("rewriting", "unconfirmed")
+"""The states of an item that was to be written anew, in which nobody has said that it is deleted."""
 
 _UNANNOUNCED = ITEM.group("unknown", "creating", "condemned")
 """The states of an item of which we were not told that the server holds it."""
@@ -108,7 +111,9 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._on_refused(message)
             case mail.ItemAnnounced():
                 self._check_unused(message.item.id)
-                self._know(message.item).response_id = message.response_id
+                entry = self._know(message.item)
+                entry.response_id = message.response_id
+                entry.retold = entry.retold or message.ours
             case mail.Generated():
                 self._on_generated(message)
             case mail.HeardSoFar():
@@ -120,7 +125,11 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             case mail.CallCancelled():
                 self._on_call_cancelled(message.item)
             case Truncate():
-                self._keep(self.ledger[message.message_id], message.heard_ms)
+                entry = self.ledger[message.message_id]
+                entry.part, entry.part_from_ms = message.part, message.part_from_ms
+                self._keep(entry, message.heard_ms)
+            case Rewrite():
+                self._keep_text(self.ledger[message.message_id], message.text)
             case Delete():
                 self._keep(self.ledger[message.message_id], 0)
             case ChatMessage():
@@ -214,6 +223,11 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         entry = self.ledger.get(item_id)
         if entry is None:
             return
+        if isinstance(event, chart.Deleted) and entry.reworded and entry.life.state in _TO_BE_REWRITTEN:
+            self._fire(entry, chart.Deleted(again=True, after=self.ledger.anchor(entry)))
+            return
+        if isinstance(event, chart.Deleted) and entry.reworded and entry.life.state == "creating":
+            return  # of the one before: nobody has heard of the new one yet
         self._fire(entry, event)
         if isinstance(event, chart.Deleted) and entry.keep_ms != 0:
             what = f"item {item_id} was deleted on the server, though not by us; the history here keeps it"
@@ -233,10 +247,12 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             return  # about something that has ended otherwise
         entry, attempt = operation.entry, operation.attempt
         is_create = entry.life.state in _UNANNOUNCED
-        if entry.life.state == "creating" and not entry.retold:
+        if entry.life.state == "creating" and not entry.away:
             self._scribe.touch(entry).keep_ms = 0  # it was never said
         kind = error.kind if error.kind in ("absent", "too_short") else "other"
-        self._fire(entry, chart.Refused(kind, error.message, attempt, error.limit_ms), attempt=attempt + 1)
+        after = self.ledger.anchor(entry) if entry.life.state == "rewriting" else None
+        refused = chart.Refused(kind, error.message, attempt, error.limit_ms, entry.away, after)
+        self._fire(entry, refused, attempt=attempt + 1)
         self._end(operation)
         if is_create and (asked := self._asked.pop(entry.item.id, None)):
             self._ring.turn.send(mail.StopReply(asked, f"its question was refused: {error.message}"))
@@ -255,7 +271,13 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         entry = self._scribe.touch(self.ledger[generated.message_id])
         entry.generated_ms = max(entry.generated_ms, generated.ms)
         entry.item = replace(entry.item, text=generated.text or entry.item.text, status=generated.status)
-        if entry.spoken and entry.keep_ms != 0 and entry.spoken.heard_ms < entry.generated_ms:
+        if entry.spoken is None or entry.keep_ms == 0:
+            return
+        if entry.spoken.interrupted and generated.part > entry.part and entry.keep_text is None:
+            entry.keep_text = entry.spoken.heard_text  # to cut one part is not enough any more
+        if entry.keep_text is not None:
+            self._reconcile(entry)
+        elif entry.spoken.heard_ms < entry.generated_ms and not entry.spoken.voiced:
             self._keep(entry, entry.spoken.heard_ms)
 
     def _on_said(self, spoken: ChatMessage) -> None:
@@ -340,7 +362,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             if not any(entry.life.state == "creating" for entry in entries):
                 del self._unknown[reply_id]
                 if self._connected:
-                    self._ring.response.send(mail.ConversationKnown(reply_id))
+                    self._ring.turn.send(mail.ConversationKnown(reply_id))
 
     def _unchanged(self, item: HistoryItem) -> bool:
         entry = self.ledger.get(item.id)
@@ -407,6 +429,10 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         entry.keep_ms = heard_ms if entry.keep_ms is None else min(entry.keep_ms, heard_ms)
         self._reconcile(entry)
 
+    def _keep_text(self, entry: Entry, text: str) -> None:
+        entry.keep_text = text
+        self._reconcile(entry)
+
     def _reconcile(self, entry: Entry) -> None:
         """Let the server hold what it should of this item. What is on its way counts as done."""
         if entry.keep_ms == 0 and self._capabilities.deletes:
@@ -417,8 +443,16 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 id=self._new_id(), kind="function_call_output", call_id=entry.item.call_id, output=CALL_CANCELLED
             )
             self._add(output, entry.item.id)
-        elif entry.keep_ms and self._capabilities.truncates and not entry.retold:
-            self._fire(entry, chart.Keep(entry.keep_ms, entry.generated_ms))
+        elif entry.away:
+            pass  # this server is told of it what was heard, or has been
+        elif entry.keep_text is not None:
+            # While the server still writes it, nobody knows what comes of another one with its id.
+            if entry.item.status != "in_progress" and entry.item.text != entry.keep_text and self._capabilities.deletes:
+                self._fire(entry, chart.Reword())
+                entry.reworded = entry.life.state == "rewriting"
+        elif entry.keep_ms and self._capabilities.truncates:
+            before_ms = entry.part_from_ms
+            self._fire(entry, chart.Keep(entry.keep_ms - before_ms, entry.generated_ms - before_ms))
 
     def _fire(self, entry: Entry, event: ItemEvent, *, attempt: int = 1) -> None:
         effects = self.fire(ITEM, entry.life, event)
@@ -427,13 +461,13 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         for effect in effects:
             match effect:
                 case chart.SendCreate():
-                    item = entry.told(self._turns.get(effect.item_id, b"")) if entry.retold else entry.item
+                    item = entry.told(self._turns.get(effect.item_id, b"")) if entry.away else entry.item
                     self._send(events.CreateItem(self._begin(entry, attempt), item, effect.after))
                     if not self._capabilities.acknowledges:
                         self._fire(entry, chart.Added())
                 case chart.SendTruncate():
                     operation = self._begin(entry, attempt, effect.audio_end_ms)
-                    self._send(events.TruncateItem(operation, effect.item_id, effect.audio_end_ms))
+                    self._send(events.TruncateItem(operation, effect.item_id, effect.audio_end_ms, entry.part))
                 case chart.SendDelete():
                     self._send(events.DeleteItem(self._begin(entry, attempt), effect.item_id))
                 case chart.Report():

@@ -3,6 +3,10 @@
 It exists before anybody plays it. Its audio waits in its own buffer until it has the floor and the sink has opened its
 segment; from then on each delta goes straight on to the sink. When it is stopped it still counts what the server
 generates for it, because the server holds that too.
+
+Text that no audio of the server's goes with is shown from when it has the floor, as it comes. Where the session has a
+voice, that is asked to speak it, sentence by sentence and ahead of the floor; its audio is then like any other, but the
+server knows nothing of it.
 """
 
 from collections.abc import Callable
@@ -11,6 +15,7 @@ import anyio
 
 from rtactors import mail
 from rtactors.actor import ReactiveActor
+from rtactors.content import Content, Kind
 from rtactors.errors import LimitReached
 from rtactors.events import (
     BYTES_PER_FRAME,
@@ -22,11 +27,17 @@ from rtactors.events import (
     TextDelta,
     TextDone,
 )
-from rtactors.heard_text import heard_text
+from rtactors.reminders import Reminder
 from rtactors.ring import Ring, Surroundings
-from rtactors.session_events import MessageText, Problem
+from rtactors.session_events import MessageShown, MessageText, Problem, SpeechWanted
 from statecharts import message as chart
 from statecharts.message import MESSAGE, MessageEvent
+
+_JOURNAL_S = 0.25
+"""How often the journal is told what was shown, if there is one."""
+
+_MOST_PIECES = 8192
+"""Parts of one message, and sentences of those that a voice speaks."""
 
 
 class MessageActor(ReactiveActor[mail.MessageMail]):
@@ -41,44 +52,49 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._bounds = surroundings.bounds
         self._life = MESSAGE.start(self.id)
 
-        self._generated = 0  # bytes, all that the server sent
+        self._content = Content(self._rate)
+        self._characters = 0
+        self._generated = 0  # bytes of audio, all that the server or the voice gave
         self._told = 0  # bytes, of these the ledger knows
         self._waiting: list[bytes] = []  # PCM16 of whole frames that the sink has not been given
         self._half_frame = b""  # a piece may end in the middle of a frame
-        self._text = ""
-        self._spoken = True
+        self._voiced = surroundings.voiced
         self._status: ItemStatus = "in_progress"
 
         self._has_floor = False
         self._paused = False
+        self._began = False
         self._asked_for_sink = False
         self._write: Callable[[bytes], None] | None = None
         self._finished: mail.SegmentFinished | None = None
         self._started_at: float | None = None
-        self._stopped = False  # interrupted: nothing more goes to the sink
-        self._cut_short = False  # stopped while the server was still making audio for it
+        self._shown_at = 0.0
+        self._stopped = False  # interrupted: nothing more goes to the sink, and nothing more is shown
+        self._cut_short = False  # stopped while there was more audio to come for it
         self._audio_over = False  # nothing more will come, or nothing more will be played
-        self._text_over = False
+        self._text_late = False
         self._complete = False  # the server makes no more of it
         self._finish_sent = False
         self._successor = False
         self._starved = False
         self._deadline = self.remind(self._deadlines.silence, mail.MessageDeadline(0))
+        self._showing_deadline: Reminder | None = None
 
     def handle(self, message: mail.MessageMail) -> None:
         match message:
             case AudioDelta():
-                self._on_audio(message.audio)
+                self._on_audio(message)
             case TextDelta():
                 self._on_text(message)
             case TextDone():
-                self._set_text(message.text)
-                self._spoken = message.spoken
-                self._on_text_over()
+                self._on_text_done(message)
             case AudioDone():
-                self._on_audio_over()
+                self._content.end_audio(message.part)
+                self._drop_half_frame()
+                self._advance()
             case OutputDone():
-                self._set_text(self._text or message.item.text)
+                if not self._content.text:
+                    self._add_text(0, message.item.text, "spoken")
                 self._on_complete(message.item.status)
             case mail.GenerationEnded():
                 self._on_complete("completed" if message.status == "completed" else "incomplete")
@@ -90,10 +106,19 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             case mail.SuccessorBegan():
                 self._successor = True
                 self._advance()
+            case mail.SpokenAudio():
+                self._on_spoken(message)
+            case mail.VoiceFailed():
+                self._on_voice_failed(message.reason)
             case mail.MessageDeadline():
                 self._on_deadline(message)
             case mail.TextDeadline():
-                self._on_text_over()
+                self._text_late = True
+                self._conclude()
+            case mail.ShowingDeadline():
+                self._showing_deadline = None
+                if self._life.state == "showing":
+                    self._on_progress(0)
             case mail.SetPaused():
                 self._on_set_paused(paused=message.paused)
             case _:
@@ -104,12 +129,16 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
 
     # -- from the server
 
-    def _on_audio(self, audio: bytes) -> None:
-        if not audio:
-            return
+    def _on_audio(self, delta: AudioDelta) -> None:
+        if delta.audio:
+            wanted = self._content.add_audio(delta.part, len(delta.audio))
+            self._take(delta.audio, wanted=wanted)
+
+    def _take(self, audio: bytes, *, wanted: bool) -> None:
+        """The next audio of all, which is not played if it is not `wanted`."""
         first = not self._generated
         self._generated += len(audio)
-        if self._stopped or self._audio_over or self._final:
+        if self._stopped or self._audio_over or self._final or not wanted:
             self._on_audio_dropped(len(audio))
             return
         if self._half_frame or len(audio) % BYTES_PER_FRAME:
@@ -122,7 +151,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         else:
             self._waiting.append(audio)
         if first:
-            self._ring.response.send(mail.AudioBegan(self.id))
+            self._begin()
             self._advance()
         if self._generated > self._bounds.message_bytes:
             self._report(
@@ -137,41 +166,99 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             self._tell_generated()
 
     def _on_text(self, delta: TextDelta) -> None:
-        self._set_text(self._text + delta.text)
-        self._spoken = delta.spoken
+        self._add_text(delta.part, delta.text, self._kind(delta))
         self.publish(MessageText(self.id, delta.text))
+        self._on_text_added(delta)
 
-    def _set_text(self, text: str) -> None:
-        if len(text) > self._bounds.text:
-            what = f"the server's message {self.id} has more than {self._bounds.text} characters (Bounds.text)"
-            raise LimitReached(f"{what}: nobody could hear that much")
-        self._text = text
+    def _on_text_done(self, done: TextDone) -> None:
+        self._check_length(self._characters + len(done.text) - len(self._content.text_of(done.part)))
+        self._content.end_text(done.part, done.text, self._kind(done))
+        self._characters = len(self._content.text)
+        self._on_text_added(done)
+        self._conclude()
+
+    def _on_text_added(self, text: TextDelta | TextDone) -> None:
+        if not text.spoken:
+            self._begin()
+            self._ask_voice(over=isinstance(text, TextDone))
+            self._advance()
+
+    def _kind(self, text: TextDelta | TextDone) -> Kind:
+        """What becomes of it."""
+        return "spoken" if text.spoken else "voiced" if self._voiced else "shown"
+
+    def _add_text(self, part: int, text: str, kind: Kind) -> None:
+        self._characters += len(text)
+        self._check_length(self._characters)
+        self._content.add_text(part, text, kind)
+
+    def _check_length(self, characters: int) -> None:
+        what = f"the server's message {self.id} has more than"
+        if characters > self._bounds.text:
+            raise LimitReached(f"{what} {self._bounds.text} characters (Bounds.text): nobody could hear that much")
+        if len(self._content) > _MOST_PIECES:
+            raise LimitReached(f"{what} {_MOST_PIECES} parts and sentences: nobody could hear that much")
+
+    def _begin(self) -> None:
+        if not self._began:
+            self._began = True
+            self._ring.response.send(mail.AudioBegan(self.id))
 
     def _on_audio_over(self) -> None:
         self._audio_over = True
+        self._drop_half_frame()
+        self._advance()
+
+    def _drop_half_frame(self) -> None:
         if self._half_frame:
             self._half_frame = b""
             self._report("malformed", "ended in the middle of a frame; the odd byte was left out")
-        self._advance()
-
-    def _on_text_over(self) -> None:
-        self._text_over = True
-        self._conclude()
 
     def _on_complete(self, status: ItemStatus) -> None:
         if self._complete:
             return
         self._deadline.cancel()
-        self._complete = self._text_over = True
+        self._complete = True
         self._status = status
-        self._on_audio_over()
+        self._ask_voice(over=True)
+        self._on_all_there()
         self._conclude()
         self._tell_generated()
+
+    def _on_all_there(self) -> None:
+        """All the text has come; if it is for a voice, has that spoken?"""
+        if self._complete and not self._content.awaits_voice:
+            if not self._generated:  # the voice had nothing to say of it
+                self._content.show_instead()
+            self._on_audio_over()
 
     def _on_deadline(self, deadline: mail.MessageDeadline) -> None:
         if deadline.generated == self._generated:
             self._ring.response.send(mail.MessageStalled(self.id))
         self._deadline = self.remind(self._deadlines.silence, mail.MessageDeadline(self._generated))
+
+    # -- from the session's voice
+
+    def _ask_voice(self, *, over: bool = False) -> None:
+        """For the sentences that are there; `over`: also for one that has no end."""
+        if self._voiced and not self._stopped and not self._final:
+            for number, sentence in self._content.wanted(over=over):
+                self.publish(SpeechWanted(self.id, number, sentence))
+
+    def _on_spoken(self, spoken: mail.SpokenAudio) -> None:
+        if self._voiced and self._content.add_voice(spoken.number, len(spoken.pcm), over=spoken.over):
+            if spoken.pcm:
+                self._take(spoken.pcm, wanted=True)
+            self._on_all_there()
+
+    def _on_voice_failed(self, reason: str) -> None:
+        """What it has not said is shown, and what is yet to come."""
+        if self._voiced:
+            self._voiced = False
+            self._report("other", f"could not be spoken, and is shown: {reason}")
+            self._content.show_instead()
+            self._on_all_there()
+            self._advance()
 
     # -- from the response
 
@@ -181,7 +268,9 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._stopped = True
         self._cut_short = self._cut_short or not self._audio_over
         self._waiting.clear()
-        if self._finished is None:
+        if self._life.state == "showing" and not self._asked_for_sink:
+            self._finish_showing()
+        elif self._finished is None:
             self._fire(chart.Interrupted(segment_open=self._asked_for_sink))
         self._conclude()
 
@@ -189,6 +278,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._paused = paused
         if self._started_at is not None:  # before that there is nothing to hold
             self._ring.sink.send(mail.PauseSegment(self.id) if paused else mail.ResumeSegment(self.id))
+        self._advance()
 
     # -- from the sink
 
@@ -235,8 +325,9 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         if self._final:
             return
         heard_ms, generated_ms = self._ms(frames), self._ms(self._generated // BYTES_PER_FRAME)
-        text = heard_text(self._text, heard_ms, generated_ms, complete=self._text_matches_audio)
-        self._ring.context.send(mail.HeardSoFar(self.id, heard_ms, generated_ms, text, self._started_at))
+        text = self._content.heard(frames, whole=self._text_matches_audio)
+        started_at = self._shown_at if self._started_at is None else self._started_at
+        self._ring.context.send(mail.HeardSoFar(self.id, heard_ms, generated_ms, text, started_at))
 
     # -- what follows
 
@@ -250,45 +341,86 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         return self._status == "completed" or (self._status == "in_progress" and not cut_short)
 
     @property
+    def _text_over(self) -> bool:
+        return self._complete or self._text_late or self._content.text_over
+
+    @property
     def _final(self) -> bool:
         return self._life.state in MESSAGE.final
 
     def _advance(self) -> None:
-        """Do what has become possible: ask for the sink, let it play out, or end without it."""
+        """Do what has become possible: show it, ask for the sink, let it play out, or end without it."""
         if not self._has_floor or self._stopped or self._final:
             return
+        if not self._paused:
+            self._show()
         if self._generated >= BYTES_PER_FRAME:
             if not self._asked_for_sink:
                 self._asked_for_sink = True
                 self._ring.sink.send(mail.BeginSegment(self.id, self.inbox))
-            elif self._write and not self._finish_sent and (self._audio_over or (self._starved and self._successor)):
+            elif self._write and not self._finish_sent and (self._audio_over or (self._starved and self._may_be_over)):
                 self._finish_sent = self._audio_over = True
                 self._ring.sink.send(mail.FinishSegment(self.id))
-        elif self._complete:
-            if self._text and not self._spoken:
-                self._fire(chart.Shown(self._text, anyio.current_time()))
+        elif self._complete and not (self._content.awaits_voice or self._content.unshown):
+            if self._life.state == "showing":
+                self._finish_showing()
             else:
                 self._fire(chart.Emptied())
+
+    @property
+    def _may_be_over(self) -> bool:
+        """Whether no more audio is to be expected of it, though nobody has said that it is complete."""
+        return self._successor and not self._content.voiced
+
+    def _show(self) -> None:
+        """Show what is there to be shown."""
+        text = self._content.show()
+        if not text:
+            return
+        if self._life.state == "pending":
+            self._shown_at = anyio.current_time()
+            self._fire(chart.Shown(self._shown_at))
+            self._ring.response.send(mail.MessageShowing(self.id))
+        self.publish(MessageShown(self.id, text))
+        if self._ring.journal and not self._showing_deadline:
+            self._showing_deadline = self.remind(_JOURNAL_S, mail.ShowingDeadline())
+
+    def _finish_showing(self) -> None:
+        """Nothing of it sounds."""
+        self._fire(
+            chart.ShowingFinished(
+                shown_text=self._content.heard(0, whole=True),
+                generated_text=self._content.text,
+                complete=self._complete,
+                started_at=self._shown_at,
+                stopped_at=anyio.current_time(),
+            )
+        )
 
     def _conclude(self) -> None:
         """End once the sink has had its last word, and the text its time (an interruption doesn't wait for it)."""
         if self._finished is None or self._final or not (self._text_over or self._stopped or self._successor):
             return
-        generated = self._generated // BYTES_PER_FRAME
+        frames, content = self._finished.frames, self._content
+        part, part_frames = content.cut(frames)
+        awaits_voice = content.awaits_voice
         self._fire(
             chart.PlaybackFinished(
-                heard_frames=self._finished.frames,
-                generated_frames=generated,
+                heard_frames=frames,
+                generated_frames=self._generated // BYTES_PER_FRAME,
                 rate=self._rate,
-                complete=not self._cut_short or self._status == "completed",
+                complete=not awaits_voice and (not self._cut_short or self._status == "completed"),
                 stopped=self._stopped or self._cut_short,
-                heard_text=heard_text(
-                    self._text, self._ms(self._finished.frames), self._ms(generated), complete=self._text_matches_audio
-                ),
-                generated_text=self._text,
+                heard_text=content.heard(frames, whole=self._text_matches_audio),
+                generated_text=content.text,
                 started_at=self._started_at,
                 stopped_at=self._finished.at,
                 confirmed=self._finished.confirmed,
+                part=part,
+                part_frames=part_frames,
+                shown=content.shown,
+                unshown=content.unshown,
+                voiced=content.voiced,
             )
         )
 
@@ -309,7 +441,13 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
     def _tell_generated(self) -> None:
         self._told = self._generated
         self._ring.context.send(
-            mail.Generated(self.id, self._ms(self._generated // BYTES_PER_FRAME), self._text, self._status)
+            mail.Generated(
+                self.id,
+                self._ms(self._generated // BYTES_PER_FRAME),
+                self._content.text,
+                self._status,
+                self._content.last_part,
+            )
         )
 
     def _ms(self, frames: int) -> int:

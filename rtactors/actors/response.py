@@ -254,6 +254,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                     known.policy = message.policy
             case mail.SetupRefused():
                 self._setup_refused = True
+            case events.HandoffRequested():
+                self._ring.context.send(message)  # by the way of function calls: the words before it are told first
             case events.ProviderError():
                 self._on_refused(message)
             case mail.RequestReply():
@@ -278,6 +280,12 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._on_audio_began(message.message_id)
             case mail.MessagePlaying():
                 self._on_playing(message)
+            case mail.MessageShowing():
+                if showing := self._messages.get(message.message_id):
+                    self._tell_heard(showing.response)
+            case mail.SpokenAudio() | mail.VoiceFailed():
+                if voiced := self._messages.get(message.message_id):
+                    voiced.inbox.send(message)
             case mail.MessageStalled():
                 if stalled := self._messages.get(message.message_id):
                     self._expire(stalled.response, attempt=1)
@@ -319,19 +327,23 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     # -- requests
 
     def _on_request(self, request: mail.RequestReply) -> None:
-        for waiting in self._requests:
-            if waiting.can_join(request):
-                waiting.requests.append(request)
-                self._expect_start(request)
-                return
-        again = f" ({request.attempt})" if request.attempt > 1 else ""
-        response = _Response(RESPONSE.start(request.reply.id + again), request)
-        self._responses[response.life.id] = response
         stopped = self._asked_again.pop(request.reply.id, "") or (_GIVEN_UP if self._closing else "")
         if not self._capabilities.replies_on_request:
             stopped = _NOT_ON_REQUEST
-        if reason := self._over or stopped:
+        reason = self._over or stopped
+        joined = next((waiting for waiting in self._requests if waiting.can_join(request)), None)
+        if joined and not reason:
+            joined.requests.append(request)
+            self._expect_start(request)
+            return
+        again = f" ({request.attempt})" if request.attempt > 1 else ""
+        response = _Response(RESPONSE.start(request.reply.id + again), request)
+        self._responses[response.life.id] = response
+        if reason:
             self._give_up(response, reason)
+            return
+        if request.ours:
+            self._speak_ourselves(response, request.ours)
             return
         self._expect_start(request)
         if not response.out_of_band:
@@ -339,6 +351,29 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._fire_queue(queue.Asked())
         elif self._connected:
             self._fire(response, chart.SlotFree())
+
+    def _speak_ourselves(self, response: _Response, item: events.Item) -> None:
+        """A response of one message that no server makes: it has to wait for nothing but the floor."""
+        id = self._start(response, response.life.id).response_id
+        inbox = self._surroundings.inbox(f"message {item.id}", self._surroundings.bounds.inbox)
+        opened = mail.MessageOpened(events.OutputStarted(id, 0, replace(item, status="in_progress")), inbox)
+        self._on_message_opened(opened, ours=True)
+        self._put_forward(item.id)
+        inbox.send(events.TextDelta(id, item.id, item.text, spoken=False))
+        inbox.send(events.OutputDone(id, 0, item))
+        response.status, response.output = "completed", (item,)
+        self._fire(response, chart.Done("completed", len(response.open)))
+
+    def _put_forward(self, message_id: str) -> None:
+        """Before what waits for the floor and is less urgent: what is ours need not keep to a server's order."""
+        for place, waiting in enumerate(self._floor):
+            if waiting.id == message_id:
+                return
+            if waiting.response.priority < self._messages[message_id].response.priority:
+                ours = next(each for each in self._floor if each.id == message_id)
+                self._floor.remove(ours)
+                self._floor.insert(place, ours)
+                return
 
     def _expect_start(self, request: mail.RequestReply) -> None:
         if request.timeout is not None and request.attempt <= 1:
@@ -519,7 +554,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         known = self._by_response_id.get(response_id)
         return known or self._start(None, response_id)
 
-    def _on_message_opened(self, opened: mail.MessageOpened) -> None:
+    def _on_message_opened(self, opened: mail.MessageOpened, *, ours: bool = False) -> None:
         event = opened.event
         response = self._find(event.response_id)
         if response.out_of_band:
@@ -529,7 +564,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._watch(response)
         message = response.open[event.item.id] = self._messages[event.item.id] = _Message(opened, response)
         response.messages.append(message)
-        self._ring.context.send(mail.ItemAnnounced(event.item, event.response_id))
+        self._ring.context.send(mail.ItemAnnounced(event.item, event.response_id, ours))
         self.publish(MessageAnnounced(message.id, event.response_id, event.item.phase, anyio.current_time()))
         self._spawn(opened)
         if response.life.state in _PLAYS and not response.interrupted:
@@ -677,10 +712,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _hold(self, *, app: bool, user: bool) -> None:
         """What either of them holds goes on when neither does."""
-        before = self._held_up
         self._paused, self._user_holds = app, user
-        if self._held_up == before:
-            return
         if self._speaking:
             self._speaking.inbox.urgent(mail.SetPaused(self._held_up))
         else:
@@ -708,8 +740,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if playing and playing.response.speech == "none":
             playing.response.speech = "begun"
             self.publish(AgentStartedSpeaking(playing.response.response_id, message.at))
-            for request in playing.response.requests:
-                self._ring.context.send(mail.ReplyHeard(request.reply))
+            self._tell_heard(playing.response)
+
+    def _tell_heard(self, response: _Response) -> None:
+        for request in response.requests:
+            self._ring.context.send(mail.ReplyHeard(request.reply))
 
     def _on_message_ended(self, message_id: str) -> None:
         message = self._messages.get(message_id)
@@ -778,6 +813,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         stopped = [each.response_id for each in reached if each.life.state in _PLAYS and not each.out_of_band]
         self.publish(Interrupted(by, tuple(stopped), anyio.current_time()))
         self._user_holds = False
+        self._paused = self._paused and all(each.out_of_band for each in reached)  # what was held is stopped
         for response in reached:
             self._cancel_held(response)
             self._interrupt(response, server_cancels=server_cancels)
@@ -785,7 +821,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _interrupt(self, response: _Response, *, server_cancels: bool, out_of_band: bool = False) -> None:
         if out_of_band or not response.out_of_band:
-            self._paused = False  # what was held is stopped
+            if self._speaking is None or self._speaking.response is response:
+                self._paused = False  # what was held is stopped
             if response.life.state in _UNSTARTED and response.is_rest:  # not one that waits for its turn
                 response.interrupted = True
                 self._reply_over(response, "cancelled", None)

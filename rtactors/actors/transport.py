@@ -81,6 +81,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._loss_known = True  # else what is sent may still be for the server that is gone
         self._told = False  # the server in use knows the history
         self._again: deque[events.Command] = deque()  # the user's voice once more, and what has to stay behind it
+        self._kept: list[events.AppendHandoff | mail.WhenSent] = []  # what came while no server knew the history
         self._sending: anyio.CancelScope | None = None
         self._setup = setup  # the newest
         self._setup_operation = ""  # by which it was changed last
@@ -108,7 +109,7 @@ class TransportActor(Actor[mail.TransportMail]):
             events.InputCleared: self._on_input_cleared,
             events.InputTranscript: self._on_transcript,
             events.InputTranscriptFailed: self._on_transcript_failed,
-            events.HandoffRequested: ring.context.send,
+            events.HandoffRequested: ring.turn.send,
             events.SessionStarted: _known,
             events.SessionConfigured: ring.turn.send,
             events.ProviderError: self._on_error,
@@ -157,6 +158,12 @@ class TransportActor(Actor[mail.TransportMail]):
                 if self._loss_known:  # else the server that was told it is gone
                     self._told = True
                     self._again.extend(self._audio.reconnected())
+                    for kept in self._kept:
+                        if isinstance(kept, mail.WhenSent):
+                            kept.sent.set()
+                        else:
+                            self._again.append(kept)
+                    self._kept.clear()
             case mail.UpdateSession():
                 self._setup = replace(self._setup, server_acts=message.server_acts)
                 self._setup_operation = message.operation_id
@@ -164,6 +171,8 @@ class TransportActor(Actor[mail.TransportMail]):
                     self._ring.turn.send(mail.SetupTold(message.server_acts, message.operation_id))
                     for frame in self._provider.update(self._setup, message.operation_id):
                         await connection.send(frame)
+            case events.AppendHandoff() | mail.WhenSent() if not self._told:
+                self._kept.append(message)  # no ledger has it, so it is for whichever server comes
             case mail.WhenSent():
                 message.sent.set()
             case mail.LimitNear():

@@ -10,6 +10,7 @@ from rtactors.session_events import (
     AgentSaid,
     ConnectionChanged,
     FunctionCalled,
+    MessageShown,
     Problem,
     SessionEvent,
     Transition,
@@ -42,6 +43,8 @@ class Captions:
                 self._unheard.append(self._seen.messages[event.id].text)
                 if self._line is None:  # else what is being stopped has its end first
                     self._tell_unheard()
+            case MessageShown():
+                self._go_on(event.message_id, self._shown.get(event.message_id, "") + event.text)
             case UserSaid():
                 self.line("you", event.text or "(not understood)")
             case ConnectionChanged():
@@ -108,7 +111,8 @@ class Captions:
         if self._shown.get(said.id, "") != said.heard_text:  # it was estimated, and ran ahead
             self.line("", f"(as heard: {said.heard_text})")
         if said.interrupted:
-            stopped = f"(stopped: {said.heard_ms / 1000:.1f} of {said.generated_ms / 1000:.1f} s heard)"
+            how_much = f": {said.heard_ms / 1000:.1f} of {said.generated_ms / 1000:.1f} s heard"
+            stopped = f"(stopped{how_much if said.generated_ms else ''})"
             self._write(f" — {stopped}" if self._line == said.id else f"{'model':{MARGIN}}— {stopped}")
             self._line = said.id
         self._break()

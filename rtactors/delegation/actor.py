@@ -108,6 +108,7 @@ class DelegationActor(ReactiveActor[DelegationMail]):
         self._output: Inbox[_Told | _Ended] = Inbox("delegate's output", OUTPUT)
         self._seen: dict[str, None] = {}  # ids of requests, in order
         self._active: _Active | None = None
+        self._place = anyio.Lock()  # for one agent: one that is stopped may take its time
         self._tasks: TaskGroup
 
     @property
@@ -131,20 +132,25 @@ class DelegationActor(ReactiveActor[DelegationMail]):
             if isinstance(said, _Told):
                 await said.sent.wait()
 
-    async def hand_over_tail(self) -> None:
-        """What nobody was told, if somebody wants it; once, behind the end."""
-        left = self._active
-        asked = left and left.asked
-        unread = [] if left is None else [*left.further]
+    async def leave(self) -> None:
+        """The session ends: what is under way is given up, and what nobody was told goes to who wants it, once."""
+        rest = self._rest()
+        if self._active:
+            self._fire(self._active, chart.Stopped("the conversation ended"))
+        if rest and self._delegate.tail:
+            try:
+                await self._delegate.tail(rest)
+            except Exception as error:  # noqa: BLE001 - whatever the app's code raises: the session is over
+                what = f"the end of the conversation could not be handed over: {_sentence(error)}"
+                self.publish(Problem(kind="other", message=what))
+
+    def _rest(self) -> Request | None:
+        """What was asked and not read by the agent, and what was said since."""
+        unread = [*self._active.further] if self._active else []
+        asked = self._active.asked if self._active else None
         transcript = (*(line for request in unread for line in request.transcript), *self._transcript.take())
         words = "\n".join(filter(None, [*(request.input for request in unread), asked.text.strip() if asked else ""]))
-        if self._delegate.tail is None or not (words or transcript):
-            return
-        try:
-            await self._delegate.tail(Request(left.life.id if left else "", words, transcript))
-        except Exception as error:  # noqa: BLE001 - whatever the app's code raises: the session is over
-            what = f"the end of the conversation could not be handed over: {_sentence(error)}"
-            self.publish(Problem(kind="other", message=what))
+        return Request(self.active or "", words, transcript) if words or transcript else None
 
     def handle(self, message: DelegationMail) -> None:
         match message:
@@ -222,7 +228,9 @@ class DelegationActor(ReactiveActor[DelegationMail]):
     async def _work(self, work: Work, scope: anyio.CancelScope) -> None:
         with scope:
             try:
-                ended = _Ended(work, _text(await self._delegate.agent(work)))
+                async with self._place:
+                    answer: object = await self._delegate.agent(work)
+                ended = _Ended(work, _text(answer))
             except Exception as error:  # noqa: BLE001 - whatever an agent raises is told
                 ended = _Ended(work, "", reason=_sentence(error))
             finally:

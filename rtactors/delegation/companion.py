@@ -82,4 +82,4 @@ class Delegation(Companion):
             await self._actor.run()
         finally:
             with anyio.CancelScope(shield=True), anyio.move_on_after(company.deadlines.close):
-                await self._actor.hand_over_tail()
+                await self._actor.leave()

@@ -158,4 +158,5 @@ def _chat_message(message_id: str, spoken: Spoken, shift: float) -> ChatMessage:
         started_at=None if spoken.started_at is None else spoken.started_at + shift,
         stopped_at=None if spoken.stopped_at is None else spoken.stopped_at + shift,
         confirmed=spoken.confirmed,
+        voiced=spoken.voiced,
     )

@@ -40,7 +40,7 @@ class SavedItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     output: str = ""
 
 
-class Spoken(Struct, frozen=True, kw_only=True):
+class Spoken(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The same for `statecharts.message.ChatMessage`: how a message was heard."""
 
     heard_text: str
@@ -52,6 +52,7 @@ class Spoken(Struct, frozen=True, kw_only=True):
     """Seconds of the clock of the session that wrote it."""
     stopped_at: float | None
     confirmed: bool
+    voiced: bool = False
 
 
 class ItemChanged(Struct, frozen=True, tag="item", omit_defaults=True):

@@ -40,6 +40,7 @@ class Part(Struct):
     type: PartType
     text: str | None = None
     audio: bytearray = field(default_factory=bytearray)
+    truncated: bool = False
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
@@ -50,7 +51,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     role: Role | None
     status: Status
     text: str
-    """Text, or the transcript of audio; a truncated item has none."""
+    """Text, or the transcript of audio; a truncated part has none."""
     frames: int
     generated_frames: int
     phase: str | None
@@ -87,8 +88,11 @@ class Entry(Struct, kw_only=True):
     output: str = ""
     generated: int = 0
     """Frames of audio that were sent to the client for this item, whatever became of them."""
-    truncated: bool = False
     deleted: bool = False
+
+    @property
+    def truncated(self) -> bool:
+        return any(part.truncated for part in self.content)
 
     @property
     def text(self) -> str:
@@ -105,14 +109,13 @@ class Entry(Struct, kw_only=True):
         return sum(len(part.audio) for part in self.content) // 2
 
     def generate(self, pcm: bytes, *, held: int | None = None) -> None:
-        """Count `pcm` as sent, and hold it (only up to `held` frames in all, if given); a truncated item stays cut."""
+        """Count `pcm` as sent, and hold it in the last part (up to `held` frames, if given), unless that is cut."""
         self.generated += len(pcm) // 2
-        if self.truncated:
-            return
-        audio = self.content[0].audio
-        audio += pcm
-        if held is not None:
-            del audio[2 * held :]
+        part = self.content[-1]
+        if not part.truncated:
+            part.audio += pcm
+            if held is not None:
+                del part.audio[2 * held :]
 
     def snapshot(self) -> Snapshot:
         return Snapshot(
@@ -220,13 +223,15 @@ class Conversation:
             message = f"Error truncating item: '{item_id}' has no content part with index {content_index}."
             raise Rejected("invalid_value", message, "content_index")
         part = entry.content[content_index]
+        if part.type != "output_audio":
+            raise Rejected("unsupported_content_type", "Only model output audio messages can be truncated")
         length_ms = len(part.audio) // BYTES_PER_MS
         if audio_end_ms > length_ms:
             message = f"Audio content of {length_ms}ms is already shorter than {audio_end_ms}ms"
             raise Rejected("invalid_value", message, "audio_end_ms")
         del part.audio[audio_end_ms * BYTES_PER_MS :]
         part.text = None
-        entry.truncated = True
+        part.truncated = True
 
     # ---------------------------------------------------------------------------------------------------- helpers
 

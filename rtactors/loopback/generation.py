@@ -16,7 +16,7 @@ from msgspec import Struct
 from rtactors.loopback.conversation import BYTES_PER_MS, FRAMES_PER_MS, Conversation, Entry, Part
 from rtactors.loopback.items import to_wire
 from rtactors.loopback.outbox import Outbox
-from rtactors.loopback.script import Call, Failed, Gate, Incomplete, Output, Reply, Say, Timing, Write
+from rtactors.loopback.script import Call, Failed, Gate, Incomplete, Output, Parts, Reply, Say, Timing, Write
 from rtactors.loopback.voice import Speech, Voice, Word
 from rtactors.providers.openai import wire
 
@@ -51,25 +51,42 @@ class Context(Struct, frozen=True, kw_only=True):
     """Ids for items."""
 
 
+class _Content(Struct, kw_only=True):
+    """One content part of a message."""
+
+    index: int
+    held: Part
+    text: str = ""
+    """What was sent of its text, whatever a client did to the item meanwhile."""
+    sent: int = 0
+    """Bytes of its audio."""
+    closed: bool = False
+
+    @property
+    def spoken(self) -> bool:
+        return self.held.type == "output_audio"
+
+
 class _Made(Struct, kw_only=True):
     """One item of the output."""
 
     index: int
     entry: Entry
     previous_id: str | None
-    has_part: bool = False
-    text: str = ""
-    """What was sent of its text, whatever a client did to the item meanwhile."""
+    parts: list[_Content] = []
     complete: bool = False
     closed: bool = False
 
     @property
-    def spoken(self) -> bool:
-        return self.entry.content[0].type == "output_audio"
+    def text(self) -> str:
+        return "".join(part.text for part in self.parts)
 
     @property
     def place(self) -> dict[str, Any]:
         return {"item_id": self.entry.id, "output_index": self.index}
+
+    def place_of(self, part: _Content) -> dict[str, Any]:
+        return {**self.place, "content_index": part.index}
 
 
 class _Over(Exception):
@@ -142,10 +159,12 @@ class Generation:
             match output:
                 case Call():
                     await self._call(output, made)
-                case Say() if made.spoken:
-                    await self._say(output, made, break_off_ms)
+                case Parts():
+                    for part in output.parts:
+                        await self._part(part, made, break_off_ms)
+                        self._close_part(made, made.parts[-1])
                 case Say() | Write():
-                    await self._write(output.text, made)
+                    await self._part(output, made, break_off_ms)
             made.complete = True
             if not reply.batch_done:
                 self._close(made)
@@ -169,15 +188,32 @@ class Generation:
         if not self.request.out_of_band:
             made.previous_id = self._conversation.append(entry)
             self._outbox.put(wire.ConversationItemAdded(item=item, previous_item_id=made.previous_id))
-        if not isinstance(output, Call):
-            spoken = isinstance(output, Say) and self.request.modalities == ["audio"]
-            entry.content = [Part("output_audio" if spoken else "output_text")]
         return made
 
-    def _open_part(self, made: _Made) -> None:
-        made.has_part = True
-        part = wire.ContentPart(type="audio", transcript="") if made.spoken else wire.ContentPart(type="text", text="")
-        self._outbox.put(wire.ResponseContentPartAdded(response_id=self.id, part=part, **made.place))
+    def _open_part(self, made: _Made, *, spoken: bool) -> _Content:
+        content = _Content(index=len(made.parts), held=Part("output_audio" if spoken else "output_text"))
+        made.parts.append(content)
+        made.entry.content = [*made.entry.content, content.held]
+        part = wire.ContentPart(type="audio", transcript="") if spoken else wire.ContentPart(type="text", text="")
+        self._outbox.put(wire.ResponseContentPartAdded(response_id=self.id, part=part, **made.place_of(content)))
+        return content
+
+    def _close_part(self, made: _Made, content: _Content) -> None:
+        if content.closed:
+            return
+        content.closed = True
+        put = self._outbox.put
+        place: dict[str, Any] = {"response_id": self.id, **made.place_of(content)}
+        if not content.spoken:
+            put(wire.ResponseOutputTextDone(text=content.text, **place))
+            part = wire.ContentPart(type="text", text=content.text)
+        else:
+            if content.sent:
+                put(wire.ResponseOutputAudioDone(**place))
+            if content.text:
+                put(wire.ResponseOutputAudioTranscriptDone(transcript=content.text, **place))
+            part = wire.ContentPart(type="audio", transcript=content.text)
+        put(wire.ResponseContentPartDone(part=part, **place))
 
     def _close(self, made: _Made) -> None:
         """The `.done` events of one item, as far as it came."""
@@ -190,17 +226,8 @@ class Generation:
             name, call_id, arguments = entry.name, entry.call_id, entry.arguments
             done = wire.ResponseFunctionCallArgumentsDone(arguments=arguments, call_id=call_id, name=name, **place)
             put(done)
-        elif made.has_part:
-            if not made.spoken:
-                put(wire.ResponseOutputTextDone(text=made.text, **place))
-                part = wire.ContentPart(type="text", text=made.text)
-            else:
-                if entry.generated:
-                    put(wire.ResponseOutputAudioDone(**place))
-                if made.text:
-                    put(wire.ResponseOutputAudioTranscriptDone(transcript=made.text, **place))
-                part = wire.ContentPart(type="audio", transcript=made.text)
-            put(wire.ResponseContentPartDone(part=part, **place))
+        for content in made.parts:
+            self._close_part(made, content)
         if not (made.complete or made.text or entry.generated):
             entry.content = []
         item = to_wire(entry)
@@ -256,13 +283,19 @@ class Generation:
 
     # ----------------------------------------------------------------------------------------------------- content
 
+    async def _part(self, output: Say | Write, made: _Made, break_off_ms: float) -> None:
+        if isinstance(output, Say) and self.request.modalities == ["audio"]:
+            await self._say(output, made, break_off_ms)
+        else:
+            await self._write(output, made)
+
     async def _say(self, say: Say, made: _Made, break_off_ms: float) -> None:
-        self._open_part(made)
+        content = self._open_part(made, spoken=True)
         speech = Speech(b"", (Word(say.text, 0),))
         if not say.silent:
             speech = await self._unless_over(self._voice.speak(say.text))
         await self._wait(self._timing.audio_ms)
-        pcm, sent = speech.pcm, 0
+        pcm = speech.pcm
         held = len(pcm) // 2 - say.missing_ms * FRAMES_PER_MS
         words = deque(speech.words if say.transcript != "none" else ())
         lead_ms = _LEAD_MS.get(say.transcript, 0.0)
@@ -270,42 +303,46 @@ class Generation:
         gate_at = min(say.gate_ms * BYTES_PER_MS, len(pcm))
         clock = _Clock(self._timing.speed)
         while True:
-            if gate and sent >= gate_at:
+            if gate and content.sent >= gate_at:
                 await self._unless_over(gate.passed())
-                gate, clock = None, _Clock(self._timing.speed, sent)
-            self._caption(made, words, until_ms=sent / BYTES_PER_MS + lead_ms)
-            if sent == len(pcm):
+                gate, clock = None, _Clock(self._timing.speed, content.sent)
+            self._caption(made, content, words, until_ms=content.sent / BYTES_PER_MS + lead_ms)
+            if content.sent == len(pcm):
                 break
             if self._generated_ms >= break_off_ms:
                 raise _BrokenOff
             size = min(self._timing.delta_ms, break_off_ms - self._generated_ms) * BYTES_PER_MS
-            piece = pcm[sent : min(sent + int(size), gate_at if gate else len(pcm))]
-            delta = wire.ResponseOutputAudioDelta(response_id=self.id, delta=piece, **made.place)
+            piece = pcm[content.sent : min(content.sent + int(size), gate_at if gate else len(pcm))]
+            delta = wire.ResponseOutputAudioDelta(response_id=self.id, delta=piece, **made.place_of(content))
             self._outbox.put(delta)
             made.entry.generate(piece, held=held)
-            sent += len(piece)
+            content.sent += len(piece)
             self._generated_ms += len(piece) / BYTES_PER_MS
             await self._unless_over(self._outbox.room())
-            await self._unless_over(clock.reach(sent))
-        self._caption(made, words, until_ms=float("inf"))
+            await self._unless_over(clock.reach(content.sent))
+        self._caption(made, content, words, until_ms=float("inf"))
 
-    def _caption(self, made: _Made, words: deque[Word], *, until_ms: float) -> None:
+    def _caption(self, made: _Made, content: _Content, words: deque[Word], *, until_ms: float) -> None:
         """The text of the words that begin by then."""
         while words and words[0].at_ms <= until_ms:
-            self._tell(made, words.popleft().text)
+            self._tell(made, content, words.popleft().text)
 
-    async def _write(self, text: str, made: _Made) -> None:
-        self._open_part(made)
-        for word in re.findall(r"\s*\S+|\s+$", text):
-            self._tell(made, word)
+    async def _write(self, output: Say | Write, made: _Made) -> None:
+        content = self._open_part(made, spoken=False)
+        gate, gate_at = (output.gate, output.gate_at) if isinstance(output, Write) else (None, 0)
+        for word in re.findall(r"\s*\S+|\s+$", output.text):
+            if gate and len(content.text) >= gate_at:
+                await self._unless_over(gate.passed())
+                gate = None
+            self._tell(made, content, word)
             await self._unless_over(self._outbox.room())
 
-    def _tell(self, made: _Made, text: str) -> None:
-        made.text += text
-        if not made.entry.truncated:
-            made.entry.content[0].text = made.text
-        kind = wire.ResponseOutputAudioTranscriptDelta if made.spoken else wire.ResponseOutputTextDelta
-        self._outbox.put(kind(response_id=self.id, delta=text, **made.place))
+    def _tell(self, made: _Made, content: _Content, text: str) -> None:
+        content.text += text
+        if not content.held.truncated:
+            content.held.text = content.text
+        kind = wire.ResponseOutputAudioTranscriptDelta if content.spoken else wire.ResponseOutputTextDelta
+        self._outbox.put(kind(response_id=self.id, delta=text, **made.place_of(content)))
 
     async def _call(self, call: Call, made: _Made) -> None:
         gate: Gate | None = call.gate

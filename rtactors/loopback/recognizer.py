@@ -20,7 +20,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from rtactors.errors import ConfigurationError
 from rtactors.loopback.conversation import RATE
 from rtactors.loopback.recognizer_process import RATE as LISTENING_RATE
-from rtactors.loopback.resample import resample
+from rtactors.resample import resample
 
 LONGEST_ANSWER = 1 << 16
 """Bytes of text."""

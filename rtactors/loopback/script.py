@@ -4,6 +4,7 @@ A `Script` is a function from a `Turn` to a `Reply`. `replies(...)` makes one fr
 is the default, a conversation that stands by itself.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
@@ -81,6 +82,16 @@ class Write(Struct, frozen=True, kw_only=True):
 
     text: str
     phase: str | None = None
+    gate: Gate | None = None
+    """Generation stops behind the first `gate_at` characters, at the end of a word, until the gate is opened."""
+    gate_at: int = 0
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """A message of several content parts, in this order; their own phases don't count."""
+
+    parts: tuple[Say | Write, ...]
+    phase: str | None = None
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -91,7 +102,7 @@ class Call(Struct, frozen=True, kw_only=True):
     gate: Gate | None = None
 
 
-Output: TypeAlias = Say | Write | Call
+Output: TypeAlias = Say | Write | Parts | Call
 
 
 class Failed(Struct, frozen=True, kw_only=True):
@@ -131,11 +142,24 @@ class Turn(Struct, frozen=True, kw_only=True):
     history: tuple[Snapshot, ...]
     metadata: dict[str, str]
     out_of_band: bool
+    functions: tuple[str, ...] = ()
+    """Names of those that the model may call."""
+    tool_choice: str = "auto"
+    """`auto`, `none`, `required`, or the name of the one that it has to call."""
 
 
 Script: TypeAlias = Callable[[Turn], Reply]
 Line: TypeAlias = str | Output
 """A bare text is spoken."""
+
+
+_FIXED_WORDS = re.compile(r"\s*say exactly these words\b.*?:\n\n(?P<words>.+)", re.DOTALL | re.IGNORECASE)
+
+
+def fixed_words(instructions: str) -> str | None:
+    """What a model has to say that is told to say exactly this; None for all other instructions."""
+    found = _FIXED_WORDS.fullmatch(instructions)
+    return found["words"] if found else None
 
 
 def replies(*given: Reply | Line | Sequence[Line]) -> Script:
@@ -150,7 +174,7 @@ def replies(*given: Reply | Line | Sequence[Line]) -> Script:
 def _reply(given: Reply | Line | Sequence[Line]) -> Reply:
     if isinstance(given, Reply):
         return given
-    lines: Sequence[Line] = [given] if isinstance(given, str | Say | Write | Call) else given
+    lines: Sequence[Line] = [given] if isinstance(given, str | Say | Write | Parts | Call) else given
     return Reply(outputs=tuple(Say(text=line) if isinstance(line, str) else line for line in lines))
 
 

@@ -26,7 +26,7 @@ from rtactors.loopback.items import from_wire, to_wire
 from rtactors.loopback.log import Listener, Log
 from rtactors.loopback.outbox import Outbox, ServerSocket
 from rtactors.loopback.recognizer import RecognitionFailed, Recognizer
-from rtactors.loopback.script import Reply, Script, Timing, Turn
+from rtactors.loopback.script import Reply, Say, Script, Timing, Turn, fixed_words
 from rtactors.loopback.settings import Settings, check_modalities
 from rtactors.loopback.vad import SpeechBegan, Vad
 from rtactors.loopback.voice import Voice
@@ -329,6 +329,8 @@ class Session:
         check_modalities([*modalities], "response.output_modalities")
         context = None if params.input is None or params.input is UNSET else [*map(self._context_item, params.input)]
         instructions = params.instructions if isinstance(params.instructions, str) else self._settings.instructions
+        tools = msgspec.to_builtins(params.tools) if isinstance(params.tools, list) else self._settings.tools
+        choice = msgspec.to_builtins(params.tool_choice or self._settings.tool_choice)
         index = self._responses
         self._responses += 1
 
@@ -343,8 +345,11 @@ class Session:
                 history=history,
                 metadata=metadata or {},
                 out_of_band=out_of_band,
+                functions=tuple(tool.get("name") or "" for tool in tools if tool["type"] == "function"),
+                tool_choice=choice if isinstance(choice, str) else choice.get("name") or choice["type"],
             )
-            return self._setup.script(turn)
+            words = fixed_words(instructions)
+            return self._setup.script(turn) if words is None else Reply(outputs=(Say(text=words),))
 
         request = Request(
             response_id=self._setup.new_id("resp"),

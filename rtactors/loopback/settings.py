@@ -107,6 +107,14 @@ class Settings:
         return self._now["max_output_tokens"]
 
     @property
+    def tools(self) -> list[Json]:
+        return self._now["tools"] or []
+
+    @property
+    def tool_choice(self) -> str | Json:
+        return self._now["tool_choice"] or "auto"
+
+    @property
     def output_audio(self) -> Json:
         """Format and voice, as a response shows them."""
         output = self._now["audio"]["output"]

@@ -42,6 +42,7 @@ class Tap(Notes, ABC):
     """Listens to one session, from `open` to `end`."""
 
     _tasks = 0
+    _voiced = False
 
     def open(  # noqa: PLR0913 - what a session is made with
         self,
@@ -65,6 +66,7 @@ class Tap(Notes, ABC):
                 provider=provider.name,
                 session_id=session_id,
                 journal=journal,
+                voiced=self._voiced,
                 stages=stages,
                 capabilities=provider.capabilities,
                 deadlines=deadlines,
@@ -84,6 +86,7 @@ class Tap(Notes, ABC):
         return TappedReminders(self)
 
     def surroundings(self, surroundings: Surroundings) -> Surroundings:
+        self._voiced = surroundings.voiced
         return replace(
             surroundings,
             publish=self.publish(surroundings.publish),

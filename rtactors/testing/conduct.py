@@ -248,15 +248,27 @@ def _begun(facts: Facts) -> list[_Begun]:
 
 
 def _decided(facts: Facts) -> Iterator[tuple[float, float]]:
-    """From when the user spoke to when they interrupted: what began in between may answer them."""
+    """From when the user spoke to when that interrupted: what began in between may answer them.
+
+    Only what the server heard counts, and what the app said; what interrupts at once is counted by the server's word.
+    """
     begun: dict[str, float] = {}
     for event in facts.evidence.events:
         if not isinstance(event, Transition) or event.chart != INTERRUPTION.name:
             continue
+        interrupts = any(isinstance(effect, Interrupt) for effect in event.effects)
+        by_hand = bool(number_of(event.id))
         if isinstance(event.event, SpeechBegan):
             begun[event.id] = event.at
-        if any(isinstance(effect, Interrupt) for effect in event.effects):
+            interrupts = interrupts and by_hand
+        if interrupts and (by_hand or _was_heard(facts, begun[event.id])):
             yield begun[event.id], event.at + facts.evidence.delay + HAIR_S
+
+
+def _was_heard(facts: Facts, at: float) -> bool:
+    """Whether it is the server who told that the user spoke then."""
+    heard = (then for story in facts.stories for then in story.speech_started)
+    return any(then - HAIR_S <= at <= then + facts.evidence.delay + HAIR_S for then in heard)
 
 
 def interruptions_stop_what_plays(facts: Facts) -> Iterator[str]:

@@ -39,16 +39,18 @@ from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint
 from rtactors.recording import Recorder
 from rtactors.reply import Reply
-from rtactors.session import Session, Wanted, WantedReply
-from rtactors.session_events import ConnectionChanged, SessionEvent, Transition
+from rtactors.session import Session, Wanted, WantedReply, WantedWords
+from rtactors.session_events import ConnectionChanged, MessageShown, SessionEvent, Transition
 from rtactors.sinks.base import Report, Sink
 from rtactors.testing.chaos import ChaosProxy, Plan
 from rtactors.testing.ears import Ears
 from rtactors.testing.evidence import HAIR_S, Connection, Evidence
 from rtactors.testing.invariants import check_invariants
 from rtactors.testing.stepped_sink import SteppedSink
+from rtactors.testing.voice import HeardVoice
 from rtactors.transports.base import Connect, Socket
 from rtactors.transports.websocket import connect
+from rtactors.voices.base import Voice
 
 EventT = TypeVar("EventT")
 
@@ -65,12 +67,16 @@ ALL_EVENTS = 1 << 20
 class Conversation:
     """What a test holds of it."""
 
-    def __init__(self, session: Session, server: MemoryServer | Server, ears: Ears, sink: Sink) -> None:
+    def __init__(
+        self, session: Session, server: MemoryServer | Server, ears: Ears, sink: Sink, voice: HeardVoice | None = None
+    ) -> None:
         self.session = session
         self.server = server
         self.ears = ears
         self.replies: list[Reply] = []
         """All that were asked for, here or by the test."""
+        self.spoken: dict[str, str] = {}
+        """What the session's own voice was to say, by the ids of the replies."""
         self.removed: set[str] = set()
         """Ids of items that the test took out of the history."""
         self.failure: RtactorsError | None = None
@@ -84,6 +90,7 @@ class Conversation:
         self.virtual = isinstance(server, MemoryServer)
         """False if time is real."""
         self._sink = sink
+        self._voice = voice
         self._news = session.events()
 
     # -- the two sides of the wire
@@ -135,6 +142,21 @@ class Conversation:
         reply = await self.session.generate_reply(**wanted)
         self.replies.append(reply)
         return reply
+
+    async def say(self, text: str, **wanted: Unpack[WantedWords]) -> Reply:
+        reply = await self.session.say(text, **wanted)
+        self.replies.append(reply)
+        if self._voice:
+            self.spoken[reply.id] = text
+        return reply
+
+    def shown(self) -> dict[str, str]:
+        """What the app was told to show of each message, as far as `until` has read the session's events."""
+        shown: dict[str, str] = {}
+        for event in self.events:
+            if isinstance(event, MessageShown):
+                shown[event.message_id] = shown.get(event.message_id, "") + event.text
+        return shown
 
     # -- the user
 
@@ -220,6 +242,8 @@ class Conversation:
             "history": tuple(self.session.history),
             "events": tuple(self.events),
             "replies": tuple(self.replies),
+            "said": self.spoken,
+            "voice": self._voice and self._voice.spoken,
             "removed": frozenset(self.removed),
             "device_lost_at": self.ears.lost_at,
             "rate": self.ears.rate,
@@ -246,6 +270,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     bounds: Bounds = Bounds(events=ALL_EVENTS),  # noqa: B008 - immutable
     journal: Journal | None = None,
     recorder: Recorder | None = None,
+    own_voice: Voice | None = None,
     session: dict[str, Any] | None = None,
     **options: Unpack[Options],
 ) -> AsyncGenerator[Conversation]:
@@ -256,8 +281,8 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     none is given, so that nothing is heard until the test says so), `loses` are its reports that get lost, `slack_ms`
     is how coarsely it counts. `ms_per_character` is None where a fault makes the sound longer or shorter than the
     words. A `journal` must hold the history in the end. A session that ends on its own has to do so with what it
-    `raises`; the block is then left there, and `failure` tells it. `recorder` is the session's, and `session` are more
-    arguments of it.
+    `raises`; the block is then left there, and `failure` tells it. `recorder` and `own_voice` are the session's, and
+    `session` are more arguments of it.
 
     Raises InvariantBroken at its end.
     """
@@ -265,6 +290,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     options = {"voice": ToneVoice(MS_PER_CHARACTER), "timing": IMMEDIATE, **options}
     device = sink or SteppedSink()
     ears = Ears(device, loses=loses)
+    voice = HeardVoice(own_voice) if own_voice else None
     async with AsyncExitStack() as stack:
         sockets = sockets or chaos is not None
         stack.enter_context(anyio.fail_after(PATIENCE_S if sockets else None))
@@ -286,9 +312,10 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             bounds=bounds,
             journal=journal,
             recorder=recorder,
+            voice=voice,
             **(session or {}),
         )
-        talk = Conversation(conversing, server, ears, device)
+        talk = Conversation(conversing, server, ears, device, voice)
         if proxy:
             talk.proxy = proxy
         try:

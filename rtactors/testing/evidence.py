@@ -13,10 +13,10 @@ from rtactors.interruption import Interruption
 from rtactors.loopback.conversation import Snapshot
 from rtactors.loopback.log import Record
 from rtactors.reply import Reply
-from rtactors.session_events import Problem, SessionEvent, Transition
+from rtactors.session_events import MessageAnnounced, MessageShown, Problem, SessionEvent, Transition
 from rtactors.sinks.base import Finished, Started
 from rtactors.testing.ears import Segment
-from rtactors.testing.wire_story import WireMessage, WireStory
+from rtactors.testing.wire_story import Operation, WireMessage, WireResponse, WireStory
 from statecharts import message
 
 HAIR_S = 1e-6
@@ -127,6 +127,10 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """How, by the reply's id; those of which it is known."""
     waits: tuple[Wait, ...] = ()
     """What the app waited for."""
+    said: Mapping[str, str] = {}
+    """The words that the app wanted to be said by the session's own voice, by the ids of their replies."""
+    voice: Mapping[str, bytes] | None = None
+    """PCM16 that the session's voice gave, by the text that it was given; None if there is no voice."""
     journalled: tuple[HistoryItem, ...] | None = None
     """What the journal holds at the end, if one was kept."""
     removed: frozenset[str] = frozenset()
@@ -210,7 +214,17 @@ class Facts:
         self.messages: dict[str, WireMessage] = {
             each.id: each for story in self.stories for each in story.messages.values()
         }
-        """The model's messages in the conversation, as the servers sent them."""
+        """The model's messages in the conversation, as the servers sent them; and those that the voice said."""
+        self.responses = {each.id: each for story in self.stories for each in story.responses.values()}
+        """The same of the responses that they belong to."""
+        for event in evidence.events:
+            if isinstance(event, MessageAnnounced) and event.response_id in evidence.said:
+                self._note_ours(event, evidence.said[event.response_id])
+        self.shown: dict[str, str] = {}
+        """What was shown of each message, as the app was told."""
+        for event in evidence.events:
+            if isinstance(event, MessageShown):
+                self.shown[event.message_id] = self.shown.get(event.message_id, "") + event.text
         self.segments = {segment.message_id: segment for segment in evidence.segments}
         self.history = {item.id: item for item in evidence.history}
         self.said = {item.id: item for item in evidence.history if item.kind == "message" and item.role == "assistant"}
@@ -220,6 +234,11 @@ class Facts:
         """What the app was told of a problem with."""
         transitions = [event for event in evidence.events if isinstance(event, Transition)]
         self.interrupted = {event.id for event in transitions if isinstance(event.event, message.Interrupted)}
+        self.interrupted |= {
+            event.id
+            for event in transitions
+            if isinstance(event.event, message.ShowingFinished) and event.after != "full"
+        }
         ends = [
             event
             for event in transitions
@@ -234,9 +253,34 @@ class Facts:
         }
         """What the session took to be heard of those whose end it gave up waiting for."""
 
+    def _note_ours(self, announced: MessageAnnounced, text: str) -> None:
+        at, id, response_id = announced.at, announced.message_id, announced.response_id
+        self.messages[id] = WireMessage(
+            id=id, response_id=response_id, index=0, shown=True, done_at=at, status="completed", ours=True
+        )
+        self.messages[id].pieces.append((at, 0, text))
+        self.responses[response_id] = WireResponse(id=response_id, created_at=at, done_at=at, status="completed")
+
+    def audio_of(self, message: WireMessage) -> bytes:
+        """PCM16, all that was sent or spoken of it; the voice gave it sentence by sentence."""
+        voice = self.evidence.voice
+        if not voice or not message.only_shown:
+            return bytes(message.audio)
+        audio, text = b"", message.text
+        while sentence := max(filter(None, (each for each in voice if text.startswith(each))), key=len, default=""):
+            audio, text = audio + voice[sentence], text[len(sentence) :]
+        return audio
+
+    def rewritten(self, item_id: str) -> Operation | None:
+        """How it was created anew, after the server had deleted it; None if it was not."""
+        if item_id not in self.story.messages:
+            return None
+        return next((one for one in reversed(self.story.creates) if one.item_id == item_id), None)
+
     def was_lost(self, message_id: str) -> bool:
         """Whether its server was lost: what that sent last may not have arrived, and nobody can cut what it holds."""
-        return not self.connection.open or message_id not in self.story.messages
+        ours = message_id in self.messages and self.messages[message_id].ours
+        return not self.connection.open or (message_id not in self.story.messages and not ours)
 
     def heard_frames(self, message_id: str) -> int:
         """What the session can know to have been heard: less than what was, if the sink did not tell in time."""

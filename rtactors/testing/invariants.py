@@ -30,6 +30,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from rtactors.actors.context import CALL_CANCELLED
+from rtactors.events import BYTES_PER_FRAME
 from rtactors.history import HistoryItem
 from rtactors.loopback.conversation import Snapshot
 from rtactors.session_events import (
@@ -93,15 +94,34 @@ def server_keeps_what_was_heard(facts: Facts) -> Iterator[str]:
         return
     for message in facts.story.messages.values():
         held, heard_ms = facts.held.get(message.id), facts.heard_ms(message.id)
-        if facts.gave_up(message.id) or message.id in facts.evidence.undecided or message.only_shown:
-            continue  # text has no position; I2 knows whether it stands there
-        if held is None:
+        if facts.gave_up(message.id) or message.id in facts.evidence.undecided:
+            continue
+        if message.only_shown or facts.rewritten(message.id):
+            yield from _server_keeps_the_text(facts, message, held)
+        elif held is None:
             if facts.differ(heard_ms, 0) and not facts.may_be_gone(message.id):
                 yield f"{heard_ms} ms of {message.id} were heard, but the server does not hold it"
         elif not heard_ms:
             yield f"nothing of {message.id} was heard, but the server holds {held.audio_ms} ms of it"
         elif facts.differ(held.audio_ms, heard_ms) and not _was_shorter(message, held, heard_ms):
             yield f"the server keeps {held.audio_ms} ms of {message.id}, but {heard_ms} ms were heard"
+
+
+def _server_keeps_the_text(facts: Facts, message: WireMessage, held: Snapshot | None) -> Iterator[str]:
+    """Of text the server keeps what was shown, or heard of our own voice; and of what was written anew just that."""
+    item, shown = facts.said.get(message.id), facts.shown.get(message.id, "")
+    heard = item.heard_text if item and (facts.heard_ms(message.id) or not message.only_shown) else shown
+    if facts.may_be_gone(message.id):
+        return
+    if held is None:
+        if heard.strip():
+            yield f"{heard!r} was heard of {message.id}, but the server does not hold it"
+    elif not heard.strip() and message.text.strip():
+        yield f"nothing of {message.id} was heard or shown, but the server holds {held.text!r}"
+    elif held.text != heard:
+        yield f"the server keeps {held.text!r} of {message.id}, but {heard!r} was heard"
+    elif held.frames:
+        yield f"the server keeps {held.audio_ms} ms of {message.id}, which was to be written anew"
 
 
 def _was_shorter(message: WireMessage, held: Snapshot, heard_ms: int) -> bool:
@@ -118,7 +138,7 @@ def all_tell_of_the_same(facts: Facts) -> Iterator[str]:
             yield f"the sink played {segment.message_id}, which the server never sent"
     for item in facts.said.values():
         message = facts.messages.get(item.id)
-        if message is not None and not facts.heard_ms(item.id) and not message.only_shown:
+        if message is not None and not facts.heard_ms(item.id) and not facts.shown.get(item.id):
             yield f"nothing of {item.id} was heard, but it stands in the history"
     if facts.connection.open:
         yield from _server_and_history(facts)
@@ -141,7 +161,7 @@ def _journal_and_history(journalled: tuple[HistoryItem, ...], everything: tuple[
 
 
 def _one_tells_of_the_same(facts: Facts, segment: Segment, message: WireMessage) -> Iterator[str]:
-    sent, heard = bytes(message.audio), segment.audio
+    sent, heard = facts.audio_of(message), segment.audio
     if not sent.startswith(heard):
         same = next(
             (index for index, (one, other) in enumerate(zip(sent, heard, strict=False)) if one != other), len(sent)
@@ -149,7 +169,8 @@ def _one_tells_of_the_same(facts: Facts, segment: Segment, message: WireMessage)
         yield f"what was heard of {message.id} is not what the server sent, from {facts.ms(same)} ms on"
     item, heard_ms = facts.history.get(message.id), facts.heard_ms(message.id)
     if item is None:
-        if facts.differ(heard_ms, 0) and not facts.may_be_gone(message.id):
+        less_than_a_word = message.only_shown and not heard_words(facts, message)
+        if facts.differ(heard_ms, 0) and not facts.may_be_gone(message.id) and not less_than_a_word:
             yield f"{heard_ms} ms of {message.id} were heard, but the history has nothing of it"
         return
     if facts.differ(item.heard_ms, heard_ms):
@@ -207,17 +228,27 @@ def _its_end(facts: Facts, message: WireMessage, end: str, chats: int) -> Iterat
         yield f"{message.id} is {end}, and {'not in' if item is None else 'in'} the history"
     if item and item.interrupted != (end == "partial"):
         yield f"{message.id} is {end}, but the history says interrupted={item.interrupted}"
-    if message.only_shown:
-        return
-    heard_ms, everything = facts.heard_ms(message.id), 0 < message.frames <= facts.heard_frames(message.id)
-    if end == "skipped" and facts.differ(heard_ms, 0):
-        yield f"{message.id} counts as skipped, but {heard_ms} ms of it were heard"
+    heard_ms, shown = facts.heard_ms(message.id), facts.shown.get(message.id, "")
+    frames = len(facts.audio_of(message)) // BYTES_PER_FRAME
+    all_heard = bool(frames or shown) and frames <= facts.heard_frames(message.id)
+    everything = all_heard and (not message.only_shown or frames > 0 or shown == message.text)
+    if end == "skipped" and (shown.strip() or (facts.differ(heard_ms, 0) and not message.only_shown)):
+        yield f"{message.id} counts as skipped, but {heard_ms} ms of it were heard, and {shown!r} was shown"
+    if end == "skipped" and message.only_shown and heard_words(facts, message):
+        yield f"{message.id} counts as skipped, but {heard_words(facts, message)!r} was heard"
     if facts.was_lost(message.id):
         return
     if end == "full" and not everything:
-        yield f"{message.id} counts as full, but {heard_ms} of {facts.ms(len(message.audio))} ms were heard"
-    if end != "full" and message.frames and not _was_stopped(facts, message):
+        yield f"{message.id} counts as full, but {heard_ms} of {facts.ms(2 * frames)} ms were heard"
+    if end != "full" and (frames or (message.only_shown and message.text.strip())) and not _was_stopped(facts, message):
         yield f"{message.id} is {end}, but nobody stopped it"
+
+
+def heard_words(facts: Facts, message: WireMessage) -> str:
+    """What was surely heard of a text that our own voice spoke: its whole words, but for the last one."""
+    pace = facts.evidence.ms_per_character
+    end = int(facts.heard_ms(message.id) / pace) if pace else 0
+    return " ".join(message.text[:end].split()[:-1])
 
 
 def _was_stopped(facts: Facts, message: WireMessage) -> bool:
@@ -276,6 +307,8 @@ def cuts_are_sound(facts: Facts) -> Iterator[str]:
     if not facts.connection.open:
         return
     for message in facts.story.messages.values():
+        if message.only_shown or facts.rewritten(message.id):
+            continue  # I1 knows what of its text is kept
         heard_ms, sent_ms = facts.heard_ms(message.id), facts.ms(len(message.audio))
         whole = not facts.differ(heard_ms, 0) or not facts.differ(heard_ms, sent_ms) or message.added_at is None
         if not whole and not message.truncates and not facts.may_be_gone(message.id):
@@ -285,14 +318,18 @@ def cuts_are_sound(facts: Facts) -> Iterator[str]:
 def _cuts_of(facts: Facts, message: WireMessage) -> Iterator[str]:
     heard_ms = facts.heard_ms(message.id)
     for number, cut in enumerate(message.truncates):
+        before = sum(size for part, size in message.part_sizes.items() if part < cut.part)
+        of_part_ms = heard_ms - facts.ms(before)
         where = f"the cut of {message.id} at {cut.audio_end_ms} ms"
         corrected = number > 0 and message.truncates[number - 1].limit_ms == cut.audio_end_ms
         if cut.audio_end_ms <= 0:
             yield f"{where}: servers refuse a cut at 0"
         if cut.audio_end_ms > facts.ms(cut.generated):
             yield f"{where} is beyond the {facts.ms(cut.generated)} ms that had been generated"
-        if not corrected and facts.differ(cut.audio_end_ms, heard_ms):
+        if not corrected and facts.differ(cut.audio_end_ms, of_part_ms):
             yield f"{where} is not where it was stopped: {heard_ms} ms were heard"
+        if cut.part not in message.part_sizes:
+            yield f"{where} is one of part {cut.part}, which has no audio"
     if message.truncates and message.frames <= facts.heard_frames(message.id):
         yield f"{message.id} was cut, though all of it was heard"
     for before, after in pairwise(message.truncates):
@@ -331,13 +368,24 @@ def deletes_are_sound(facts: Facts) -> Iterator[str]:
             ]:  # by the second one, what became of the first may have been told, and not arrived
                 if not delete.known:
                     yield f"{item_id} was deleted before the server had announced it"
-            for before, after in pairwise(deletes):
-                yield from _not_twice(facts, before, after, "deleted")
-            if len(deletes) > MOST:
+            again = [one for one in story.creates if one.item_id == item_id]
+            for before, after in pairwise(one for one in story.operations_on(item_id) if one in [*deletes, *again]):
+                if before in deletes and after in deletes:  # else it is another one's with the same id
+                    yield from _not_twice(facts, before, after, "deleted")
+            if len(deletes) > MOST + len(again):
                 yield f"{item_id} was deleted {len(deletes)} times"
+
+
+def creates_are_sound(facts: Facts) -> Iterator[str]:
+    for story in facts.stories:
         for create in story.creates:
             if create.while_deleting:
                 yield f"{create.item_id} was created again before its delete was acknowledged"
+            elif create.known:
+                yield f"{create.item_id} was created again, though the server holds it"
+        for message in story.messages.values():
+            if sum(one.item_id == message.id for one in story.creates) > 1:
+                yield f"{message.id} was written anew more than once"
 
 
 def no_reply_is_lost(facts: Facts) -> Iterator[str]:
@@ -346,7 +394,7 @@ def no_reply_is_lost(facts: Facts) -> Iterator[str]:
             for at in response.asked_meanwhile:
                 if at - response.created_at > facts.evidence.round_trip and response.id not in facts.problems:
                     yield f"another response was asked for at {at:.3f} s, while {response.id} was active"
-    known = {response_id for story in facts.stories for response_id in story.responses}
+    known = {response_id for story in facts.stories for response_id in story.responses} | facts.evidence.said.keys()
     for reply in facts.evidence.replies:
         if reply.failure is None and reply.response_id not in known:
             yield f"reply {reply.id} neither was started by the server, nor failed with a reason"
@@ -420,12 +468,31 @@ def text_ends_with_the_audio(facts: Facts) -> Iterator[str]:
         message = facts.messages.get(item.id)
         if message is None:
             continue
-        text = " ".join(message.text.split())
-        heard = " ".join(item.heard_text.split())
-        if not text.startswith(heard):
+        if not _is_beginning(message, item.heard_text):
             yield f"the heard text of {item.id} is not the beginning of its text: {item.heard_text!r}"
-        elif facts.evidence.ms_per_character and message.audio and item.confirmed and not facts.was_lost(item.id):
+        elif not facts.segments.get(item.id):
+            if item.heard_text != facts.shown.get(item.id, item.heard_text):
+                yield f"{facts.shown[item.id]!r} was shown of {item.id}, but its heard text is {item.heard_text!r}"
+        elif (
+            facts.evidence.ms_per_character
+            and facts.audio_of(message)
+            and item.confirmed
+            and len(message.parts) == 1
+            and not (facts.was_lost(item.id) or facts.shown.get(item.id))
+        ):
             yield from _text_of(facts, message, item)
+
+
+def _is_beginning(message: WireMessage, heard_text: str) -> bool:
+    """Of its text; of one in several parts, of each of them."""
+    heard = " ".join(heard_text.split())
+    if " ".join(message.text.split()).startswith(heard):
+        return True
+    for part in message.parts.values():
+        text = " ".join(part.split())
+        common = next((end for end in range(min(len(text), len(heard)), 0, -1) if text[:end] == heard[:end]), 0)
+        heard = heard[common:].lstrip()
+    return not heard
 
 
 def _text_of(facts: Facts, message: WireMessage, item: HistoryItem) -> Iterator[str]:
@@ -502,7 +569,7 @@ INVARIANTS: Mapping[str, Sequence[Check]] = {
         asking.never_means_never,
     ),
     "I5": (cuts_are_sound,),
-    "I6": (deletes_are_sound, conduct.nothing_is_refused, conduct.problems_are_true),
+    "I6": (deletes_are_sound, creates_are_sound, conduct.nothing_is_refused, conduct.problems_are_true),
     "I7": (
         no_reply_is_lost,
         conduct.cancels_have_a_reason,

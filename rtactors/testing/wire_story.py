@@ -14,6 +14,7 @@ from rtactors.loopback.faults import Json
 from rtactors.loopback.log import Record
 
 BUSY = "conversation_already_has_active_response"
+_ABSENT = "item_delete_invalid_item_id"
 LONG_BUSY = 8
 """So many refusals in a row, ever further apart, are longer than a request waits for a busy server."""
 
@@ -25,11 +26,15 @@ class Operation(Struct, kw_only=True):
     item_id: str
     at: float
     audio_end_ms: int = 0
+    part: int = 0
+    """Which content part it cuts."""
+    text: str = ""
+    """What it says, if the item is a message."""
     call_id: str = ""
     output: str = ""
     """What the function of `call_id` gave, if the item is that."""
     generated: int = 0
-    """Bytes of the item's audio that had been sent by then."""
+    """Bytes of that part's audio that had been sent by then."""
     known: bool = False
     """True if the client had been told of the item, and that it was there."""
     while_deleting: bool = False
@@ -50,12 +55,16 @@ class WireMessage(Struct, kw_only=True):
     """Which item of its response it is, if it was announced."""
     audio: bytearray = field(default_factory=bytearray)
     """PCM16, all deltas."""
-    pieces: list[tuple[float, str]] = field(default_factory=list[tuple[float, str]])
-    """When which piece of its text was sent."""
-    whole_text: str | None = None
-    """As told at its end."""
+    pieces: list[tuple[float, int, str]] = field(default_factory=list[tuple[float, int, str]])
+    """When which piece of its text was sent, and of which content part."""
+    whole_texts: dict[int, str] = field(default_factory=dict[int, str])
+    """As told at the end of each part."""
+    part_sizes: dict[int, int] = field(default_factory=dict[int, int])
+    """Bytes of each part's audio."""
     shown: bool = False
     """True if it has text that is not spoken."""
+    ours: bool = False
+    """True if no server made it: the session's own voice said it."""
     added_at: float | None = None
     """When the client was told that the conversation holds it."""
     done_at: float | None = None
@@ -63,9 +72,13 @@ class WireMessage(Struct, kw_only=True):
     truncates: list[Operation] = field(default_factory=list[Operation])
 
     @property
+    def parts(self) -> dict[int, str]:
+        """The text of each of its parts."""
+        return self._parts_until(None)
+
+    @property
     def text(self) -> str:
-        pieces = "".join(text for _, text in self.pieces)
-        return max(pieces, self.whole_text or "", key=len)
+        return "".join(self.parts.values())
 
     @property
     def frames(self) -> int:
@@ -83,7 +96,17 @@ class WireMessage(Struct, kw_only=True):
 
     def text_until(self, at: float) -> str:
         """What had been sent of its text."""
-        return "".join(text for then, text in self.pieces if then <= at)
+        return "".join(self._parts_until(at).values())
+
+    def _parts_until(self, at: float | None) -> dict[int, str]:
+        parts: dict[int, str] = {part: "" for _, part, _ in self.pieces}
+        for then, part, text in self.pieces:
+            if at is None or then <= at:
+                parts[part] += text
+        if at is None:
+            for part, text in self.whole_texts.items():
+                parts[part] = max(parts.get(part, ""), text, key=len)
+        return dict(sorted(parts.items()))
 
     def completed_by(self, at: float | None) -> bool:
         """Whether the server had sent all of it by then (None: at the end)."""
@@ -169,6 +192,7 @@ class WireStory:
         self._operations: dict[str, Operation] = {}
         self._held: set[str] = set()  # as the client was told
         self._ever_held: set[str] = set()
+        self._being_deleted: set[str] = set()
         self._of_calls: dict[str, str] = {}  # response ids
         readers: dict[str, Callable[[Record], None]] = {
             "response.created": self._on_response,
@@ -280,21 +304,26 @@ class WireStory:
         if isinstance(record.event, dict):
             event = record.json
             response_id, item_id, audio = event["response_id"], event["item_id"], b64decode(event["delta"])
+            part: int = event.get("content_index") or 0
         else:
             response_id, item_id, audio = record.event.response_id, record.event.item_id, record.event.delta
+            part = record.event.content_index
         if message := self._message(response_id, item_id):
             message.audio += audio
+            message.part_sizes[part] = message.part_sizes.get(part, 0) + len(audio)
 
     def _on_text(self, record: Record) -> None:
         event = record.json
         if message := self._message(event["response_id"], event["item_id"]):
-            message.pieces.append((record.at, event["delta"]))
+            message.pieces.append((record.at, event.get("content_index") or 0, event["delta"]))
             message.shown = message.shown or record.type == "response.output_text.delta"
 
     def _on_text_done(self, record: Record) -> None:
         event = record.json
         if message := self._message(event["response_id"], event["item_id"]):
-            message.whole_text = event.get("transcript") or event.get("text") or ""
+            text = event.get("transcript") or event.get("text") or ""
+            message.whole_texts[event.get("content_index") or 0] = text
+            message.shown = message.shown or record.type == "response.output_text.done"
 
     def _message(self, response_id: str, item_id: str) -> WireMessage | None:
         response = self.responses.get(response_id)
@@ -306,7 +335,7 @@ class WireStory:
 
     def _on_held(self, record: Record) -> None:
         item_id = record.json["item"]["id"]
-        if item_id not in self.deletes:
+        if item_id not in self._being_deleted:
             self._held.add(item_id)
             self._ever_held.add(item_id)
         if (message := self.messages.get(item_id)) and message.added_at is None:
@@ -320,8 +349,12 @@ class WireStory:
 
     def _on_deleted(self, record: Record) -> None:
         item_id = record.json["item_id"]
-        self._held.discard(item_id)
+        self._is_gone(item_id)
         self._answer(self.deletes.get(item_id, []), record)
+
+    def _is_gone(self, item_id: str) -> None:
+        self._held.discard(item_id)
+        self._being_deleted.discard(item_id)
 
     def _on_speech(self, record: Record) -> None:
         self.speech_started.append(record.at)
@@ -350,6 +383,8 @@ class WireStory:
         if operation := self._operations.get(event_id):
             operation.answered_at, operation.refused = record.at, True
             operation.code = error.get("code") or ""
+            if operation.code == _ABSENT:
+                self._is_gone(operation.item_id)
             words = str(error.get("message", "")).split()
             named = [int(word.removesuffix("ms")) for word in words if word[:-2].isdigit() and word.endswith("ms")]
             if "shorter" in words and named:
@@ -360,26 +395,28 @@ class WireStory:
     def _on_create(self, record: Record) -> None:
         event = record.json
         item = event["item"]
-        deletes = self.deletes.get(item.get("id", ""), [])
         operation = self._operation(event, item.get("id", ""), record.at)
         operation.call_id = item.get("call_id") or "" if item["type"] == "function_call_output" else ""
         operation.output = item.get("output") or ""
-        operation.while_deleting = any(delete.answered_at is None for delete in deletes)
+        operation.text = "".join(part.get("text") or part.get("transcript") or "" for part in item.get("content") or ())
+        operation.while_deleting = operation.item_id in self._being_deleted
         self.creates.append(operation)
 
     def _on_truncate(self, record: Record) -> None:
         event = record.json
         operation = self._operation(event, event["item_id"], record.at)
         operation.audio_end_ms = event["audio_end_ms"]
+        operation.part = event.get("content_index") or 0
         self.truncates.append(operation)
         if message := self.messages.get(operation.item_id):
-            operation.generated = len(message.audio)
+            operation.generated = message.part_sizes.get(operation.part, 0)
             message.truncates.append(operation)
 
     def _on_delete(self, record: Record) -> None:
         event = record.json
         operation = self._operation(event, event["item_id"], record.at)
         self.deletes.setdefault(operation.item_id, []).append(operation)
+        self._being_deleted.add(operation.item_id)
 
     def _on_cancel(self, record: Record) -> None:
         self.cancels.append(Cancel(record.at, record.json.get("response_id")))

@@ -3,7 +3,7 @@
 An actor, though not one of the ring's: it lets functions run, each in a task of its own, and never waits for one.
 """
 
-from collections import deque
+from collections.abc import Callable
 from functools import partial
 from inspect import isawaitable
 from typing import Any, TypeAlias
@@ -106,8 +106,10 @@ class Calls(ReactiveActor[CallsMail]):
         self._threads = anyio.CapacityLimiter(self._places)
         self._tasks: TaskGroup
         self._calls: dict[str, _Call] = {}  # those that have not ended
-        self._waiting: deque[_Call] = deque()
+        self._waiting: dict[str, _Call] = {}
+        self._holding: set[str] = set()  # those that have a place
         self._rounds: dict[str, _Round] = {}  # by response id
+        self._over: dict[str, _Round] = {}  # rounds whose last output is in, as it seems
         self._closing = False
 
     async def run(self) -> None:
@@ -127,8 +129,9 @@ class Calls(ReactiveActor[CallsMail]):
             case Called():
                 self._on_called(message.event, message.offered)
             case CallsComplete():
-                if known := self._rounds.get(message.response_id):
-                    known.complete = True
+                if its := self._rounds.get(message.response_id):
+                    its.complete = True
+                    self._see_round(message.response_id, its)
             case Interrupted():
                 for each in list(self._calls.values()):
                     if each.tool and each.tool.on_interrupt == "cancel":
@@ -140,7 +143,7 @@ class Calls(ReactiveActor[CallsMail]):
                     self._fire(each, chart.Expired(each.tool.timeout))
         self._fill_places()
         if self.inbox.empty:  # else there may be more of the same response
-            self._see_rounds()
+            self._go_on()
 
     # -- one call
 
@@ -173,13 +176,11 @@ class Calls(ReactiveActor[CallsMail]):
         if tool.parameters.call:
             each.arguments[tool.parameters.call] = each.call
         self._expect_end(each, tool)
-        self._waiting.append(each)
+        self._waiting[each.life.id] = each
 
     def _fill_places(self) -> None:
-        running = sum(each.life.state in _HOLDS_PLACE for each in self._calls.values())
-        while self._waiting and running < self._places:
-            running += 1
-            self._fire(self._waiting.popleft(), chart.PlaceFree())
+        while self._waiting and len(self._holding) < self._places:
+            self._fire(next(iter(self._waiting.values())), chart.PlaceFree())
 
     def _expect_end(self, each: _Call, tool: Tool[..., Any]) -> None:
         if each.deadline:
@@ -203,8 +204,12 @@ class Calls(ReactiveActor[CallsMail]):
                     name = each.tool.name if each.tool else ""
                     what = f"function call {each.life.id}{name and f' of {name}'}: {effect.problem}"
                     self.publish(Problem(kind="other", message=what, operation=each.life.id))
-        if each in self._waiting and each.life.state != "waiting":
-            self._waiting.remove(each)
+        if each.life.state != "waiting":
+            self._waiting.pop(each.life.id, None)
+        if each.life.state in _HOLDS_PLACE:
+            self._holding.add(each.life.id)
+        else:
+            self._holding.discard(each.life.id)
         if each.life.state in CALL.final:
             del self._calls[each.life.id]
 
@@ -215,6 +220,7 @@ class Calls(ReactiveActor[CallsMail]):
         its = self._rounds[each.response_id]
         its.open.remove(each.life.id)
         its.reply = its.reply or not (cancelled or (each.tool and not each.tool.reply))
+        self._see_round(each.response_id, its)
 
     # -- its function
 
@@ -233,14 +239,21 @@ class Calls(ReactiveActor[CallsMail]):
             if tool.is_async:
                 result = await function()
             else:
-                result = await anyio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._threads)
-                if isawaitable(result):  # an async function that something is wrapped around
+                result = await self._in_thread(function)
+                if isawaitable(result):  # an async function that something plain is wrapped around
                     result = await result
             return chart.Returned(output_of(result, self._company.bounds.text))
         except NoOutput as error:
             return chart.Failed(str(error))
         except Exception as error:  # noqa: BLE001 - whatever a function raises, the model and the app are told
             return chart.Failed(error_of(error), place_of(error))
+
+    async def _in_thread(self, function: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it gives
+        def boxed() -> tuple[Any]:
+            return (function(),)  # trio takes nothing from a thread that can be awaited
+
+        (result,) = await anyio.to_thread.run_sync(boxed, abandon_on_cancel=True, limiter=self._threads)
+        return result
 
     def _on_progress(self, each: _Call, text: str, say: bool) -> None:  # noqa: FBT001 - called from threads, by place
         if each.life.state not in _OPEN:
@@ -255,12 +268,18 @@ class Calls(ReactiveActor[CallsMail]):
 
     # -- all of them
 
-    def _see_rounds(self) -> None:
-        for response_id, its in list(self._rounds.items()):
-            if its.complete and not its.open:
+    def _see_round(self, response_id: str, its: _Round) -> None:
+        if its.complete and not its.open:
+            self._over[response_id] = its
+
+    def _go_on(self) -> None:
+        """Ask the model to, once for each response whose functions have all given what they have."""
+        for response_id, its in self._over.items():
+            if not its.open:
                 del self._rounds[response_id]
                 if its.reply and not self._closing:
                     self._company.tell(self._request())
+        self._over.clear()
 
     def _request(self) -> mail.RequestReply:
         """For a reply; any other that is asked for and has not begun will do."""

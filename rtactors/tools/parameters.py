@@ -16,6 +16,7 @@ from msgspec import UNSET, UnsetType, defstruct
 from rtactors.errors import ConfigurationError
 from rtactors.tools.call import Call
 from rtactors.tools.docstring import Described
+from rtactors.tools.outputs import error_of
 
 _EMPTY = inspect.Parameter.empty
 _WAYS_OUT = {
@@ -42,7 +43,7 @@ class Parameters:
         defaults: dict[str, Any] = {}
         hints = _hints(name, function)
         given = _given(function)
-        for parameter in inspect.signature(function).parameters.values():
+        for parameter in _signature(name, function).parameters.values():
             where = f"the parameter {parameter.name!r} of the tool {name!r}"
             if way_out := _WAYS_OUT.get(parameter.kind):
                 raise ConfigurationError(f"{where} can't be called by a model, since {way_out}")
@@ -75,6 +76,8 @@ class Parameters:
             raise BadArguments(f"the arguments are no JSON: {error}") from None
         except RecursionError:
             raise BadArguments("the arguments are nested too deeply") from None
+        except Exception as error:  # noqa: BLE001 - a type of the app's that looks at its values, and refuses them
+            raise BadArguments(f"the arguments were refused: {error_of(error)}") from None
         values = ((name, getattr(found, name)) for name in found.__struct_fields__)
         return {name: value for name, value in values if value is not UNSET}
 
@@ -94,18 +97,35 @@ def _given(function: object) -> frozenset[str]:
     return frozenset(function.keywords) if isinstance(function, functools.partial) else frozenset()
 
 
-def _hints(name: str, function: Callable[..., Any]) -> dict[str, Any]:
-    while isinstance(function, functools.partial):
-        function = function.func
-    if not inspect.isroutine(function):  # an object that can be called
-        function = type(function).__call__
+def _signature(name: str, function: Callable[..., Any]) -> inspect.Signature:
     try:
-        return get_type_hints(function, include_extras=True)
+        return inspect.signature(function)
+    except ValueError as error:
+        raise ConfigurationError(f"nobody can tell what the tool {name!r} takes ({error}): wrap it in a def") from None
+
+
+def _hints(name: str, function: Callable[..., Any]) -> dict[str, Any]:
+    """The types of its parameters; what it returns may be of a type that only a type checker knows."""
+    underneath = inspect.unwrap(underneath_of(function))
+    written: dict[str, Any] = getattr(underneath, "__annotations__", {})
+
+    def of_parameters() -> None: ...
+
+    of_parameters.__annotations__ = {parameter: hint for parameter, hint in written.items() if parameter != "return"}
+    try:
+        return get_type_hints(of_parameters, getattr(underneath, "__globals__", {}), include_extras=True)
     except NameError as error:
         raise ConfigurationError(
             f"a type in the signature of the tool {name!r} is unknown where the function is defined: {error}. "
             "Import it at the top of the module, not under TYPE_CHECKING"
         ) from None
+
+
+def underneath_of(function: Any) -> Any:  # noqa: ANN401 - whatever can be called
+    """What is written down somewhere: the function in a partial, the `__call__` of an object."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function if inspect.isroutine(function) else type(function).__call__
 
 
 def _takes_call(hint: object) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, ParamSpec, TypeAlias, TypeVar, cast, g
 from rtactors.errors import ConfigurationError
 from rtactors.events import Function
 from rtactors.tools.docstring import described
-from rtactors.tools.parameters import Parameters
+from rtactors.tools.parameters import Parameters, underneath_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,6 +37,10 @@ class Tool(Generic[P, R]):
         reply: bool = True,
         idempotent: bool = False,
     ) -> None:
+        if not callable(function):
+            raise ConfigurationError(f"a tool is made of a function, not of {function!r}")
+        if isinstance(function, Tool):
+            raise ConfigurationError(f"{function!r} is a tool already: give it all of its options at once")
         self.function = function
         self.name = _name(function) if name is None else name
         if not _NAME.fullmatch(self.name):
@@ -50,7 +54,7 @@ class Tool(Generic[P, R]):
             raise ConfigurationError(
                 f"on_interrupt of the tool {self.name!r} is {on_interrupt!r}, and has to be 'finish' or 'cancel'"
             )
-        told = described(_underneath(function).__doc__)
+        told = described(underneath_of(function).__doc__)
         self.parameters = Parameters(self.name, function, told)
         self.declaration = Function(
             name=self.name,
@@ -58,13 +62,13 @@ class Tool(Generic[P, R]):
             parameters=self.parameters.schema,
         )
         """What the provider is told."""
-        self.is_async = inspect.iscoroutinefunction(_underneath(function))
+        self.is_async = inspect.iscoroutinefunction(underneath_of(function))
         """If not, it runs in a thread."""
         self.timeout = timeout
         self.on_interrupt = on_interrupt
         self.reply = reply
         self.idempotent = idempotent
-        if _yields(_underneath(function)):
+        if _yields(underneath_of(function)):
             raise ConfigurationError(
                 f"the tool {self.name!r} yields: return what the model is to know, and tell what comes before by "
                 "`Call.progress`"
@@ -112,21 +116,12 @@ def tools_of(functions: Sequence[Tool[..., Any] | Callable[..., Any]]) -> dict[s
     """By name. Raises ConfigurationError if one of them is no function, or two have the same name."""
     found: dict[str, Tool[..., Any]] = {}
     for function in functions:
-        if not callable(function):
-            raise ConfigurationError(f"a tool is a function, not {function!r}")
         each: Tool[..., Any] = cast("Tool[..., Any]", function) if isinstance(function, Tool) else Tool(function)
         if found.setdefault(each.name, each) is not each:
             raise ConfigurationError(
                 f'two tools are called {each.name!r}: give one another name, by `tool(name="...")(function)`'
             )
     return found
-
-
-def _underneath(function: Any) -> Any:  # noqa: ANN401 - whatever can be called
-    """What is written down somewhere: the function in a partial, the `__call__` of an object."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    return function if inspect.isroutine(function) else type(function).__call__
 
 
 def _name(function: Any) -> str:  # noqa: ANN401 - whatever can be called

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rtactors.pipeline import Pipeline, Stage
 from rtactors.recording import read_recording
 from tests.cli.command import COMMAND, Result, rtactors, running, screen
 from tests.cli.conftest import IN_TERMINAL, Demo
@@ -277,3 +278,13 @@ def test_a_talk_is_recorded(tmp_path: Path, *, audio: bool) -> None:
     assert (result.code, result.err) == (0, "")
     assert re.fullmatch(SAME, result.out)
     assert (b'"crc32"' in file.read_bytes()) == audio
+
+
+def test_a_session_that_had_a_pipeline(tmp_path: Path) -> None:
+    """What stood in it is code of the app's."""
+    file = tmp_path / "call.jsonl"
+    file.write_bytes(record(session={"pipeline": Pipeline(message=(Stage, Stage))}))
+    result = rtactors("replay", file, "--check")
+    assert (result.code, result.out) == (2, "")
+    assert "a session with Stage before message, Stage 2 before message in its pipeline" in result.err
+    assert "rtactors.testing.replay.replay(file, pipeline=...) takes the Pipeline that the session had" in result.err

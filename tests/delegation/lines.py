@@ -1,7 +1,8 @@
 """A session with the embedded quicksilver server (V1), in memory or over sockets, which a test's script drives."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import anyio
@@ -10,8 +11,10 @@ from rtactors import Session
 from rtactors.errors import RtactorsError
 from rtactors.loopback.quicksilver import Line, MemoryQuicksilverServer, QuicksilverServer, Script
 from rtactors.providers import QuicksilverRealtime
+from rtactors.providers.base import Endpoint
 from rtactors.session_events import SessionEvent
 from rtactors.testing.stepped_sink import SteppedSink
+from rtactors.transports.base import Connect, Socket
 
 
 class Talk:
@@ -60,13 +63,16 @@ async def talk(
     sockets: bool = False,
     raises: tuple[type[RtactorsError], ...] = (),
     provider: dict[str, Any] | None = None,
+    network: Callable[[Socket], Socket] = lambda socket: socket,
     **options: Any,
 ) -> AsyncGenerator[Talk]:
-    """`provider` are arguments of `QuicksilverRealtime`, `options` of the session."""
+    """`network` may stand between the two, in memory; `provider` are arguments of `QuicksilverRealtime`, `options` of
+    the session.
+    """
     with anyio.fail_after(30 if sockets else None):
         async with (QuicksilverServer if sockets else MemoryQuicksilverServer)(script) as server:
             if isinstance(server, MemoryQuicksilverServer):
-                url, connect = "ws://memory/v1", server.connect
+                url, connect = "ws://memory/v1", partial(_through, network, server.connect)
             else:
                 url, connect = server.url, None
             sink = SteppedSink()
@@ -79,3 +85,9 @@ async def talk(
             except raises as failure:
                 one.failure = failure
             await one.over()
+
+
+@asynccontextmanager
+async def _through(network: Callable[[Socket], Socket], connect: Connect, endpoint: Endpoint) -> AsyncGenerator[Socket]:
+    async with connect(endpoint) as socket:
+        yield network(socket)

@@ -180,8 +180,8 @@ async def test_names_of_the_functions() -> None:
         one.call("c2", "no", name="remain_silent")
         one.call("c3", "yes", name="codex")
         await settled()
+        assert one.outputs == []
     assert [work.id for work in agent.works] == ["c3"]
-    assert one.outputs == []
 
 
 def test_what_a_delegate_can_not_be() -> None:
@@ -554,6 +554,33 @@ async def test_stopping() -> None:
         agent.returns("Done.")
         await settled()
         assert one.outputs[1:] == [("c2", "Done.")]
+
+
+@pytest.mark.anyio
+async def test_an_agent_that_takes_its_time_to_stop() -> None:
+    """The next one waits for it: one works at a time."""
+    working: list[str] = []
+
+    async def agent(work: Work) -> str:
+        assert working == []
+        working.append(work.input)
+        try:
+            await anyio.sleep(1)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(1)
+            working.clear()
+        return f"did {work.input}"
+
+    async with alone(Delegate(agent)) as one:
+        one.call("c1", "one")
+        await settled()
+        one.delegation.stop()
+        one.call("c2", "two")
+        await anyio.sleep(0.5)
+        assert working == ["one"]
+        await anyio.sleep(3)
+        assert one.outputs[1:] == [("c2", "did two")]
 
 
 @pytest.mark.anyio

@@ -173,6 +173,28 @@ async def test_a_lost_connection_is_made_again_and_told(begin_v1: BeginV1) -> No
     assert not [event for event in talk.events if isinstance(event, Problem)]
 
 
+async def test_the_answer_outlives_the_connection(begin_v1: BeginV1) -> None:
+    """What the agent says while there is no server waits for the next one, in order, and goes out once."""
+    agent = ByHand()
+
+    async def script(line: Line) -> None:
+        if line.url and len(agent.works) == 0:
+            await line.hand_off("go", "h1")
+
+    async with begin_v1(script, reconnect=AT_ONCE, delegate=Delegate(agent, grace=0)) as talk:
+        work = await agent.work()
+        await talk.line.close(1011, "bye")
+        await talk.tells(ConnectionChanged, 2)
+        await work.progress("Looking.")
+        agent.returns("Done.")
+        await talk.tells(ConnectionChanged, 3)
+        await talk.line.log.wait("conversation.handoff.append", 2)
+        assert len(talk.server.lines) == 2
+        assert talk.appended == ["Looking.", FINAL + "Done."]
+        assert not talk.server.lines[0].log.find("conversation.handoff.append")
+    assert len(agent.works) == 1
+
+
 async def test_an_interruption_by_the_app_ends_what_is_heard(begin_v1: BeginV1) -> None:
     """The server can't be told, and is no longer waited for after a while."""
     gate = Gate()

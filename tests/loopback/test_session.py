@@ -268,6 +268,36 @@ async def test_what_a_script_is_told() -> None:
     assert [len(turn.history) for turn in turns] == [2, 3, 2]
 
 
+async def test_what_a_script_is_told_of_functions() -> None:
+    """Those of the session, unless the response brings its own."""
+    turns: list[Turn] = []
+
+    def script(turn: Turn) -> Reply:
+        turns.append(turn)
+        return Reply(outputs=(Write(text="ok"),))
+
+    def declared(*names: str) -> list[dict[str, Any]]:
+        return [{"type": "function", "name": name, "parameters": {"type": "object"}} for name in names]
+
+    async with MemoryServer(script) as server, connected(server) as client:
+        await client.update(tools=[*declared("a", "b"), {"type": "mcp", "server_label": "elsewhere"}])
+        asked: list[dict[str, Any]] = [
+            {},
+            {"tools": declared("c"), "tool_choice": {"type": "function", "name": "c"}},
+            {"tools": [], "tool_choice": "none"},
+            {"tools": [{"type": "function"}]},
+        ]
+        for response in asked:
+            await client.send("response.create", response=response)
+            await client.until("response.done")
+    assert [(turn.functions, turn.tool_choice) for turn in turns] == [
+        (("a", "b"), "auto"),
+        (("c",), "c"),
+        ((), "none"),
+        (("",), "auto"),
+    ]
+
+
 async def test_metadata_has_limits() -> None:
     async with MemoryServer() as server, connected(server) as client:
         for metadata in ({str(n): "" for n in range(17)}, {"k" * 65: ""}, {"k": "v" * 513}):

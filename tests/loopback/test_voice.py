@@ -7,9 +7,10 @@ from pathlib import Path
 import anyio
 import pytest
 
+from rtactors import espeak
 from rtactors.errors import ConfigurationError
 from rtactors.loopback.vad import level_db
-from rtactors.loopback.voice import EspeakVoice, Speech, ToneVoice, espeak
+from rtactors.loopback.voice import EspeakVoice, Speech, ToneVoice
 
 SENTENCE = "Once upon a time, there were 42 ships by the sea."
 """A number is several words to a voice."""
@@ -88,7 +89,7 @@ def test_an_unknown_voice_is_told_at_once() -> None:
 
 def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    espeak.cache_clear()
+    espeak.library.cache_clear()
     with pytest.raises(ConfigurationError, match=r'pip install "rtactors\[speech\]"'):
         EspeakVoice()
 

@@ -3,17 +3,19 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
+from msgspec import to_builtins
 from openai import AsyncOpenAI
 from openai.types.realtime import RealtimeClientEvent
 from pydantic import TypeAdapter
 
 from rtactors.errors import ConfigurationError
-from rtactors.events import AudioDelta, CommitAudio
+from rtactors.events import AudioDelta, CommitAudio, Setup
 from rtactors.providers import OpenAIRealtime
-from rtactors.providers.base import Provider
+from rtactors.providers.base import Frame, Provider
 from rtactors.providers.openai import FunctionChoice, FunctionTool, McpTool, SemanticVad, ServerVad, Transcription
 from tests.providers.openai_traces import trace
 
@@ -269,6 +271,7 @@ def test_capabilities_follow_the_settings(settings: dict[str, Any], *, cancels: 
     capabilities = OpenAIRealtime(**settings).capabilities
     assert capabilities.cancels_on_speech is cancels
     assert capabilities.replies_to_speech is replies
+    assert capabilities.turn_settings is (cancels or replies or "Vad" in str(settings))
     assert capabilities.input_rate == capabilities.output_rate == 24000
     assert capabilities.truncates
     assert capabilities.deletes
@@ -330,3 +333,42 @@ else:
 def test_settings_that_cannot_be_sent_are_told_at_once(settings: dict[str, Any], where: str) -> None:
     with pytest.raises(ConfigurationError, match=where):
         OpenAIRealtime(api_key="", **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "padding", "silence"),
+    [
+        ({}, 0.3, 0.5),
+        ({"turn_detection": ServerVad(prefix_padding_ms=100, silence_duration_ms=800)}, 0.1, 0.8),
+        ({"turn_detection": SemanticVad()}, 0, 0),  # it goes by what is said
+        ({"turn_detection": None}, 0, 0),
+    ],
+)
+def test_how_the_server_counts_speech(settings: dict[str, Any], *, padding: float, silence: float) -> None:
+    capabilities = OpenAIRealtime(**settings).capabilities
+    assert (capabilities.speech_padding, capabilities.speech_silence) == (padding, silence)
+    assert capabilities.transcribes
+    assert not OpenAIRealtime(**settings, transcription=None).capabilities.transcribes
+
+
+def turn_detection_of(frames: Sequence[Frame]) -> dict[str, Any]:
+    (frame,) = frames
+    return json.loads(frame)["session"]["audio"]["input"]["turn_detection"]
+
+
+@pytest.mark.parametrize("detection", [ServerVad(threshold=0.7), SemanticVad(eagerness="low")])
+def test_who_interrupts_and_replies_is_told_and_told_back(detection: ServerVad | SemanticVad) -> None:
+    """The rest of the detection stays; and what an update switched off the next one switches on, by name."""
+    provider = OpenAIRealtime(turn_detection=detection)
+    told = to_builtins(detection)
+    ours = {**told, "interrupt_response": False, "create_response": False}
+    theirs = {**told, "interrupt_response": True, "create_response": True}
+    assert turn_detection_of(provider.configure(Setup(server_acts=False))) == ours
+    assert turn_detection_of(provider.update(Setup(server_acts=False), "turn-1")) == ours
+    assert turn_detection_of(provider.update(Setup(), "turn-2")) == theirs
+
+
+def test_what_the_app_switched_off_by_hand_stays_off() -> None:
+    provider = OpenAIRealtime(turn_detection=ServerVad(create_response=False))
+    assert turn_detection_of(provider.update(Setup(), "turn-1"))["create_response"] is False
+    assert OpenAIRealtime(turn_detection=None).update(Setup(server_acts=False), "turn-1")

@@ -8,7 +8,7 @@ from msgspec import json
 
 from rtactors import Session, SessionClosed
 from rtactors.delegation import Delegate, Request, Work
-from rtactors.delegation.telling import FINAL, RESTARTED, STEERED, STOPPED
+from rtactors.delegation.telling import FINAL, STEERED, STOPPED
 from rtactors.journal import MemoryJournal
 from rtactors.loopback.quicksilver import Line
 from rtactors.loopback.script import Call, Gate, Reply, Say, replies
@@ -38,6 +38,9 @@ pytestmark = pytest.mark.anyio
 def begin_v1(request: pytest.FixtureRequest) -> BeginV1:
     """The same with a quicksilver server."""
     return partial(quicksilver, sockets=request.param == "sockets")
+
+
+ENDED = "the conversation ended"
 
 
 def with_agent(agent: Delegate) -> dict[str, Delegate]:
@@ -431,13 +434,14 @@ async def test_the_end_of_the_session_ends_the_agent(begin: Begin) -> None:
     async with begin(replies([delegate("fix it")]), session=with_agent(Delegate(agent))) as talk:
         await talk.ask("Fix it.")
         work = await asked(agent)
+    assert outputs(talk) == {"fix it": STOPPED + ENDED}
     assert agent.cancelled == 1
     with pytest.raises(SessionClosed):
         await work.progress("still here")
 
 
-async def test_after_a_restart_nobody_knows_how_far_it_got() -> None:
-    """The call is answered with that, and not run a second time."""
+async def test_a_resumed_session_knows_that_it_was_stopped() -> None:
+    """The call was answered when the session was left, and is not run a second time."""
     journal, agent = MemoryJournal(), ByHand()
     async with conversation(
         replies([delegate("fix it")]), session=with_agent(Delegate(agent)), journal=journal
@@ -451,5 +455,5 @@ async def test_after_a_restart_nobody_knows_how_far_it_got() -> None:
         )
         async with again:
             await again.quiet()
-            assert [item.output for item in again.history if item.call_id] == ["", RESTARTED]
+            assert [item.output for item in again.history if item.call_id] == ["", STOPPED + ENDED]
     assert len(agent.works) == 1

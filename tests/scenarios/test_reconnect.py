@@ -13,7 +13,7 @@ from rtactors.loopback.server import MemoryServer
 from rtactors.providers import OpenAIRealtime
 from rtactors.session_events import AgentSaid, ConnectionChanged, FunctionCalled, MessageAnnounced, Problem
 from rtactors.sinks import MemorySink
-from rtactors.testing.conversation import AT_ONCE, Conversation
+from rtactors.testing.conversation import AT_ONCE, MS_PER_CHARACTER, Conversation
 from tests.scenarios.conftest import Begin
 
 pytestmark = pytest.mark.anyio
@@ -453,3 +453,24 @@ async def test_server_that_comes_back(begin: Begin) -> None:
         reply = await talk.ask()
         assert len(await reply.done()) == 3
         assert [each for each in talk.events if isinstance(each, Problem)] == []
+
+
+async def test_requests_that_joined_and_were_broken_off_join_again(begin: Begin) -> None:
+    """Their rest is asked for once, and what is asked for later has its turn."""
+    gate = Gate()
+    script = replies(FIRST, Say(text=SECOND, gate=gate, gate_ms=300), "The rest of it.", THIRD)
+    async with begin(script) as talk:
+        await talk.ask()
+        await talk.log.wait("response.created")
+        both = [await talk.generate_reply(), await talk.generate_reply()]
+        await talk.sink.play(len(FIRST) * MS_PER_CHARACTER + 200)
+        await gate.reached.wait()
+        await talk.wire.close(1011, "gone")
+        await talk.connected(2)
+        talk.sink.play_all()
+        for reply in both:
+            texts = [message.heard_text for message in await reply.done()]
+            assert texts[-1] == "The rest of it."
+        later = await talk.ask()
+        assert [message.heard_text for message in await later.done()] == [THIRD]
+        await talk.session.quiet()

@@ -12,6 +12,7 @@ from rtactors.sinks import PacedSink
 from rtactors.testing.clock import BackendName, real_backends, run_virtual
 from rtactors.testing.conversation import Conversation, conversation
 from rtactors.testing.faulty_sink import FaultySink
+from tests.scenarios.conftest import Begin
 from tests.scenarios.test_interruption import FIRST, SECOND, length
 
 pytestmark = pytest.mark.anyio
@@ -176,3 +177,21 @@ async def test_a_turn_that_the_app_ends_is_over(end: Callable[[Session], Awaitab
             await reply.started()
         assert not talk.log.find("input_audio_buffer.speech_stopped")
         await reply.done()
+
+
+async def test_stopping_what_waits_leaves_what_is_held(begin: Begin) -> None:
+    """The app holds one reply, stops another that waits behind it, and lets the first go on."""
+    async with begin(replies(FIRST, SECOND)) as talk:
+        first = await talk.ask()
+        await talk.sink.play(300)
+        second = await talk.ask()
+        await talk.log.wait("response.done", 2)
+        await talk.session.pause()
+        await talk.reaches("message", "paused")
+        await talk.session.interrupt(second)
+        await talk.reaches("message", "skipped")
+        await talk.session.unpause()
+        talk.sink.play_all()
+        assert [message.interrupted for message in await first.done()] == [False]
+        assert await second.done() == []
+        await talk.session.quiet()

@@ -17,7 +17,7 @@ import anyio
 import pytest
 from msgspec.structs import replace
 
-from rtactors import events, mail
+from rtactors import content, events, mail
 from rtactors.actor import Actor
 from rtactors.actors import context, message, response, sink, turn
 from rtactors.actors.context import ContextActor
@@ -963,12 +963,12 @@ def leaving_waits_for_ever(patch: Patch) -> None:
 
 @mutant("I11", seed=38)
 def all_of_the_text_counts_as_heard(patch: Patch) -> None:
-    patch.setattr(message, "heard_text", lambda text, *_, **__: text)
+    patch.setattr(content, "heard_text", lambda text, *_, **__: text)
 
 
 @mutant("I11", seed=2)
 def no_text_counts_as_heard(patch: Patch) -> None:
-    patch.setattr(message, "heard_text", lambda *_, **__: "")
+    patch.setattr(content, "heard_text", lambda *_, **__: "")
 
 
 @mutant("I11", seed=1)

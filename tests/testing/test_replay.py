@@ -14,18 +14,19 @@ from msgspec import json
 from rtactors import ConfigurationError, ConnectionFailed, HistoryItem, SessionClosed, SinkLost
 from rtactors.actors import message as message_actor
 from rtactors.events import Item
-from rtactors.interruption import NEVER
+from rtactors.interruption import NEVER, ON_WORDS, Interruption
 from rtactors.limits import Backoff
 from rtactors.loopback.faults import ALWAYS, Faults, drop, ignore
+from rtactors.loopback.recognizer import Scripted
 from rtactors.loopback.script import Call, Reply, Say, Timing, replies
 from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint
 from rtactors.recording import Recorder, lines
 from rtactors.session import Session
-from rtactors.session_events import FunctionCalled
+from rtactors.session_events import FunctionCalled, MessageAnnounced
 from rtactors.sinks import MemorySink, PacedSink
 from rtactors.testing.clock import BackendName, real_backends, run_virtual
-from rtactors.testing.conversation import AT_ONCE, Conversation, conversation
+from rtactors.testing.conversation import AT_ONCE, Conversation, conversation, speech
 from rtactors.testing.faulty_sink import FaultySink
 from rtactors.testing.replay import Differs, Moment, replay
 from rtactors.transports.base import Socket
@@ -489,3 +490,66 @@ def test_a_deaf_server() -> None:
 
     with pytest.raises(AssertionError):  # the server keeps too much
         record(scene, faults=Faults(ignore("conversation.item.truncate", times=ALWAYS)))
+
+
+# ------------------------------------------------------------------------------------------------------------ turns
+
+
+async def false_alarm(talk: Conversation) -> None:
+    reply = await talk.ask()
+    await talk.sink.play(300)
+    await talk.speak()
+    await talk.reaches("message", "paused")
+    await talk.fall_silent()
+    await talk.reaches("interruption", "dismissed")
+    talk.sink.play_all()
+    await reply.done()
+    await talk.session.quiet()
+
+
+async def never(talk: Conversation) -> None:
+    """One reply, by its own policy: the server is told, and told back."""
+    reply = await talk.ask(interruption=NEVER)
+    await talk.sink.play(300)
+    await talk.speak()
+    await talk.fall_silent()
+    talk.sink.play_all()
+    await reply.done()
+    await talk.session.quiet()
+
+
+async def pushed(talk: Conversation) -> None:
+    await talk.session.begin_turn()
+    await talk.session.send_audio(speech(200))
+    reply = await talk.session.end_turn()
+    talk.sink.play_all()
+    await reply.done()
+    await talk.session.begin_turn()
+    await talk.session.cancel_turn()
+    await talk.session.quiet()
+
+
+def rule(announced: MessageAnnounced) -> Interruption | None:
+    return NEVER if announced.message_id else None
+
+
+@backends
+@pytest.mark.parametrize(
+    ("scene", "options"),
+    [
+        (false_alarm, {"session": {"interruption": ON_WORDS}, "recognizer": Scripted("")}),
+        (never, {"recognizer": Scripted("Stop!")}),
+        (never, {"recognizer": Scripted("Stop!"), "obeys_turn_settings": False}),
+        (never, {"recognizer": Scripted("Stop!"), "session": {"interruption_rule": rule}}),
+        (pushed, {"provider": {"turn_detection": None}}),
+    ],
+    ids=["false alarm", "never", "disobeyed", "by a rule", "by hand"],
+)
+def test_turns_happen_again_without_the_app(
+    backend: BackendName, scene: Callable[[Conversation], Awaitable[None]], options: dict[str, Any]
+) -> None:
+    """The policy is in the recording, and what a rule of the app's decided."""
+    data = record(scene, replies("First.", "Second.", "Third."), backend=backend, **options)
+    header = read(data).header
+    assert header.interruption == options.get("session", {}).get("interruption", Interruption())
+    replay(read(data))

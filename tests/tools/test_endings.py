@@ -127,10 +127,10 @@ async def test_output_that_the_lost_server_had_is_told_again_and_not_made_again(
 
 async def test_a_session_that_is_left_lets_functions_finish(begin: Begin) -> None:
     """So that no order is half made; those that may be cancelled are, and who waits for a place is not run."""
-    ended: list[str] = []
+    ended, left = list[str](), anyio.Event()
 
     async def order() -> str:
-        await anyio.sleep(0.05)
+        await left.wait()
         ended.append("order")
         return "ordered"
 
@@ -140,6 +140,7 @@ async def test_a_session_that_is_left_lets_functions_finish(begin: Begin) -> Non
             await anyio.sleep_forever()
         finally:
             ended.append("search")
+            left.set()
 
     script = replies([Calls(name="order"), Calls(name="search"), Calls(name="order")], RAIN)
     bounds = Bounds(events=ALL_EVENTS, calls=2)
@@ -172,8 +173,8 @@ async def test_a_session_that_is_left_waits_only_so_long(begin: Begin) -> None:
     assert outputs(talk.session) == [CUT_OFF]
 
 
-@pytest.mark.disk
-async def test_a_session_that_is_left_waits_for_no_thread(begin: Begin) -> None:
+@pytest.mark.sockets  # for threads time is real
+async def test_a_session_that_is_left_waits_for_no_thread() -> None:
     finish, ended, seen = threading.Event(), threading.Event(), list[bool]()
 
     def block(call: Call) -> str:
@@ -185,7 +186,7 @@ async def test_a_session_that_is_left_waits_for_no_thread(begin: Begin) -> None:
 
     script, deadlines = replies(Calls(name="block"), RAIN), Deadlines(close=0.1)
     try:
-        async with begin(script, deadlines=deadlines, **with_tools(block)) as talk:
+        async with conversation(script, sockets=True, deadlines=deadlines, **with_tools(block)) as talk:
             await talk.ask()
             await talk.log.wait("response.done")
             await talk.reaches("call", "running")
@@ -262,6 +263,10 @@ class Played:
         return Company(self.tell, self.publish, str, can, Deadlines(), Bounds(calls=50))
 
 
+def kept() -> list[object]:
+    return [each for each in gc.get_objects() if isinstance(each, _Call | _Round | Call | ReplyRecord)]
+
+
 async def test_thousands_of_calls_leave_nothing_behind() -> None:
     @tool(on_interrupt="cancel")
     async def work(n: int, call: Call) -> int:
@@ -275,6 +280,8 @@ async def test_thousands_of_calls_leave_nothing_behind() -> None:
     async def hang() -> None:
         await anyio.sleep_forever()
 
+    gc.collect()
+    before = {id(each) for each in kept()}
     played = Played()
     runner = Runner([work, hang])
     async with anyio.create_task_group() as tasks:
@@ -294,7 +301,7 @@ async def test_thousands_of_calls_leave_nothing_behind() -> None:
         assert ends["answered"] + ends["failed"] + ends["refused"] + ends["stopped"] == 5000
         assert all(ends[end] > 50 for end in ("answered", "failed", "refused", "stopped"))
         gc.collect()
-        assert [each for each in gc.get_objects() if isinstance(each, _Call | _Round | Call | ReplyRecord)] == []
+        assert [each for each in kept() if id(each) not in before] == []
         running = [task.name for task in anyio.get_running_tasks() if task.name and "rtactors.tools.calls" in task.name]
         assert running == []
         tasks.cancel_scope.cancel()

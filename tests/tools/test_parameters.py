@@ -40,6 +40,14 @@ class Guest(TypedDict):
     age: NotRequired[int]
 
 
+class Even(Struct):
+    value: int
+
+    def __post_init__(self) -> None:
+        if self.value % 2:
+            raise LookupError(f"{self.value} is odd")
+
+
 class Node(Struct):
     """A tree."""
 
@@ -89,6 +97,9 @@ def known(day: date, id: UUID, sizes: dict[str, int], pair: tuple[int, str]) -> 
 
 
 def anything(value: Any, more: Any = None) -> None: ...
+
+
+def evenly(number: Even) -> None: ...
 
 
 def with_call(city: str, call: Call) -> None: ...
@@ -289,6 +300,28 @@ def test_whatever_can_be_called(
     assert [*made.parameters.schema["properties"]] == parameters
 
 
+def test_a_type_that_only_a_type_checker_knows_may_be_returned() -> None:
+    def price(of: "str") -> "Decimal":  # type: ignore[return]
+        """The price."""
+
+    assert [*tool(price).parameters.schema["properties"]] == ["of"]
+
+
+def test_a_name_that_is_no_name_in_python() -> None:
+    assert tool(name="look-up")(plain).parameters.decode('{"city": "a", "days": 1, "high": 1, "sure": true}')
+
+
+def test_functions_that_something_is_wrapped_around() -> None:
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    assert tool(counted(described)).declaration == tool(described).declaration
+
+
 def test_a_tool_is_still_the_function() -> None:
     @tool
     def double(value: int) -> int:
@@ -346,6 +379,7 @@ UNFIT: list[tuple[Callable[..., Any], str, str]] = [
     (nested, '{"places": [{"name": "a"}, {"name": 1}]}', "argument `places[1].name`: Expected `str`, got `int`"),
     (described, '{"city": "Oslo", "days": 1, "note": ""}', "argument `note`: Expected `str` of length >= 1"),
     (known, '{"day": "tomorrow"}', "argument `day`: Invalid RFC3339 encoded date"),
+    (evenly, '{"number": {"value": 3}}', "the arguments were refused: LookupError: 3 is odd"),
     (nested, '{"tree": ' + '{"value": 1, "children": [' * 2000, "nested too deeply"),
 ]
 
@@ -404,6 +438,9 @@ REFUSED: list[tuple[Callable[..., Any], str]] = [
     (two_objects, "the tool 'two_objects' has no JSON"),
     (yields, "'yields' yields: return"),
     (yields_async, "'yields_async' yields: return"),
+    (tool(nothing), "Tool\\('nothing'\\) is a tool already"),
+    (dict.fromkeys, "'iterable' of the tool 'fromkeys'"),
+    (type, "nobody can tell what the tool"),
     (lambda: None, r"can't be called '<lambda>': .*tool\(name="),
 ]
 

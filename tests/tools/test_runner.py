@@ -1,5 +1,6 @@
 """The model calls functions: whole conversations with tools, as an app would have them."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from rtactors.limits import Bounds
 from rtactors.loopback.script import Call as Calls
 from rtactors.loopback.script import Gate, Say, replies
 from rtactors.session_events import FunctionCalled, Problem, ToolProgress, UserStartedSpeaking
-from rtactors.testing.conversation import ALL_EVENTS, Conversation
+from rtactors.testing.conversation import ALL_EVENTS, Conversation, conversation
 from rtactors.tools import Call, tool
 from tests.scenarios.conftest import Begin
 
@@ -79,13 +80,27 @@ async def test_async_function_runs_and_the_model_goes_on(begin: Begin) -> None:
     assert not problems(talk)
 
 
-@pytest.mark.disk
-async def test_plain_function_runs_in_a_thread(begin: Begin) -> None:
+@pytest.mark.sockets  # for threads time is real
+async def test_plain_function_runs_in_a_thread() -> None:
     script = replies(Calls(name="get_weather", arguments='{"city": "Oslo", "days": 3}'), RAIN)
-    async with begin(script, **with_tools(get_weather)) as talk:
+    async with conversation(script, sockets=True, **with_tools(get_weather)) as talk:
         await talk.ask()
         assert len(await answered(talk, responses=2)) == 1
         assert outputs(talk) == ["Oslo: rain for 3 days"]
+
+
+@pytest.mark.sockets  # for threads time is real
+async def test_async_function_that_something_plain_is_wrapped_around() -> None:
+    @functools.wraps(look_up)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        return look_up(*args, **kwargs)
+
+    async with conversation(
+        replies(Calls(name="look_up", arguments='{"city": "Oslo"}'), RAIN), sockets=True, **with_tools(counted)
+    ) as talk:
+        await talk.ask()
+        await answered(talk, responses=2)
+        assert outputs(talk) == ['{"city":"Oslo","rain":true}']
 
 
 async def forbidden() -> None:
@@ -493,14 +508,14 @@ async def test_progress_is_told_to_the_app_and_to_the_model(begin: Begin) -> Non
     ]
 
 
-@pytest.mark.disk
-async def test_progress_from_a_thread(begin: Begin) -> None:
+@pytest.mark.sockets  # for threads time is real
+async def test_progress_from_a_thread() -> None:
     def work(call: Call) -> str:
         for n in range(3):
             call.progress(f"{n} of 3")
         return call.name
 
-    async with begin(replies(calls("work"), RAIN), **with_tools(work)) as talk:
+    async with conversation(replies(calls("work"), RAIN), sockets=True, **with_tools(work)) as talk:
         await talk.ask()
         await answered(talk, responses=2)
         assert outputs(talk) == ["work"]
@@ -549,7 +564,7 @@ async def test_two_tools_of_one_name_are_refused(begin: Begin) -> None:
     with pytest.raises(ConfigurationError, match="declare the function 'own', and so does a tool"):
         async with begin(replies(RAIN), provider={"tools": [DECLARED]}, **with_tools(tool(name="own")(look_up))):
             pass
-    with pytest.raises(ConfigurationError, match="a tool is a function, not 3"):
+    with pytest.raises(ConfigurationError, match="a tool is made of a function, not of 3"):
         async with begin(replies(RAIN), session={"tools": [3]}):
             pass
 

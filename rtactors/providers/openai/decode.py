@@ -62,11 +62,12 @@ def _translate(event: wire.ServerEvent | wire.BetaServerEvent) -> Sequence[Provi
     """
     match event:
         case wire.ResponseOutputAudioDelta():
-            return (AudioDelta(event.response_id, event.item_id, event.delta),)
+            return (AudioDelta(event.response_id, event.item_id, event.delta, event.content_index),)
         case wire.ResponseOutputAudioTranscriptDelta():
-            return (TextDelta(event.response_id, event.item_id, event.delta),)
+            return (TextDelta(event.response_id, event.item_id, event.delta, part=event.content_index),)
         case wire.ResponseOutputTextDelta():
-            return (TextDelta(event.response_id, event.item_id, event.delta, spoken=False),)
+            part = event.content_index
+            return (TextDelta(event.response_id, event.item_id, event.delta, spoken=False, part=part),)
         case wire.InputAudioBufferSpeechStarted():
             return (SpeechStarted(event.item_id, int(event.audio_start_ms)),)
         case wire.InputAudioBufferSpeechStopped():
@@ -91,11 +92,12 @@ def _translate(event: wire.ServerEvent | wire.BetaServerEvent) -> Sequence[Provi
         case wire.ResponseOutputItemDone():
             return (OutputDone(event.response_id, event.output_index, _output(event.item)),)
         case wire.ResponseOutputAudioDone():
-            return (AudioDone(event.response_id, event.item_id),)
+            return (AudioDone(event.response_id, event.item_id, event.content_index),)
         case wire.ResponseOutputAudioTranscriptDone():
-            return (TextDone(event.response_id, event.item_id, event.transcript),)
+            return (TextDone(event.response_id, event.item_id, event.transcript, part=event.content_index),)
         case wire.ResponseOutputTextDone():
-            return (TextDone(event.response_id, event.item_id, event.text, spoken=False),)
+            part = event.content_index
+            return (TextDone(event.response_id, event.item_id, event.text, spoken=False, part=part),)
         case wire.ResponseDone(response=response):
             return _response_done(response)
         case wire.ConversationItemAdded() | wire.ConversationItemCreated():

@@ -66,8 +66,8 @@ def _event(  # noqa: PLR0911 (a table: a case a command)
             after = UNSET if command.after is None else command.after or "root"
             return wire.ConversationItemCreate(_item(command.item), after, event_id=event_id)
         case TruncateItem():
-            # An assistant's message has its audio in its first part.
-            return wire.ConversationItemTruncate(command.item_id, 0, command.audio_end_ms, event_id=event_id)
+            end_ms = command.audio_end_ms
+            return wire.ConversationItemTruncate(command.item_id, command.part, end_ms, event_id=event_id)
         case DeleteItem():
             return wire.ConversationItemDelete(command.item_id, event_id=event_id)
         case CreateResponse():
@@ -121,6 +121,7 @@ def _input(item: Item) -> wire.Item:
 
 
 def _item(item: Item) -> wire.Item:
+    """Without its `phase`: OpenAI tells that, and its own types for what a client creates don't have it."""
     match item.kind:
         case "message" if item.role:
             return wire.Item("message", id=item.id or UNSET, role=item.role, content=[_part(item)])

@@ -15,7 +15,7 @@ from rtactors.recording import Recording, lines
 from rtactors.recording.notes import who
 from rtactors.recording.reading import Recorded
 from rtactors.recording.tap import Tap
-from rtactors.ring import Run
+from rtactors.ring import Run, Surroundings
 from rtactors.testing.replay.difference import Difference, Differs, Found, first_difference, told
 from rtactors.testing.replay.turns import takes_time
 
@@ -98,6 +98,9 @@ class Tape(Tap):
                 self.let_cancel(what)
 
     # -- what a session is given
+
+    def surroundings(self, surroundings: Surroundings) -> Surroundings:
+        return replace(super().surroundings(surroundings), voiced=self.header.voiced)
 
     def outside(self, run: Run) -> Run:  # noqa: ARG002 - what came of it is in the recording
         async def nothing() -> None:

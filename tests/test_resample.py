@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtactors.loopback.resample import resample
+from rtactors.resample import resample
 
 
 def sine(hz: float, rate: int, seconds: float = 0.5, amplitude: float = 20_000) -> bytes:
