@@ -565,7 +565,7 @@ def dropped_audio_is_not_counted(patch: Patch) -> None:
 
 @mutant("I3", seed=23)
 def an_unheard_message_is_told_as_said(patch: Patch) -> None:
-    rewire(patch, "message", with_guard("heard_something", lambda _: True))
+    rewire(patch, "message", with_guard("can_be_cut", lambda _: True))
 
 
 @mutant("I3 I2", seed=2)
@@ -1053,7 +1053,7 @@ def a_reply_is_asked_for_with_each_output(patch: Patch) -> None:
 
 @mutant("I8", seed=335, needs=has_tools)
 def nobody_asks_the_model_to_go_on(patch: Patch) -> None:
-    patch.setattr(Calls, "_see_rounds", lambda _: None)
+    patch.setattr(Calls, "_go_on", lambda _: None)
 
 
 @mutant("I8", seed=3356, needs=has_tools)
