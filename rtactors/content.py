@@ -89,6 +89,10 @@ class Content:
         """Whether a voice has not spoken yet what it was asked to, or will be."""
         return bool(self._unspoken or self._rests)
 
+    def is_next(self, part: int) -> bool:
+        """Whether the voice has spoken all that comes before this part."""
+        return not any(piece.part < part and not piece.audio_over for piece in self._of("voiced"))
+
     # -- from the server
 
     def add_text(self, part: int, text: str, kind: Kind) -> None:

@@ -386,7 +386,7 @@ class Session(AsyncContextManagerMixin):
         """
         operation, request = self._new_operation(), self._request(wanted)
         await self._tell(mail.EndTurn(operation, request.reply.id))
-        await self._transport.inbox.deliver(events.CommitAudio(operation))
+        await self._to_transport.deliver(events.CommitAudio(operation))
         await self._tell(request)
         return Reply(request.reply, self.interrupt)
 
@@ -656,7 +656,8 @@ class Session(AsyncContextManagerMixin):
         async def running() -> None:
             try:
                 await run()
-            except Exception:
+            except Exception as error:
+                self._blame(error)
                 self._stop()
                 raise
 

@@ -22,7 +22,7 @@ from rtactors.loopback.voice import ToneVoice
 from rtactors.pipeline import MessagePlace, Pipeline, Place, Stage
 from rtactors.providers import OpenAIRealtime
 from rtactors.recording import Recorder
-from rtactors.session_events import AgentSaid, MessageText
+from rtactors.session_events import AgentSaid, ConversationEnded, MessageText
 from rtactors.sinks import MemorySink, PacedSink
 from rtactors.testing.clock import BackendName, loop_passes, real_backends, run_virtual
 from rtactors.testing.conversation import AT_ONCE, Conversation, conversation, speech
@@ -297,14 +297,35 @@ async def test_a_reply_is_asked_for_behind_the_turn_that_was_committed(begin: Ca
     assert types.index("input_audio_buffer.commit") < types.index("response.create")
 
 
+async def test_a_turn_by_hand_goes_the_same_way(begin: Callable[..., Any]) -> None:
+    options = {"provider": {"turn_detection": None}, "session": {"pipeline": EVERYWHERE}}
+    async with begin(TWO, **options) as talk:
+        talk.sink.play_all()
+        await talk.session.begin_turn()
+        for _ in range(50):
+            await talk.session.send_audio(speech(20))
+        await (await talk.session.end_turn()).done()
+        (turn,) = talk.items("user")
+        assert turn.audio_ms == 1000
+
+
 # ---------------------------------------------------------------------------------------------------- how they end
 
 
 @pytest.mark.parametrize("place", Pipeline.__struct_fields__)
 async def test_a_stage_that_crashes_ends_the_session_with_the_cause(begin: Callable[..., Any], place: str) -> None:
-    with pytest.raises(ZeroDivisionError, match="a stage's own mistake"):
+    talks: list[Conversation] = []
+
+    async def converse() -> None:
         async with begin(TWO, session={"pipeline": Pipeline(**{place: (Failing,)})}) as talk:
+            talks.append(talk)
             await asked(talk)
+
+    with pytest.raises(ZeroDivisionError, match="a stage's own mistake"):
+        await converse()
+    (ended,) = [event async for event in talks[0].session.events()]
+    assert isinstance(ended, ConversationEnded)
+    assert (ended.reason, ended.message) == ("error", "a stage's own mistake")
 
 
 async def test_one_that_ends_by_itself_does_too(begin: Callable[..., Any]) -> None:

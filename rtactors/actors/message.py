@@ -9,6 +9,7 @@ voice, that is asked to speak it, sentence by sentence and ahead of the floor; i
 server knows nothing of it.
 """
 
+from collections import deque
 from collections.abc import Callable
 
 import anyio
@@ -58,6 +59,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._told = 0  # bytes, of these the ledger knows
         self._waiting: list[bytes] = []  # PCM16 of whole frames that the sink has not been given
         self._half_frame = b""  # a piece may end in the middle of a frame
+        self._behind_voice: deque[AudioDelta] = deque()  # what the server speaks behind what the voice is to speak
         self._voiced = surroundings.voiced
         self._status: ItemStatus = "in_progress"
 
@@ -130,17 +132,30 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
     # -- from the server
 
     def _on_audio(self, delta: AudioDelta) -> None:
-        if delta.audio:
-            wanted = self._content.add_audio(delta.part, len(delta.audio))
-            self._take(delta.audio, wanted=wanted)
+        if not delta.audio:
+            return
+        wanted = self._content.add_audio(delta.part, len(delta.audio))
+        first = self._count(delta.audio)
+        if self._stopped or self._audio_over or self._final or not wanted:
+            self._on_audio_dropped(len(delta.audio))
+        elif self._content.voiced and not self._content.is_next(delta.part):
+            self._behind_voice.append(delta)
+        else:
+            self._play(delta.audio)
+            if first:
+                self._advance()
+            self._check_size()
 
-    def _take(self, audio: bytes, *, wanted: bool) -> None:
-        """The next audio of all, which is not played if it is not `wanted`."""
+    def _count(self, audio: bytes) -> bool:
+        """Whether it is the first of all."""
         first = not self._generated
         self._generated += len(audio)
-        if self._stopped or self._audio_over or self._final or not wanted:
-            self._on_audio_dropped(len(audio))
-            return
+        if first:
+            self._begin()
+        return first
+
+    def _play(self, audio: bytes) -> None:
+        """Let the sink have it, or keep it until that takes this message."""
         if self._half_frame or len(audio) % BYTES_PER_FRAME:
             audio = self._half_frame + audio
             whole = len(audio) - len(audio) % BYTES_PER_FRAME
@@ -150,10 +165,9 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             self._write(audio)
         else:
             self._waiting.append(audio)
-        if first:
-            self._begin()
-            self._advance()
-        if self._generated > self._bounds.message_bytes:
+
+    def _check_size(self) -> None:
+        if self._generated > self._bounds.message_bytes and not self._audio_over:
             self._report(
                 "other", f"has more than {self._bounds.message_bytes} bytes of audio; what comes now is not played"
             )
@@ -246,10 +260,23 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 self.publish(SpeechWanted(self.id, number, sentence))
 
     def _on_spoken(self, spoken: mail.SpokenAudio) -> None:
-        if self._voiced and self._content.add_voice(spoken.number, len(spoken.pcm), over=spoken.over):
-            if spoken.pcm:
-                self._take(spoken.pcm, wanted=True)
-            self._on_all_there()
+        if not self._voiced or not self._content.add_voice(spoken.number, len(spoken.pcm), over=spoken.over):
+            return
+        first = self._count(spoken.pcm)
+        if not (self._stopped or self._audio_over or self._final):
+            self._play(spoken.pcm)
+            if spoken.over:
+                self._on_sentence_over()
+            if first:
+                self._advance()
+            self._check_size()
+        self._on_all_there()
+
+    def _on_sentence_over(self) -> None:
+        """What the server speaks behind it may follow."""
+        self._drop_half_frame()
+        while self._behind_voice and self._content.is_next(self._behind_voice[0].part):
+            self._play(self._behind_voice.popleft().audio)
 
     def _on_voice_failed(self, reason: str) -> None:
         """What it has not said is shown, and what is yet to come."""
@@ -257,6 +284,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             self._voiced = False
             self._report("other", f"could not be spoken, and is shown: {reason}")
             self._content.show_instead()
+            self._on_sentence_over()
             self._on_all_there()
             self._advance()
 
@@ -268,6 +296,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._stopped = True
         self._cut_short = self._cut_short or not self._audio_over
         self._waiting.clear()
+        self._behind_voice.clear()
         if self._life.state == "showing" and not self._asked_for_sink:
             self._finish_showing()
         elif self._finished is None:

@@ -19,6 +19,7 @@ from rtactors.session_events import (
     ConnectionChanged,
     FunctionCalled,
     MessageAnnounced,
+    MessageShown,
     Problem,
     Transition,
     UserSaid,
@@ -89,7 +90,7 @@ def heard_in_order(facts: Facts) -> Iterator[str]:
     order: list[tuple[float, str, int, str]] = []
     for segment in facts.evidence.segments:
         message, response = facts.messages.get(segment.message_id), _response_of(facts, segment.message_id)
-        if message and response and message.index is not None:
+        if message and response and message.index is not None and not message.ours:  # that keeps to no server's order
             order.append((response.created_at, response.id, message.index, message.id))
     for before, after in pairwise(order):
         if after < before:
@@ -118,10 +119,24 @@ def texts_agree(facts: Facts) -> Iterator[str]:
         if message is None or facts.was_lost(item.id):
             continue
         generated_ms = facts.ms(len(message.audio))
-        if item.generated_ms != generated_ms and facts.evidence.settled:
+        if item.generated_ms != generated_ms and facts.evidence.settled and not facts.is_voiced(message):
             yield f"the history says that {item.generated_ms} ms of {item.id} were generated, but it was {generated_ms}"
         if item.generated_text != message.text and facts.evidence.settled:
             yield f"the history has the text {item.generated_text!r} of {item.id}, but {message.text!r} was sent"
+
+
+def nothing_is_shown_after_its_end(facts: Facts) -> Iterator[str]:
+    """I3: text is shown while its message has its turn, as it was generated, and no more of it once that has ended."""
+    over: set[str] = set()
+    for event in facts.evidence.events:
+        if isinstance(event, Transition) and event.chart == MESSAGE.name and event.after in MESSAGE.final:
+            over.add(event.id)
+        elif isinstance(event, MessageShown) and event.message_id in over:
+            yield f"{event.text!r} of {event.message_id} was shown after that had ended"
+    for message_id, shown in facts.shown.items():
+        message = facts.messages.get(message_id)
+        if message is None or shown not in message.text:
+            yield f"{shown!r} was shown of {message_id}, which is no text of it"
 
 
 def told_as_recorded(facts: Facts) -> Iterator[str]:
@@ -301,8 +316,7 @@ def _over_at(facts: Facts, segment: Segment) -> float:
 
 def _response_of(facts: Facts, message_id: str) -> WireResponse | None:
     message = facts.messages.get(message_id)
-    found = (story.responses.get(message.response_id) for story in facts.stories) if message else ()
-    return next((response for response in found if response), None)
+    return facts.responses.get(message.response_id) if message else None
 
 
 def cancels_have_a_reason(facts: Facts) -> Iterator[str]:

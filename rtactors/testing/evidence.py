@@ -261,12 +261,21 @@ class Facts:
         self.messages[id].pieces.append((at, 0, text))
         self.responses[response_id] = WireResponse(id=response_id, created_at=at, done_at=at, status="completed")
 
+    def is_voiced(self, message: WireMessage) -> bool:
+        """Whether a voice of ours spoke some of it, or was to."""
+        texts = (text for part, text in message.parts.items() if part not in message.audios)
+        return self.evidence.voice is not None and message.shown and any(texts)
+
     def audio_of(self, message: WireMessage) -> bytes:
-        """PCM16, all that was sent or spoken of it; the voice gave it sentence by sentence."""
-        voice = self.evidence.voice
-        if not voice or not message.only_shown:
-            return bytes(message.audio)
-        audio, text = b"", message.text
+        """PCM16, all that was sent or spoken of it, one part after the other."""
+        if not self.is_voiced(message):
+            return message.audio
+        parts = sorted({*message.parts, *message.audios})
+        return b"".join(message.audios.get(part) or self._spoken(message.parts[part]) for part in parts)
+
+    def _spoken(self, text: str) -> bytes:
+        """What the voice gave of a text, sentence by sentence."""
+        audio, voice = b"", self.evidence.voice or {}
         while sentence := max(filter(None, (each for each in voice if text.startswith(each))), key=len, default=""):
             audio, text = audio + voice[sentence], text[len(sentence) :]
         return audio

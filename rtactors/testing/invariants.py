@@ -93,18 +93,27 @@ def server_keeps_what_was_heard(facts: Facts) -> Iterator[str]:
     if not facts.connection.open:
         return
     for message in facts.story.messages.values():
-        held, heard_ms = facts.held.get(message.id), facts.heard_ms(message.id)
         if facts.gave_up(message.id) or message.id in facts.evidence.undecided:
             continue
+        held = facts.held.get(message.id)
         if message.only_shown or facts.rewritten(message.id):
             yield from _server_keeps_the_text(facts, message, held)
-        elif held is None:
-            if facts.differ(heard_ms, 0) and not facts.may_be_gone(message.id):
-                yield f"{heard_ms} ms of {message.id} were heard, but the server does not hold it"
-        elif not heard_ms:
-            yield f"nothing of {message.id} was heard, but the server holds {held.audio_ms} ms of it"
-        elif facts.differ(held.audio_ms, heard_ms) and not _was_shorter(message, held, heard_ms):
-            yield f"the server keeps {held.audio_ms} ms of {message.id}, but {heard_ms} ms were heard"
+        elif held and facts.heard_ms(message.id) and facts.is_voiced(message):
+            if held.frames != message.frames:
+                yield f"the server keeps {held.audio_ms} ms of {message.id}, which was to be left whole"
+        else:
+            yield from _server_keeps_the_audio(facts, message, held)
+
+
+def _server_keeps_the_audio(facts: Facts, message: WireMessage, held: Snapshot | None) -> Iterator[str]:
+    heard_ms = facts.heard_ms(message.id)
+    if held is None:
+        if facts.differ(heard_ms, 0) and not facts.may_be_gone(message.id):
+            yield f"{heard_ms} ms of {message.id} were heard, but the server does not hold it"
+    elif not heard_ms:
+        yield f"nothing of {message.id} was heard, but the server holds {held.audio_ms} ms of it"
+    elif facts.differ(held.audio_ms, heard_ms) and not _was_shorter(message, held, heard_ms):
+        yield f"the server keeps {held.audio_ms} ms of {message.id}, but {heard_ms} ms were heard"
 
 
 def _server_keeps_the_text(facts: Facts, message: WireMessage, held: Snapshot | None) -> Iterator[str]:
@@ -307,7 +316,7 @@ def cuts_are_sound(facts: Facts) -> Iterator[str]:
     if not facts.connection.open:
         return
     for message in facts.story.messages.values():
-        if message.only_shown or facts.rewritten(message.id):
+        if message.only_shown or facts.is_voiced(message) or facts.rewritten(message.id):
             continue  # I1 knows what of its text is kept
         heard_ms, sent_ms = facts.heard_ms(message.id), facts.ms(len(message.audio))
         whole = not facts.differ(heard_ms, 0) or not facts.differ(heard_ms, sent_ms) or message.added_at is None
@@ -318,7 +327,7 @@ def cuts_are_sound(facts: Facts) -> Iterator[str]:
 def _cuts_of(facts: Facts, message: WireMessage) -> Iterator[str]:
     heard_ms = facts.heard_ms(message.id)
     for number, cut in enumerate(message.truncates):
-        before = sum(size for part, size in message.part_sizes.items() if part < cut.part)
+        before = sum(len(audio) for part, audio in message.audios.items() if part < cut.part)
         of_part_ms = heard_ms - facts.ms(before)
         where = f"the cut of {message.id} at {cut.audio_end_ms} ms"
         corrected = number > 0 and message.truncates[number - 1].limit_ms == cut.audio_end_ms
@@ -328,7 +337,7 @@ def _cuts_of(facts: Facts, message: WireMessage) -> Iterator[str]:
             yield f"{where} is beyond the {facts.ms(cut.generated)} ms that had been generated"
         if not corrected and facts.differ(cut.audio_end_ms, of_part_ms):
             yield f"{where} is not where it was stopped: {heard_ms} ms were heard"
-        if cut.part not in message.part_sizes:
+        if cut.part not in message.audios:
             yield f"{where} is one of part {cut.part}, which has no audio"
     if message.truncates and message.frames <= facts.heard_frames(message.id):
         yield f"{message.id} was cut, though all of it was heard"
@@ -556,7 +565,13 @@ Check: TypeAlias = Callable[[Facts], Iterable[str]]
 INVARIANTS: Mapping[str, Sequence[Check]] = {
     "I1": (server_keeps_what_was_heard,),
     "I2": (all_tell_of_the_same, conduct.removed_is_gone, conduct.texts_agree, conduct.placed_as_asked),
-    "I3": (each_message_ends_once, conduct.told_as_recorded, conduct.heard_in_order, conduct.stops_have_a_reason),
+    "I3": (
+        each_message_ends_once,
+        conduct.nothing_is_shown_after_its_end,
+        conduct.told_as_recorded,
+        conduct.heard_in_order,
+        conduct.stops_have_a_reason,
+    ),
     "I4": (
         one_message_at_a_time,
         conduct.speaking_has_its_times,

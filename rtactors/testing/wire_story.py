@@ -53,14 +53,12 @@ class WireMessage(Struct, kw_only=True):
     response_id: str
     index: int | None = None
     """Which item of its response it is, if it was announced."""
-    audio: bytearray = field(default_factory=bytearray)
-    """PCM16, all deltas."""
+    audios: dict[int, bytearray] = field(default_factory=dict[int, bytearray])
+    """PCM16 of each of its parts, all deltas."""
     pieces: list[tuple[float, int, str]] = field(default_factory=list[tuple[float, int, str]])
     """When which piece of its text was sent, and of which content part."""
     whole_texts: dict[int, str] = field(default_factory=dict[int, str])
     """As told at the end of each part."""
-    part_sizes: dict[int, int] = field(default_factory=dict[int, int])
-    """Bytes of each part's audio."""
     shown: bool = False
     """True if it has text that is not spoken."""
     ours: bool = False
@@ -81,13 +79,18 @@ class WireMessage(Struct, kw_only=True):
         return "".join(self.parts.values())
 
     @property
+    def audio(self) -> bytes:
+        """PCM16, that of one part after the other."""
+        return b"".join(audio for _, audio in sorted(self.audios.items()))
+
+    @property
     def frames(self) -> int:
-        return len(self.audio) // BYTES_PER_FRAME
+        return sum(map(len, self.audios.values())) // BYTES_PER_FRAME
 
     @property
     def only_shown(self) -> bool:
         """True if it is text, and nothing of it sounds."""
-        return self.shown and not self.audio
+        return self.shown and not self.audios
 
     @property
     def limits_ms(self) -> set[int]:
@@ -285,7 +288,7 @@ class WireStory:
             return
         if done:
             message.status, message.done_at = item.get("status") or "completed", record.at
-        elif message.index is None and not message.audio:
+        elif message.index is None and not message.audios:
             message.index = event["output_index"]
 
     def _note_item(self, item: Json, response_id: str, *, done: bool) -> None:
@@ -309,8 +312,7 @@ class WireStory:
             response_id, item_id, audio = record.event.response_id, record.event.item_id, record.event.delta
             part = record.event.content_index
         if message := self._message(response_id, item_id):
-            message.audio += audio
-            message.part_sizes[part] = message.part_sizes.get(part, 0) + len(audio)
+            message.audios.setdefault(part, bytearray()).extend(audio)
 
     def _on_text(self, record: Record) -> None:
         event = record.json
@@ -409,7 +411,7 @@ class WireStory:
         operation.part = event.get("content_index") or 0
         self.truncates.append(operation)
         if message := self.messages.get(operation.item_id):
-            operation.generated = message.part_sizes.get(operation.part, 0)
+            operation.generated = len(message.audios.get(operation.part, b""))
             message.truncates.append(operation)
 
     def _on_delete(self, record: Record) -> None:

@@ -133,6 +133,24 @@ async def test_all_of_them_spoken_by_a_voice(begin: Begin) -> None:
         assert [item.text for item in talk.items("assistant")] == ["OneThen there"]
 
 
+@pytest.mark.parametrize("heard_ms", [300, length(LIST), length(LIST) + 600, length(LIST + ONE) + 600])
+async def test_a_voice_speaks_between_what_the_server_speaks(begin: Begin, heard_ms: int) -> None:
+    """In the order of the parts, though the server's audio is there long before."""
+    shape = (Write(text=LIST), Say(text=ONE), Write(text="That is all of it."))
+    async with begin(parts(*shape), own_voice=Tones(), provider=BY_HAND) as talk:
+        await talk.ask()
+        await talk.reaches("response", "finishing")
+        await talk.sink.play(heard_ms)
+        await talk.session.interrupt()
+        await talk.session.quiet()
+        [said] = talk.said()
+        end = heard_ms // MS_PER_CHARACTER
+        assert (LIST + ONE + "That is all of it.")[:end].startswith(said.heard_text.strip())
+        assert len(said.heard_text) > end - 12
+        assert said.heard_ms == heard_ms
+        assert [(item.text, item.audio_ms) for item in talk.items("assistant")] == [(said.heard_text, 0)]
+
+
 # ------------------------------------------------------------------------------------------------ audio without text
 
 
