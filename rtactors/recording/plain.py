@@ -75,6 +75,7 @@ class Names:
         if of is anyio.Event:
             wait = anyio.Event()
             self._waits[wait] = str(name)
+            self._count += 1  # what is met next has the next number, as when it was recorded
             return wait
         raise TypeError(f"a recording can't hold a {of.__name__} that comes from outside")
 

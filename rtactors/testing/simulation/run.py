@@ -20,6 +20,7 @@ import anyio
 from anyio import NoEventLoopError
 from anyio.lowlevel import checkpoint
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rtactors.errors import ConnectionFailed, RtactorsError, SessionClosed, SinkLost
 from rtactors.limits import Backoff, Bounds, Deadlines
@@ -142,7 +143,8 @@ class _World:
     """All that one conversation needs; what is left of it stays here for who comes after."""
 
     def __init__(self, plan: Plan, own: OwnApp | None, record: Path | None) -> None:
-        self.plan = plan
+        # Somebody's own app answers all calls by itself.
+        self.plan = replace(plan, tools=(), agent=None) if own else plan
         self.own = own
         self.record = record
         self.events: list[SessionEvent] = []
