@@ -154,7 +154,7 @@ async def crashed(places: Places) -> None:
     with suppress(KeyError):
         async with session_at(places.sound, PacedSink()) as session:
             await speaking(session)
-            session._context.inbox.send(mail.Generated("never announced", 0, "", "completed"))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - no app can do that
+            session._actors.context.inbox.send(mail.Generated("never announced", 0, "", "completed"))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - no app can do that
             await anyio.sleep_forever()
 
 

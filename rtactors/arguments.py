@@ -7,10 +7,16 @@ from collections.abc import Mapping
 from typing import Any, cast, get_args
 
 from rtactors import events, mail
+from rtactors.errors import ConfigurationError
 from rtactors.events import ItemStatus, Role
 from rtactors.history import HistoryItem
 from rtactors.interruption import Interruption
+from rtactors.journal.base import Journal
+from rtactors.pipeline import Pipeline
+from rtactors.providers.base import Provider
 from rtactors.reply import ReplyRecord
+from rtactors.sinks.base import Sink
+from rtactors.voices.base import Voice
 
 _KINDS = ("message", "function_call", "function_call_output")
 """Of an item that a server can be sent: `other` is what we have no word for."""
@@ -145,3 +151,31 @@ def _kind(value: object) -> str:
 
 def _shown(value: object) -> str:
     return repr(value) if isinstance(value, str) and len(value) < 40 else f"of the type {_kind(value)}"  # noqa: PLR2004 - a line
+
+
+def parts(provider: Provider, sink: Sink, of_journal: object, voice: object, pipeline: object) -> None:
+    """What a session is made of fits together. Raises ConfigurationError if rates differ."""
+    rate = provider.capabilities.output_rate
+    if sink.rate != rate:
+        raise ConfigurationError(
+            f"{provider.name} sends audio at {rate} Hz, but the sink plays at {sink.rate} Hz: "
+            f"make the sink with rate={rate}"
+        )
+    if of_journal is not None:
+        journal(of_journal)
+    if not isinstance(pipeline, Pipeline):
+        raise TypeError(f"a pipeline is made by Pipeline(message=(...,), ...), it is not {pipeline!r}")
+    if voice is None:
+        return
+    if not isinstance(voice, Voice):
+        raise TypeError(f"a voice is an object such as EspeakVoice(), from rtactors.voices, not {voice!r}")
+    if voice.rate != sink.rate:
+        raise ConfigurationError(
+            f"the voice speaks at {voice.rate} Hz, but the sink plays at {sink.rate} Hz: make the voice with "
+            f"rate={sink.rate}"
+        )
+
+
+def journal(value: object) -> None:
+    if not isinstance(value, Journal):
+        raise TypeError(f"a journal is an object such as SqliteJournal(path), not {value!r}")

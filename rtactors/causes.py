@@ -3,6 +3,10 @@
 from collections.abc import Iterator
 from typing import cast
 
+import anyio
+
+from rtactors.errors import ReplyFailed, RtactorsError
+
 
 def causes(error: BaseException) -> Iterator[BaseException]:
     """The errors in nested groups; of an error that is no group, itself."""
@@ -11,3 +15,20 @@ def causes(error: BaseException) -> Iterator[BaseException]:
             yield from causes(member)
     else:
         yield error
+
+
+def the_cause(group: BaseExceptionGroup[BaseException], failure: RtactorsError | None) -> BaseException:
+    """The one error in nested groups, so that `except SessionClosed` works; the group itself if there are several.
+
+    Cancellations don't count. Nor does what an app is told of the `failure` by which the session ended, when it goes on
+    using it or waits for a reply: the failure is the cause, whoever was the first to say so.
+    """
+    errors = [error for error in causes(group) if not isinstance(error, anyio.get_cancelled_exc_class())]
+    if failure:
+        others = [error for error in errors if error is not failure and not _tells(error, failure)]
+        errors = others if len(others) == len(errors) else [failure, *others]
+    return errors[0] if len(errors) == 1 else group
+
+
+def _tells(error: BaseException, failure: RtactorsError) -> bool:
+    return error.__cause__ is failure or (isinstance(error, ReplyFailed) and str(failure) in str(error))

@@ -1,13 +1,13 @@
 """What an app holds: one spoken conversation, whose record equals what was heard.
 
-A session wires the actors to one another in one task group. It steers nothing by itself.
+Its actors are put together in `rtactors.ensemble`. A session steers nothing by itself.
 """
 
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Any, Literal, Self, TypeAlias, TypedDict, TypeVar, Unpack
+from typing import Self, Unpack
 from uuid import uuid4
 from weakref import WeakSet
 
@@ -18,20 +18,13 @@ from anyio.abc import TaskGroup
 from msgspec.structs import replace
 
 from rtactors import arguments, events, mail
-from rtactors.actor import Actor
-from rtactors.actors.context import ContextActor
 from rtactors.actors.journal import JournalActor
-from rtactors.actors.message import MessageActor
-from rtactors.actors.response import ResponseActor
-from rtactors.actors.sink import SinkActor
-from rtactors.actors.transport import TransportActor
-from rtactors.actors.turn import TurnActor
-from rtactors.causes import causes
-from rtactors.channels import Inbox
+from rtactors.causes import causes, the_cause
 from rtactors.companion import Companion, Company
 from rtactors.delegation.companion import Delegation
 from rtactors.delegation.delegate import Delegate
-from rtactors.errors import ConfigurationError, ReplyFailed, RtactorsError, SessionClosed
+from rtactors.ensemble import Ensemble
+from rtactors.errors import ConfigurationError, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
 from rtactors.events import Item, Role, Setup
 from rtactors.history import HistoryItem
@@ -41,75 +34,19 @@ from rtactors.journal.base import Journal
 from rtactors.journal.recall import ledger_of
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.operations import number_of, operation_id, own_id
-from rtactors.pipeline import Factory, Line, MessagePlace, Pipeline, Place, run_behind, run_on
+from rtactors.pipeline import Pipeline
 from rtactors.providers.base import Endpoint, Provider
 from rtactors.recording.tap import Tap
 from rtactors.reminders import Reminders
 from rtactors.reply import Reply, ReplyRecord
-from rtactors.ring import Ring, Run, Surroundings
+from rtactors.ring import Surroundings
 from rtactors.session_events import ConversationEnded, FunctionCalled, Problem, SessionEvent
 from rtactors.sinks.base import Sink
 from rtactors.tools.runner import Runner
-from rtactors.tools.tool import Tool
 from rtactors.transports.base import Connect, Socket
 from rtactors.voices.base import Voice
 from rtactors.voices.speaking import Speaking
-
-Tools: TypeAlias = Sequence[Tool[..., Any] | Callable[..., Any]]
-
-MailT = TypeVar("MailT")
-
-
-class Options(TypedDict, total=False):
-    """How a session behaves, whatever it says; as in `Session`."""
-
-    tools: Tools
-    delegate: Delegate | None
-    interruption: Interruption
-    interruption_rule: InterruptionRule | None
-    connect: Connect | None
-    reconnect: Backoff | None
-    deadlines: Deadlines
-    bounds: Bounds
-    recorder: Tap | None
-    voice: Voice | None
-    pipeline: Pipeline
-
-
-class WantedWords(TypedDict, total=False):
-    """How a reply takes its turn, whatever it says."""
-
-    priority: int
-    """0 if it is left out. Replies with more of it are asked for before others that wait. What the model has made
-    already is heard before it, in the order of the server's history: `interrupt` what may not be."""
-    timeout: float | None
-    """Seconds within which the server has to start it, its waiting included; else it is given up (ReplyFailed)."""
-    interruption: Interruption | None
-    """When the user may interrupt it."""
-
-
-class Wanted(WantedWords, total=False):
-    """How a reply is to be; what is left out is as the session has it."""
-
-    instructions: str | None
-    """Instead of the session's."""
-    tool_choice: str | None
-    """`auto`, `none`, `required`, or the name of the function that the model has to call."""
-    tools: Tools | None
-    """Functions that the model may call in this reply, instead of the session's."""
-    output: Literal["audio", "text"] | None
-    max_output_tokens: int | None
-    metadata: Mapping[str, str]
-    """Kept by the server with its response."""
-
-
-class WantedReply(Wanted, total=False):
-    """The same, of one that need not answer the conversation."""
-
-    input: Sequence[Item] | None
-    """What it answers instead of the conversation; `Item(id=...)`, without more, is one of the conversation's."""
-    out_of_band: bool
-    """Beside all others, at once, outside of the conversation: never heard, nor in the history; see `Reply.output`."""
+from rtactors.wanted import Options, Tools, Wanted, WantedReply, WantedWords
 
 
 class Session(AsyncContextManagerMixin):
@@ -152,7 +89,7 @@ class Session(AsyncContextManagerMixin):
     `history` then has what the journal lacks. Entering raises JournalConflict for an id that the journal has already.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0915 - all but the provider go by name; it wires all actors
+    def __init__(  # noqa: PLR0913 - all but the provider go by name; it wires all actors
         self,
         provider: Provider,
         *,
@@ -172,36 +109,31 @@ class Session(AsyncContextManagerMixin):
         voice: Voice | None = None,
     ) -> None:
         capabilities = provider.capabilities
-        _check(provider, sink, journal, pipeline)
-        if voice is not None:
-            _check_voice(voice, sink)
+        arguments.parts(provider, sink, journal, voice, pipeline)
         self.provider = provider
         self.id = uuid4().hex if session_id is None else arguments.session_id(session_id)
         """Its name in the journal; a random one if it was given none."""
+        self.delegate = Delegation(delegate, capabilities) if delegate else None
+        """What goes on with the delegate, if there is one: `stop` ends what it works on."""
         self._deadlines = deadlines
         self._bounds = bounds
         self._streams: WeakSet[EventStream] = WeakSet()  # one that nobody reads any more is gone
         self._failure: RtactorsError | None = None
         self._failed = anyio.Event()
-        self._tasks: TaskGroup
-        self._count = 0
-        self._open = False
-        self._used = False
-        self._stopped = False
-        self._begun = False
         self._crash: Exception | None = None
         self._ended: ConversationEnded | None = None
+        self._tasks: TaskGroup
+        self._count = 0
+        self._used = self._begun = self._open = False
         self._asked: WeakSet[ReplyRecord] = WeakSet()
         self._awaited: set[anyio.Event] = set()
-        self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
         self._interruption = arguments.interruption(interruption)
-        self.delegate = Delegation(delegate, provider.capabilities) if delegate else None
-        """What goes on with the delegate, if there is one: `stop` ends what it works on."""
+        self._voiced = voice is not None
         delegating = self.delegate.calls if self.delegate else frozenset[str]()
-        self._runner = Runner(tools, provider.capabilities.functions | delegating)
-        self._voice = Speaking(voice) if voice else None
+        self._runner = Runner(tools, capabilities.functions | delegating)
+        speaking = Speaking(voice) if voice else None
         rule = RuleCompanion(interruption_rule) if interruption_rule else None
-        beside = (self._runner, self.delegate, self._voice, rule)
+        beside = (self._runner, self.delegate, speaking, rule)
         self._companions: list[Companion] = [each for each in beside if each is not None]
         self._company: anyio.CancelScope | None = None  # what the companions run in
         self._alone = anyio.Event()  # once they have left
@@ -217,61 +149,27 @@ class Session(AsyncContextManagerMixin):
             provider, connect, sink = recorder.provider(provider), recorder.connect(connect), recorder.sink(sink)
             reconnect = reconnect and recorder.reconnect(reconnect)
             journal = journal and recorder.journal(journal)
-        self._surroundings = surroundings
-        self._reminders = surroundings.reminders
         self._pipeline = pipeline
-        self._to_transport = self._line_to("transport", bounds.commands, pipeline.transport)
-        to_turn = self._line_to("turn", bounds.inbox, pipeline.turn)
-        to_response = self._line_to("response", bounds.inbox, pipeline.response)
-        to_sink = self._line_to("sink", bounds.inbox, pipeline.sink)
-        to_context = self._line_to("context", bounds.inbox, pipeline.context)
-        self._ring = ring = Ring(
-            transport=self._to_transport.first,
-            turn=to_turn.first,
-            response=to_response.first,
-            sink=to_sink.first,
-            context=to_context.first,
-            journal=surroundings.inbox("journal", bounds.inbox) if journal else None,
-        )
-        setup = Setup(
-            functions=tuple(each for companion in self._companions for each in companion.functions),
-            server_acts=interruption.at_once or not provider.capabilities.turn_settings,
-        )
-        self._transport = TransportActor(
-            replace(ring, transport=self._to_transport.own),
+        self._actors = Ensemble(
             surroundings,
             provider=provider,
+            sink=sink,
             connect=connect,
             reconnect=reconnect,
-            setup=setup,
-            fail=self._fail,
-            inbox_of=self._inbox_of,
-        )
-        self._turn_actor = TurnActor(
-            replace(ring, turn=to_turn.own), surroundings, policy=interruption, server_acts=setup.server_acts
-        )
-        self._response = ResponseActor(
-            replace(ring, response=to_response.own),
-            surroundings,
+            journal=journal,
+            session_id=self.id,
+            pipeline=pipeline,
             policy=interruption,
-            server_acts=setup.server_acts,
-            spawn=self._start_message,
+            setup=Setup(
+                functions=tuple(each for companion in self._companions for each in companion.functions),
+                server_acts=interruption.at_once or not capabilities.turn_settings,
+            ),
+            recorder=recorder,
+            fail=self._fail,
+            crashed=self._crashed,
         )
-        self._context = ContextActor(replace(ring, context=to_context.own), surroundings)
-        self._sink = SinkActor(replace(ring, sink=to_sink.own), surroundings, sink=sink, fail=self._fail)
-        self._journal: JournalActor | None = None
-        if journal and ring.journal:
-            self._journal = JournalActor(
-                ring.journal, surroundings, journal=journal, session_id=self.id, fail=self._fail
-            )
-        self._actors: list[tuple[Actor[Any] | None, list[Actor[Any]]]] = [
-            (self._journal, []),
-            (self._sink, to_sink.build(self._place)),
-            (self._context, to_context.build(self._place)),
-            (self._response, to_response.build(self._place)),
-            (self._turn_actor, to_turn.build(self._place)),
-            (self._transport, self._to_transport.build(self._place)),
-        ]
+        self._ring = self._actors.ring
+        self._journal = self._actors.journal
         self._resumes = False
         self._left: list[FunctionCalled | Problem] = []  # from before it was resumed
 
@@ -291,7 +189,7 @@ class Session(AsyncContextManagerMixin):
         session object or process that still writes to it finds that out with its next record, and ends with
         JournalConflict.
         """
-        _check_journal(journal)
+        arguments.journal(journal)
         session = cls(provider, sink=sink, journal=journal, session_id=session_id, **options)
         session._resumes = True
         return session
@@ -324,7 +222,7 @@ class Session(AsyncContextManagerMixin):
         ConfigurationError if there is neither.
         """
         says = self.provider.capabilities.says
-        if says == "never" and self._voice is None:
+        if says == "never" and not self._voiced:
             raise ConfigurationError(
                 f"{self.provider.name} can't say given words: give the session a voice, such as "
                 "Session(..., voice=EspeakVoice()) from rtactors.voices"
@@ -332,7 +230,7 @@ class Session(AsyncContextManagerMixin):
         if not self._text("text", text).strip():
             raise ValueError("text has to be words to say, not white space")
         request = self._request(wanted)
-        if self._voice is None or says == "exactly":
+        if not self._voiced or says == "exactly":
             request = replace(request, options=replace(request.options, say=text))
         else:
             ours = Item(id=self._new_id("said"), role="assistant", text=text)
@@ -350,7 +248,7 @@ class Session(AsyncContextManagerMixin):
         """The user's audio: mono PCM16 little-endian at the provider's input rate. Waits while the network is slow."""
         audio = arguments.audio(pcm)
         self._check()
-        await self._to_transport.put(events.AppendAudio(audio), self._bounds.input)
+        await self._actors.to_transport.put(events.AppendAudio(audio), self._bounds.input)
 
     def offer_audio(self, pcm: bytes) -> bool:
         """As `send_audio`, but never waits: while `Bounds.offered` pieces wait for a slow network, one more is dropped.
@@ -359,7 +257,7 @@ class Session(AsyncContextManagerMixin):
         """
         audio = arguments.audio(pcm)
         self._check()
-        return self._to_transport.offer(events.AppendAudio(audio), self._bounds.offered)
+        return self._actors.to_transport.offer(events.AppendAudio(audio), self._bounds.offered)
 
     async def commit_audio(self) -> None:
         """End the user's turn by hand (for providers without turn detection). It asks for no reply.
@@ -367,7 +265,7 @@ class Session(AsyncContextManagerMixin):
         Returns when all of the turn has gone out: a reply that is asked for then is one to it.
         """
         self._check()
-        await self._to_transport.deliver(events.CommitAudio(self._new_operation()))
+        await self._actors.to_transport.deliver(events.CommitAudio(self._new_operation()))
 
     async def clear_audio(self) -> None:
         """Throw away what was sent of the user's turn."""
@@ -390,7 +288,7 @@ class Session(AsyncContextManagerMixin):
         """
         operation, request = self._new_operation(), self._request(wanted)
         await self._tell(mail.EndTurn(operation, request.reply.id))
-        await self._to_transport.deliver(events.CommitAudio(operation))
+        await self._actors.to_transport.deliver(events.CommitAudio(operation))
         await self._tell(request)
         return Reply(request.reply, self.interrupt)
 
@@ -428,12 +326,12 @@ class Session(AsyncContextManagerMixin):
     @property
     def agent_state(self) -> str:
         """What the agent is doing: `initializing`, `listening`, `thinking`, `speaking` or `closed`."""
-        return self._response.agent_state
+        return self._actors.response.agent_state
 
     @property
     def history(self) -> list[HistoryItem]:
         """What was said, in the order of the conversation; of the model's messages only what was heard."""
-        return self._context.ledger.history()
+        return self._actors.context.ledger.history()
 
     async def add(self, text: str, *, role: Role = "user", after: str | None = None) -> str:
         """Put a message into the conversation, behind the item `after`; gives its id.
@@ -468,7 +366,7 @@ class Session(AsyncContextManagerMixin):
         stream = EventStream(self._bounds.events)
         self._streams.add(stream)
         for event in self._left:
-            if isinstance(event, Problem) or event.call_id in self._context.ledger.unanswered:
+            if isinstance(event, Problem) or event.call_id in self._actors.context.ledger.unanswered:
                 stream.push(event)
         if self._ended:
             stream.push(self._ended)
@@ -493,8 +391,8 @@ class Session(AsyncContextManagerMixin):
                 await self._open_journal(self._journal)
             async with anyio.create_task_group() as self._tasks:
                 try:
-                    self._start_all()
-                    await self._transport.decided.wait()
+                    self._actors.start(self._tasks)
+                    await self._actors.transport.decided.wait()
                     if self._failure:
                         raise self._failure
                     self._tasks.start_soon(self._end_on_failure)
@@ -506,8 +404,8 @@ class Session(AsyncContextManagerMixin):
                     if self._company:
                         self._company.cancel()
                     with anyio.CancelScope(shield=True) as closing:
-                        if self._open and self._scopes:  # else an actor has crashed
-                            self._scopes.add(closing)
+                        if self._open and not self._actors.stopped:  # else an actor has crashed
+                            self._actors.shelter(closing)
                             self._open = False
                             await self._close()
                     self._open = False
@@ -516,7 +414,7 @@ class Session(AsyncContextManagerMixin):
                 if self._journal and self._journal.failure:  # else the end of the block would say: all is written down
                     raise self._journal.failure
         except BaseExceptionGroup as group:
-            raise _cause(group, self._failure) from None
+            raise the_cause(group, self._failure) from None
         finally:
             self._stop()  # if it did not come so far
             self._let_go()
@@ -537,7 +435,7 @@ class Session(AsyncContextManagerMixin):
         past = await journal.open(resumes=self._resumes)
         ledger = ledger_of(past.records, epoch=journal.epoch)
         self._count = past.last_id
-        self._context.resume(ledger, past.last_id)
+        self._actors.context.resume(ledger, past.last_id)
         for item_id in ledger.unanswered.values():
             item = ledger[item_id].item
             self._left.append(FunctionCalled(item.call_id, item.name, item.arguments, resumed=True))
@@ -578,10 +476,10 @@ class Session(AsyncContextManagerMixin):
         with anyio.move_on_after(self._deadlines.close):
             await self.quiet()
         with anyio.move_on_after(self._deadlines.close):
-            await self._to_transport.passed()
+            await self._actors.to_transport.passed()
         self._ring.transport.urgent(mail.CloseConnection())  # what was accepted goes out all the same
         with anyio.move_on_after(self._deadlines.close):
-            await self._transport.closed.wait()
+            await self._actors.transport.closed.wait()
         with anyio.move_on_after(self._deadlines.close):
             await self.quiet()  # everybody knows it, and what they did then stands in the record
         if self._journal:
@@ -590,14 +488,14 @@ class Session(AsyncContextManagerMixin):
     async def _end_on_failure(self) -> None:
         """A session that can't go on plays what it has, or what can still be heard, then ends with the cause."""
         await self._failed.wait()
-        if not self._transport.ended:  # then it is the sink that is lost, or the journal
+        if not self._actors.transport.ended:  # then it is the sink that is lost, or the journal
             self._ring.context.send(mail.FallSilent())
         await self.quiet()
         if self._failure and self._open:
             raise self._failure
 
     async def _keep_company(self, scope: anyio.CancelScope) -> None:
-        surroundings = self._surroundings
+        surroundings = self._actors.surroundings
         company = Company(
             self._ring.context.send,
             surroundings.publish,
@@ -622,81 +520,20 @@ class Session(AsyncContextManagerMixin):
         self._failure = self._failure or failure
         self._failed.set()
 
-    def _start_all(self) -> None:
-        self._run(self._reminders.run, "reminders")
-        for actor, stages in self._actors:
-            if actor:
-                self._start(actor, stages)
-
-    def _line_to(self, actor: str, capacity: int, stages: Sequence[Factory[MailT]]) -> Line[MailT]:
-        return Line([self._surroundings.inbox(name, capacity) for name in self._pipeline.names(actor)], stages)
-
-    def _place(self, inbox: Inbox[MailT], onward: Inbox[MailT]) -> Place[MailT]:
-        return Place(inbox, onward, self._ring, self._surroundings)
-
-    def _inbox_of(self, message_id: str) -> Inbox[mail.MessageMail]:
-        """The one that a message is spoken to by, which may be its first stage's."""
-        name = self._pipeline.names(f"message {message_id}")[0]
-        return self._surroundings.inbox(name, self._bounds.inbox)
-
-    def _start_message(self, opened: mail.MessageOpened) -> None:
-        names = self._pipeline.names(f"message {opened.event.item.id}")
-        behind = [self._surroundings.inbox(name, self._bounds.inbox) for name in names[1:]]
-        line = Line[mail.MessageMail]([opened.inbox, *behind], self._pipeline.message)
-        stages = line.build(
-            lambda inbox, onward: MessagePlace(inbox, onward, self._ring, self._surroundings, opened.event)
-        )
-        self._start(MessageActor(replace(opened, inbox=line.own), self._ring, self._surroundings), stages)
-
-    def _start(self, actor: Actor[Any], stages: Iterable[Actor[Any]]) -> None:
-        run = self._running(actor.inbox.name, actor.run)
-        before = [self._running(stage.inbox.name, partial(run_on, stage)) for stage in stages]
-        self._run(partial(run_behind, before, run) if before else run, f"{actor.inbox.name} actor")
-
-    def _running(self, name: str, run: Run) -> Run:
-        """What it does is its doing; and if it crashes, nothing of what follows counts."""
-        run = self._recorder.running(name, run) if self._recorder else run
-
-        async def running() -> None:
-            try:
-                await run()
-            except Exception as error:
-                self._blame(error)
-                self._stop()
-                raise
-
-        return running
-
-    def _run(self, run: Callable[[], Awaitable[None]], name: str) -> None:
-        self._tasks.start_soon(self._shielded, run, name=name)
-
-    async def _shielded(self, run: Callable[[], Awaitable[None]]) -> None:
-        """What outlives the cancellation of the block, until the record is settled; its own crash ends all."""
-        with anyio.CancelScope(shield=True) as scope:
-            self._scopes.add(scope)
-            if self._stopped:  # before this could begin
-                scope.cancel()
-            try:
-                await run()
-            except BaseException as error:
-                self._blame(error)
-                self._stop()
-                raise
-            finally:
-                self._scopes.discard(scope)
-
     def _blame(self, error: BaseException) -> None:
         """What an actor or a companion raised ends the session; what it raised because that ends doesn't."""
         if isinstance(error, Exception):
             self._crash = self._crash or error
 
+    def _crashed(self, error: BaseException) -> None:
+        """An actor did: nothing of what follows counts."""
+        self._blame(error)
+        self._stop()
+
     def _stop(self) -> None:
-        self._stopped = True
         if self._recorder:
             self._recorder.end(self.history)
-        for scope in self._scopes:
-            scope.cancel()
-        self._scopes = set()
+        self._actors.stop()
 
     def _publish(self, event: SessionEvent) -> None:
         for companion in self._companions:
@@ -722,12 +559,12 @@ class Session(AsyncContextManagerMixin):
         await self._tell(message)
         if self._journal:
             await self._until(mail.WhenDurable)
-            if self._context.inbox.closed or self._journal.failure:
+            if self._actors.context.inbox.closed or self._journal.failure:
                 raise SessionClosed(str(self._failure or "the session is over")) from self._failure
 
     async def _until(self, when: Callable[[anyio.Event], mail.ContextMail]) -> None:
         """Wait for something that the context actor is told to wait for, or for the session's end."""
-        if self._context.inbox.closed:
+        if self._actors.context.inbox.closed:
             return
         event = anyio.Event()
         self._awaited.add(event)
@@ -750,7 +587,7 @@ class Session(AsyncContextManagerMixin):
         return arguments.text(name, value, self._bounds.text)
 
     def _request(self, wanted: WantedWords, *, joins: bool = False) -> mail.RequestReply:
-        if not self._surroundings.capabilities.replies_on_request:
+        if not self._actors.surroundings.capabilities.replies_on_request:
             raise ConfigurationError(
                 f"{self.provider.name} can't be asked for a reply: it replies by itself to what the user says, or what "
                 "is added as theirs (Session.add)"
@@ -771,58 +608,12 @@ class Session(AsyncContextManagerMixin):
     def _new_id(self, kind: str) -> str:
         """One that no item has, also none of a history that began in another session."""
         self._count += 1
-        while (new_id := own_id(kind, self._count)) in self._context.ledger:
+        while (new_id := own_id(kind, self._count)) in self._actors.context.ledger:
             self._count += 1
         return new_id
-
-
-def _check(provider: Provider, sink: Sink, journal: object, pipeline: object) -> None:
-    """What a session is made of fits together."""
-    rate = provider.capabilities.output_rate
-    if sink.rate != rate:
-        raise ConfigurationError(
-            f"{provider.name} sends audio at {rate} Hz, but the sink plays at {sink.rate} Hz: "
-            f"make the sink with rate={rate}"
-        )
-    if journal is not None:
-        _check_journal(journal)
-    if not isinstance(pipeline, Pipeline):
-        raise TypeError(f"a pipeline is made by Pipeline(message=(...,), ...), it is not {pipeline!r}")
-
-
-def _check_journal(journal: object) -> None:
-    if not isinstance(journal, Journal):
-        raise TypeError(f"a journal is an object such as SqliteJournal(path), not {journal!r}")
-
-
-def _check_voice(voice: object, sink: Sink) -> None:
-    if not isinstance(voice, Voice):
-        raise TypeError(f"a voice is an object such as EspeakVoice(), from rtactors.voices, not {voice!r}")
-    if voice.rate != sink.rate:
-        raise ConfigurationError(
-            f"the voice speaks at {voice.rate} Hz, but the sink plays at {sink.rate} Hz: make the voice with "
-            f"rate={sink.rate}"
-        )
 
 
 def _websocket(endpoint: Endpoint, *, deadlines: Deadlines) -> AbstractAsyncContextManager[Socket]:
     from rtactors.transports.websocket import connect  # noqa: PLC0415 - a library that only a real connection needs
 
     return connect(endpoint, open_timeout=deadlines.connect, keepalive=deadlines.keepalive)
-
-
-def _cause(group: BaseExceptionGroup[BaseException], failure: RtactorsError | None) -> BaseException:
-    """The one error in nested groups, so that `except SessionClosed` works; the group itself if there are several.
-
-    Cancellations don't count. Nor does what an app is told of the `failure` by which the session ended, when it goes on
-    using it or waits for a reply: the failure is the cause, whoever was the first to say so.
-    """
-    errors = [error for error in causes(group) if not isinstance(error, anyio.get_cancelled_exc_class())]
-    if failure:
-        others = [error for error in errors if error is not failure and not _tells(error, failure)]
-        errors = others if len(others) == len(errors) else [failure, *others]
-    return errors[0] if len(errors) == 1 else group
-
-
-def _tells(error: BaseException, failure: RtactorsError) -> bool:
-    return error.__cause__ is failure or (isinstance(error, ReplyFailed) and str(failure) in str(error))

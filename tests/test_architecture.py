@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = {
     "tools": ["rtactors.cli", "rtactors.testing"],
     "door": ["rtactors"],  # what `import rtactors` gives, and nothing else
-    "session": ["rtactors.session"],
+    "session": ["rtactors.ensemble", "rtactors.session", "rtactors.wanted"],
     "workers": [
         "rtactors.actors",
         "rtactors.delegation",

@@ -176,7 +176,7 @@ async def test_a_stage_speaks_to_the_others_as_actors_do(begin: Callable[..., An
 async def test_what_was_urgent_stays_so() -> None:
     inbox, onward = Inbox[str]("stage", 8), Inbox[str]("behind", 8)
     session = Session(OpenAIRealtime(api_key=""), sink=MemorySink())
-    stage = Stage(Place(inbox, onward, session._ring, session._surroundings))  # pyright: ignore[reportPrivateUsage]  nobody else has them
+    stage = Stage(Place(inbox, onward, session._actors.ring, session._actors.surroundings))  # pyright: ignore[reportPrivateUsage]  nobody else has them
     for message in ("a", "b"):
         inbox.send(message)
     inbox.urgent("u")

@@ -10,5 +10,5 @@ from rtactors.sinks import MemorySink
 
 def test_every_provider_event_has_a_route() -> None:
     session = Session(OpenAIRealtime(api_key=""), sink=MemorySink())
-    routes = session._transport._routes  # pyright: ignore[reportPrivateUsage]  nobody else may see them
+    routes = session._actors.transport._routes  # pyright: ignore[reportPrivateUsage]  nobody else may see them
     assert set(routes) == set(get_args(ProviderEvent))

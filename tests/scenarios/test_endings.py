@@ -141,7 +141,7 @@ async def fails(_session: Session) -> None:
 
 async def crashes(session: Session) -> None:
     """An actor is told of something that can't be."""
-    inbox = session._context.inbox  # pyright: ignore[reportPrivateUsage] - no app and no server can do that
+    inbox = session._actors.context.inbox  # pyright: ignore[reportPrivateUsage] - no app and no server can do that
     inbox.send(mail.Generated("never announced", 0, "", "completed"))
     await anyio.sleep_forever()
 

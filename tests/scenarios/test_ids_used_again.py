@@ -81,7 +81,7 @@ async def test_an_item_of_a_server_that_is_called_as_one_of_ours_would_be() -> N
         assert await session.add("Well?") == "rt_user_2"
         record = ReplyRecord("reply")
         late = mail.AddItem(Item(id="rt_user_1", role="user", text="Well?"), then=mail.RequestReply(record))
-        session._context.inbox.send(late)  # pyright: ignore[reportPrivateUsage] - nobody is so quick
+        session._actors.context.inbox.send(late)  # pyright: ignore[reportPrivateUsage] - nobody is so quick
         with pytest.raises(ReplyFailed, match="rt_user_1 was not added: the server has given its id to another one"):
             await Reply(record, session.interrupt).done()
         await server.receive("conversation.item.create")

@@ -174,7 +174,7 @@ async def test_e6_an_acknowledgement_at_the_very_moment_of_its_deadline(begin: B
     async with begin(THREE) as talk:
         await talk.session.add("Be brief.")
         await talk.session.quiet()
-        inbox = talk.session._context.inbox  # pyright: ignore[reportPrivateUsage] - no clock is exact enough
+        inbox = talk.session._actors.context.inbox  # pyright: ignore[reportPrivateUsage] - no clock is exact enough
         inbox.send(mail.OperationDeadline(operation_id("context", 1)))
         await talk.session.quiet()
         assert [item.text for item in talk.items()] == ["Be brief."]

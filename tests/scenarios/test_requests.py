@@ -25,7 +25,7 @@ SLOW_START = Timing(command_ms=0, created_ms=1500, thinking_ms=0, between_ms=0, 
 
 def somebody_else(talk: Conversation, command: events.Command) -> None:
     """With whom we share the connection, asks for something that a session has no words for."""
-    talk.session._transport.inbox.send(command)  # pyright: ignore[reportPrivateUsage] past the session
+    talk.session._actors.transport.inbox.send(command)  # pyright: ignore[reportPrivateUsage] past the session
 
 
 async def test_d10_response_outside_of_the_conversation(begin: Begin) -> None:

@@ -31,6 +31,7 @@ from rtactors.delegation import Work
 from rtactors.delegation import actor as delegation
 from rtactors.delegation.actor import DelegationActor
 from rtactors.delegation.telling import ByCall
+from rtactors.ensemble import Ensemble
 from rtactors.ledger import Entry, Ledger
 from rtactors.reminders import Reminder
 from rtactors.reply import ReplyRecord
@@ -533,8 +534,8 @@ def a_dead_actor_is_not_noticed(patch: Patch) -> None:
             raise RuntimeError("a defect")
         said(self, spoken)
 
-    before, said = Session._shielded, ContextActor._on_said
-    patch.setattr(Session, "_shielded", shielded)
+    before, said = Ensemble._shielded, ContextActor._on_said
+    patch.setattr(Ensemble, "_shielded", shielded)
     patch.setattr(ContextActor, "_on_said", on_said)
 
 

@@ -138,7 +138,7 @@ class _Replayed(Session):
         with self._entering, suppress(Exception):
             if self._journal:
                 await self._open_journal(self._journal)
-            self._start_all()
+            self._actors.start(self._tasks)
 
     async def _turn(self, loop: SteppedLoop, event: lines.Event) -> None:
         """Let happen what comes next, and all that follows from it."""
