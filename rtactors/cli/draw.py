@@ -16,8 +16,9 @@ def list_charts(*, as_json: bool) -> int:
     if as_json:
         print(json.encode(charts).decode())
     else:
+        width = max(map(len, charts)) + 2
         for name, states in charts.items():
-            print(f"{name:12}{', '.join(states)}")
+            print(f"{name:{width}}{', '.join(states)}")
     return 0
 
 

@@ -52,7 +52,7 @@ def test_the_list(arguments: list[str]) -> None:
     result = rtactors(*arguments)
     assert (result.code, result.err) == (0, "")
     assert [line.split()[0] for line in result.out.splitlines()] == list(CHARTS)
-    assert "message     pending, playing, paused, full, partial, skipped\n" in result.out
+    assert "message       pending, showing, playing, paused, full, partial, skipped\n" in result.out
 
 
 def test_the_list_for_programs() -> None:
