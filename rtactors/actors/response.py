@@ -15,10 +15,12 @@ from msgspec.structs import replace
 
 from rtactors import events, mail
 from rtactors.actor import ReactiveActor
+from rtactors.actors.calls_in_turn import CallsInTurn
+from rtactors.actors.floor import Floor
+from rtactors.actors.under_way import HAS_SLOT, Message, Response
 from rtactors.errors import LimitReached
 from rtactors.interruption import Interruption
 from rtactors.operations import operation_id
-from rtactors.reminders import Reminder
 from rtactors.reply import ReplyRecord
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import (
@@ -46,123 +48,11 @@ _MOST_ATTEMPTS = 3
 _PAUSE_S = 0.05
 """Doubled with each refusal, it is the pause before a busy server is asked again."""
 
-_PLAIN = events.ResponseOptions()
 _NOT_ON_REQUEST = "this provider can't be asked for a reply: it replies by itself"
 _GIVEN_UP = "it was given up before the server started it"
 
 _UNSTARTED = RESPONSE.group("waiting", "requested")
-_HAS_SLOT = RESPONSE.group("active", "interrupted")
 _PLAYS = RESPONSE.group("active", "finishing")
-_SAID = RESPONSE.group("requested", "active", "finishing")
-
-
-class _Message:
-    """What this actor remembers of a message."""
-
-    __slots__ = ("has_audio", "id", "inbox", "index", "policy", "response")
-
-    def __init__(self, opened: mail.MessageOpened, response: "_Response") -> None:
-        self.id = opened.event.item.id
-        self.index = opened.event.output_index
-        self.inbox = opened.inbox
-        self.response = response
-        self.has_audio = False
-        self.policy: Interruption | None = None
-
-
-class _Response:
-    """What this actor remembers of a response."""
-
-    __slots__ = (
-        "broken_off",
-        "called",
-        "cut",
-        "deadline",
-        "expected",
-        "failure",
-        "interrupted",
-        "known",
-        "life",
-        "messages",
-        "open",
-        "operations",
-        "order",
-        "out_of_band",
-        "output",
-        "policy",
-        "refusals",
-        "requests",
-        "response_id",
-        "silent_since",
-        "speech",
-        "status",
-        "unwanted",
-    )
-
-    def __init__(self, life: Life, *requests: mail.RequestReply) -> None:
-        self.life = life
-        self.requests = [*requests]  # those that it answers; none if the server began it by itself
-        self.known: set[str] = set()  # of its requests those that what the server holds says all about
-        self.policy = requests[0].interruption if requests else None
-        self.response_id = ""
-        self.order = 0  # of the server's beginning it
-        self.output: tuple[events.Item, ...] = ()
-        self.out_of_band = any(request.options.out_of_band for request in requests)
-        self.open: dict[str, _Message] = {}  # its messages that have not ended
-        self.messages: list[_Message] = []  # all: an ended one still counts what comes
-        self.operations: list[str] = []
-        self.expected = False  # asked for, and the server has neither started nor refused it
-        self.refusals = 0
-        self.deadline: Reminder | None = None
-        self.interrupted = False
-        self.broken_off = ""  # why its server did not go on with it
-        self.cut = False  # by the server, because the user spoke, though they may not interrupt it, or have not
-        self.called = False  # a function call of it was handed over
-        self.unwanted = False  # given up: what comes of it leaves nothing
-        self.speech: Literal["none", "begun", "over"] = "none"
-        self.silent_since = 0.0
-        self.status = ""
-        self.failure: str | None = None
-
-    @property
-    def is_rest(self) -> bool:
-        """Whether it is asked for again: its beginning was heard, and then its server did not go on."""
-        return any(request.attempt > 1 for request in self.requests)
-
-    @property
-    def rest_to_come(self) -> bool:
-        """Whether its rest is asked for, before anything else, once its beginning was heard."""
-        return self.cut and not self.interrupted
-
-    @property
-    def under_policy(self) -> bool:
-        """Whether it is being said, or about to be."""
-        if self.life.state == "waiting":
-            return self.is_rest
-        return not self.out_of_band and self.life.state in _SAID
-
-    @property
-    def priority(self) -> int:
-        return max((request.priority for request in self.requests), default=0)
-
-    def can_join(self, request: mail.RequestReply) -> bool:
-        """Whether this one, which waits, can answer `request` as well."""
-        asked = [*self.requests, request]
-        alike = len({each.attempt for each in asked}) == 1 and all(each.options == _PLAIN for each in asked)
-        wanted_alike = len({(each.priority, each.interruption) for each in asked}) == 1
-        one_question = sum(not each.joins for each in asked) <= 1
-        return alike and wanted_alike and one_question
-
-    @property
-    def will_do_with_any(self) -> bool:
-        """Whether a reply that the server begins by itself answers this one, which waits, as well."""
-        plain = not self.is_rest and not self.priority and all(each.interruption is None for each in self.requests)
-        return plain and all(each.joins and each.reply.id in self.known for each in self.requests)
-
-    @property
-    def generating(self) -> bool:
-        """Whether it has the one slot that the server has for default responses, as far as we know."""
-        return not self.out_of_band and (self.expected or self.rest_to_come or self.life.state in _HAS_SLOT)
 
 
 class ResponseActor(ReactiveActor[mail.ResponseMail]):
@@ -185,19 +75,16 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._capabilities = surroundings.capabilities
         self._deadlines = surroundings.deadlines
         self._spawn = spawn
-        self._responses: dict[str, _Response] = {}  # those that are not settled, by request id or response id
-        self._by_response_id: dict[str, _Response] = {}
+        self._responses: dict[str, Response] = {}  # those that are not settled, by request id or response id
+        self._by_response_id: dict[str, Response] = {}
         self._slot: Life = REQUESTS.start("requests")
-        self._requests: list[_Response] = []  # waiting for the slot, in the order in which they get it
+        self._requests: list[Response] = []  # waiting for the slot, in the order in which they get it
         self._agent: Life = AGENT.start("agent")
-        self._held: list[tuple[_Response, events.Item]] = []  # calls whose turn has not come
-        self._calling: list[_Response] = []  # those that may have more calls than were handed over
+        self._calls = CallsInTurn(ring.context.send)
         self._asked_again: dict[str, str] = {}  # ids of replies on their way round; why, if they were stopped there
-        self._operations: dict[str, _Response] = {}  # what was sent and not answered: create and cancel
-        self._messages: dict[str, _Message] = {}  # those that are not over
-        self._floor: deque[_Message] = deque()  # waiting to be heard, in order
-        self._speaking: _Message | None = None
-        self._calls: set[str] = set()  # function calls that were handed over
+        self._operations: dict[str, Response] = {}  # what was sent and not answered: create and cancel
+        self._messages: dict[str, Message] = {}  # those that are not over
+        self._floor = Floor()
         self._settled: deque[str] = deque(maxlen=_REMEMBERED)  # ids, so that what the server repeats is known
         self._quiet: list[mail.WhenSilent] = []
         self._operation = 0
@@ -213,8 +100,6 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._policy_told: Interruption | None = None
         self._server_acts = server_acts  # as it is set up, or was told to be
         self._setup_refused = not self._capabilities.turn_settings
-        self._paused = False  # by the app
-        self._user_holds = False  # by the policy of interruption
         self._closing = False
 
     @property
@@ -241,7 +126,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             case mail.UserInterrupts():
                 self._interrupt_all("user", server_cancels=message.server_cancels, spares=message.spares)
             case mail.HoldSpeech():
-                self._hold(app=self._paused, user=message.held)
+                self._floor.hold(app=self._floor.app_holds, user=message.held)
             case mail.ReplyOwed():
                 self._owed = message.owed
             case mail.Unwanted():
@@ -271,11 +156,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._interrupt_all("app", server_cancels=False)
             case mail.FallSilent():
                 self._closing = True
-                self._cancel_held()
+                self._calls.cancel(lambda _response: True)
                 for response in self._all():
                     self._stop(response)
             case mail.SetPaused():
-                self._hold(app=message.paused, user=self._user_holds)
+                self._floor.hold(app=message.paused, user=self._floor.user_holds)
             case mail.AudioBegan():
                 self._on_audio_began(message.message_id)
             case mail.MessagePlaying():
@@ -308,7 +193,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._on_deadline(message)
             case mail.SlotDeadline():
                 self._fire_queue(queue.PauseOver(len(self._requests)))
-        self._see_calls()
+        self._calls.see_ends()
         self._see_slot()
         self._see_agent()
         self._see_policies()
@@ -317,11 +202,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._quiet.remove(quiet)
                 self._ring.context.send(mail.WhenAcknowledged(quiet.quiet))
 
-    def _all(self) -> list[_Response]:
+    def _all(self) -> list[Response]:
         """All that are not settled; what is done to one may settle it."""
         return list(self._responses.values())
 
-    def _under_way(self, response: _Response) -> bool:
+    def _under_way(self, response: Response) -> bool:
         return response.expected or response.life.state != "abandoned"
 
     # -- requests
@@ -337,7 +222,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._expect_start(request)
             return
         again = f" ({request.attempt})" if request.attempt > 1 else ""
-        response = _Response(RESPONSE.start(request.reply.id + again), request)
+        response = Response(RESPONSE.start(request.reply.id + again), request)
         self._responses[response.life.id] = response
         if reason:
             self._give_up(response, reason)
@@ -352,34 +237,23 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         elif self._connected:
             self._fire(response, chart.SlotFree())
 
-    def _speak_ourselves(self, response: _Response, item: events.Item) -> None:
+    def _speak_ourselves(self, response: Response, item: events.Item) -> None:
         """A response of one message that no server makes: it has to wait for nothing but the floor."""
         id = self._start(response, response.life.id).response_id
         inbox = self._surroundings.inbox(f"message {item.id}", self._surroundings.bounds.inbox)
         opened = mail.MessageOpened(events.OutputStarted(id, 0, replace(item, status="in_progress")), inbox)
         self._on_message_opened(opened, ours=True)
-        self._put_forward(item.id)
+        self._floor.put_forward(self._messages[item.id])
         inbox.send(events.TextDelta(id, item.id, item.text, spoken=False))
         inbox.send(events.OutputDone(id, 0, item))
         response.status, response.output = "completed", (item,)
         self._fire(response, chart.Done("completed", len(response.open)))
 
-    def _put_forward(self, message_id: str) -> None:
-        """Before what waits for the floor and is less urgent: what is ours need not keep to a server's order."""
-        for place, waiting in enumerate(self._floor):
-            if waiting.id == message_id:
-                return
-            if waiting.response.priority < self._messages[message_id].response.priority:
-                ours = next(each for each in self._floor if each.id == message_id)
-                self._floor.remove(ours)
-                self._floor.insert(place, ours)
-                return
-
     def _expect_start(self, request: mail.RequestReply) -> None:
         if request.timeout is not None and request.attempt <= 1:
             self.remind(request.timeout, mail.RequestDeadline(request.reply.id))
 
-    def _enqueue(self, response: _Response, *, in_front: bool) -> None:
+    def _enqueue(self, response: Response, *, in_front: bool) -> None:
         """Behind those of its priority, or in front of them: it has waited before."""
         more = [
             each.priority > response.priority or (each.priority == response.priority and not in_front)
@@ -402,7 +276,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 if request.reply.id == reply_id and request.attempt <= 1 and response.life.state in _UNSTARTED:
                     self._stop_one(response, request, f"the server did not start it within {request.timeout} s")
 
-    def _stop_one(self, response: _Response, request: mail.RequestReply, reason: str) -> None:
+    def _stop_one(self, response: Response, request: mail.RequestReply, reason: str) -> None:
         if len(response.requests) == 1:
             self._stop(response, reason)
         elif response.life.state in _UNSTARTED:  # the others still want it
@@ -413,16 +287,16 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         else:
             self._stop(response, reason)
 
-    def _stop(self, response: _Response, reason: str = "") -> None:
+    def _stop(self, response: Response, reason: str = "") -> None:
         """Give it up if it has not started, interrupt it if it has; with a `reason` it has failed in either case."""
         if response.life.state in _UNSTARTED and (reason or not response.is_rest):
             self._give_up(response, reason or _GIVEN_UP)
         else:
             response.failure = reason or response.failure
-            self._cancel_held(response)
+            self._calls.cancel(lambda each: each is response)
             self._interrupt(response, server_cancels=False, out_of_band=True)
 
-    def _give_up(self, response: _Response, reason: str) -> None:
+    def _give_up(self, response: Response, reason: str) -> None:
         if response in self._requests:
             self._requests.remove(response)
         self._fire(response, chart.Abandoned(reason))
@@ -464,9 +338,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         under_way = self._requests or any(each.open or each.generating for each in self._responses.values())
         if self._over is not None and not under_way:
             self._fire_agent(agent.Closed())
-        elif not self._held_up and any(each.speech == "begun" for each in self._responses.values()):
+        elif not self._floor.held and any(each.speech == "begun" for each in self._responses.values()):
             self._fire_agent(agent.Speaks())
-        elif under_way and not self._held_up:
+        elif under_way and not self._floor.held:
             self._fire_agent(agent.Thinks())
         else:
             self._fire_agent(agent.Listens())
@@ -500,7 +374,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         elif asked is not None:
             self._adopt(known, asked, over=False)
 
-    def _asked_as(self, request_id: str | None) -> _Response | None:
+    def _asked_as(self, request_id: str | None) -> Response | None:
         """The response that this request asked for, now that the server answers it."""
         asked = self._operations.pop(request_id or "", None)
         if asked is not None:
@@ -508,12 +382,12 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         return asked
 
     def _start(
-        self, asked: _Response | None, response_id: str, *joining: mail.RequestReply, out_of_band: bool = False
-    ) -> _Response:
+        self, asked: Response | None, response_id: str, *joining: mail.RequestReply, out_of_band: bool = False
+    ) -> Response:
         self._check_open(len(self._by_response_id), "responses")
         if asked is None:
             self._owed = False
-            asked = self._responses[response_id] = _Response(RESPONSE.start(response_id), *joining)
+            asked = self._responses[response_id] = Response(RESPONSE.start(response_id), *joining)
         asked.response_id = response_id
         asked.out_of_band = out_of_band or asked.out_of_band
         self._by_response_id[response_id] = asked
@@ -535,7 +409,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._fire(waiting, chart.Joined(response_id))
         return found
 
-    def _adopt(self, known: _Response, asked: _Response, *, over: bool) -> None:
+    def _adopt(self, known: Response, asked: Response, *, over: bool) -> None:
         """What began without being announced is what we had asked for: known only now, maybe when it is `over`."""
         known.requests, asked.requests = asked.requests, []
         known.policy = asked.policy
@@ -547,10 +421,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if known.unwanted:
             self._interrupt(known, server_cancels=over)
 
-    def _find(self, response_id: str) -> _Response:
+    def _find(self, response_id: str) -> Response:
         """The response of this id. One that was never announced starts here; what is left of a settled one is over."""
         if response_id in self._settled:
-            return _Response(Life(response_id, "settled"))
+            return Response(Life(response_id, "settled"))
         known = self._by_response_id.get(response_id)
         return known or self._start(None, response_id)
 
@@ -562,14 +436,13 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             return
         self._check_open(len(self._messages), "messages")
         self._watch(response)
-        message = response.open[event.item.id] = self._messages[event.item.id] = _Message(opened, response)
+        message = response.open[event.item.id] = self._messages[event.item.id] = Message(opened, response)
         response.messages.append(message)
         self._ring.context.send(mail.ItemAnnounced(event.item, event.response_id, ours))
         self.publish(MessageAnnounced(message.id, event.response_id, event.item.phase, anyio.current_time()))
         self._spawn(opened)
         if response.life.state in _PLAYS and not response.interrupted:
-            self._await_floor(message)
-            self._give_floor()
+            self._floor.enter(message)
         else:
             message.inbox.urgent(mail.InterruptMessage())
 
@@ -577,48 +450,14 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if count >= self._surroundings.bounds.open:
             raise LimitReached(f"the server has {count} {what} under way, and begins one more (Bounds.open)")
 
-    def _on_output_done(self, response: _Response, item: events.Item) -> None:
-        """Of what is not spoken. A function call may run once it is complete, and only once."""
-        if item.kind != "function_call" or item.call_id in self._calls:
-            return
-        self._calls.add(item.call_id)  # whatever becomes of it: it may be repeated when its response is forgotten
-        if response.out_of_band:
-            return
-        if response.unwanted:
-            self._ring.context.send(mail.RemoveItem(item.id))
-        elif item.status == "completed" and not response.interrupted:
-            self._held.append((response, item))
+    def _on_output_done(self, response: Response, item: events.Item) -> None:
+        """Of what is not spoken."""
+        if item.kind == "function_call":
+            self._calls.take(response, item)
             self._hand_over_calls()
-        else:
-            self._ring.context.send(mail.CallCancelled(item))
 
-    def _hand_over_calls(self, *, all_at_once: bool = False) -> None:
-        """A call has its turn as a message has: when what the responses before its own say has been heard."""
-        speaking = min((each.order for each in self._by_response_id.values() if each.open), default=None)
-        for held in list(self._held):
-            response, item = held
-            if all_at_once or speaking is None or response.order <= speaking:
-                self._held.remove(held)
-                self._hand_over(response, item)
-
-    def _hand_over(self, response: _Response, item: events.Item) -> None:
-        if not response.called:
-            response.called = True
-            self._calling.append(response)
-        self._ring.context.send(mail.CallCompleted(item, response.response_id))
-
-    def _see_calls(self) -> None:
-        """Let who runs functions know when there are no more calls of a response."""
-        for response in list(self._calling):
-            if response.life.state not in _HAS_SLOT and all(response is not held[0] for held in self._held):
-                self._calling.remove(response)
-                self._ring.context.send(mail.CallsOver(response.response_id))
-
-    def _cancel_held(self, of: _Response | None = None) -> None:
-        """Calls whose turn never came: they don't run, and the model is to know that."""
-        for held in [each for each in self._held if of in {None, each[0]}]:
-            self._held.remove(held)
-            self._ring.context.send(mail.CallCancelled(held[1]))
+    def _hand_over_calls(self) -> None:
+        self._calls.hand_over(min((each.order for each in self._by_response_id.values() if each.open), default=None))
 
     def _on_done(self, event: events.ResponseDone) -> None:
         response = self._find(event.response_id)
@@ -638,7 +477,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._tell_if_silent(response)
         self._fire_queue(queue.Ended(len(self._requests)))
 
-    def _end_generation(self, response: _Response, status: events.ResponseStatus) -> None:
+    def _end_generation(self, response: Response, status: events.ResponseStatus) -> None:
         for message in response.messages:
             message.inbox.send(mail.GenerationEnded(status))
 
@@ -654,14 +493,14 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _on_connection_lost(self, reason: str) -> None:
         """What was received is played. What was asked for waits for the next server, as does the rest of a reply."""
         self._connected = False
-        self._hand_over_calls(all_at_once=True)  # before it is forgotten what the server held
+        self._calls.hand_over(None)  # before it is forgotten what the server held
         self._fire_queue(queue.Lost())
         self._settled.clear()  # another server may use the same ids for its own
         for response in reversed(self._all()):
             response.expected = False
             if response.life.state == "requested" and not response.out_of_band:
                 self._enqueue(response, in_front=True)
-            elif response.life.state in _HAS_SLOT:
+            elif response.life.state in HAS_SLOT:
                 response.status = "cancelled" if response.life.state == "interrupted" else "incomplete"
                 response.broken_off = "" if response.life.state == "interrupted" else reason
                 self._end_generation(response, "failed")
@@ -695,45 +534,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     # -- the floor
 
-    def _await_floor(self, message: _Message) -> None:
-        """Behind what is waiting, but before later messages of its own response."""
-        place = len(self._floor)
-        while (
-            place
-            and self._floor[place - 1].response is message.response
-            and (self._floor[place - 1].index > message.index)
-        ):
-            place -= 1
-        self._floor.insert(place, message)
-
-    @property
-    def _held_up(self) -> bool:
-        return self._paused or self._user_holds
-
-    def _hold(self, *, app: bool, user: bool) -> None:
-        """What either of them holds goes on when neither does."""
-        self._paused, self._user_holds = app, user
-        if self._speaking:
-            self._speaking.inbox.urgent(mail.SetPaused(self._held_up))
-        else:
-            self._give_floor()
-
-    def _give_floor(self) -> None:
-        if self._speaking is None and self._floor and not self._held_up:
-            self._speaking = self._floor.popleft()
-            self._speaking.inbox.urgent(mail.TakeFloor())
-            self._tell_succeeded(self._speaking)
-
     def _on_audio_began(self, message_id: str) -> None:
         if message := self._messages.get(message_id):
             message.has_audio = True
-            if self._speaking:
-                self._tell_succeeded(self._speaking)
-
-    def _tell_succeeded(self, message: _Message) -> None:
-        """Who has the floor learns that the server has moved on to a later message."""
-        if any(other.has_audio and other.index > message.index for other in message.response.open.values()):
-            message.inbox.send(mail.SuccessorBegan())
+            self._floor.tell_succeeded()
 
     def _on_playing(self, message: mail.MessagePlaying) -> None:
         playing = self._messages.get(message.message_id)
@@ -742,7 +546,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self.publish(AgentStartedSpeaking(playing.response.response_id, message.at))
             self._tell_heard(playing.response)
 
-    def _tell_heard(self, response: _Response) -> None:
+    def _tell_heard(self, response: Response) -> None:
         for request in response.requests:
             self._ring.context.send(mail.ReplyHeard(request.reply))
 
@@ -753,15 +557,12 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         response = message.response
         response.open.pop(message_id, None)
         self._watch(response)
-        if self._speaking is message:
-            self._speaking = None
-        elif message in self._floor:
-            self._floor.remove(message)
+        self._floor.leave(message)
         response.silent_since = anyio.current_time()
         self._fire(response, chart.MessageEnded(len(response.open)))
         self._tell_if_silent(response)
         self._hand_over_calls()
-        self._give_floor()
+        self._floor.give()
 
     def _fire_agent(self, event: agent.AgentEvent) -> None:
         before = self._agent.state
@@ -769,7 +570,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if self._agent.state != before:
             self.publish(AgentStateChanged(before, self._agent.state, anyio.current_time()))
 
-    def _tell_if_silent(self, response: _Response) -> None:
+    def _tell_if_silent(self, response: Response) -> None:
         """While it is being generated there may be more to hear, however long that takes."""
         if response.speech == "begun" and not response.open and response.life.state != "active":
             response.speech = "over"
@@ -787,7 +588,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _policy_of_now(self) -> Interruption | None:
         """Of what is being heard, or else of what is generated."""
-        message = self._speaking or next(iter(self._floor), None)
+        message = self._floor.first
         if message:
             return message.policy or message.response.policy or self._policy
         response = next((each for each in self._responses.values() if each.under_policy), None)
@@ -812,17 +613,18 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         reached = [each for each in self._all() if not (spares and each.response_id == spares)]
         stopped = [each.response_id for each in reached if each.life.state in _PLAYS and not each.out_of_band]
         self.publish(Interrupted(by, tuple(stopped), anyio.current_time()))
-        self._user_holds = False
-        self._paused = self._paused and all(each.out_of_band for each in reached)  # what was held is stopped
+        self._floor.user_holds = False
+        if not all(each.out_of_band for each in reached):
+            self._floor.app_holds = False  # what was held is stopped
+        self._calls.cancel(lambda each: not spares or each.response_id != spares)  # also of those that have settled
         for response in reached:
-            self._cancel_held(response)
             self._interrupt(response, server_cancels=server_cancels)
-        self._give_floor()
+        self._floor.give()
 
-    def _interrupt(self, response: _Response, *, server_cancels: bool, out_of_band: bool = False) -> None:
+    def _interrupt(self, response: Response, *, server_cancels: bool, out_of_band: bool = False) -> None:
         if out_of_band or not response.out_of_band:
-            if self._speaking is None or self._speaking.response is response:
-                self._paused = False  # what was held is stopped
+            if self._floor.speaking is None or self._floor.speaking.response is response:
+                self._floor.app_holds = False  # what was held is stopped
             if response.life.state in _UNSTARTED and response.is_rest:  # not one that waits for its turn
                 response.interrupted = True
                 self._reply_over(response, "cancelled", None)
@@ -836,7 +638,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if response is None or response.speech != "none":
             return False
         response.unwanted = True
-        self._cancel_held(response)
+        self._calls.cancel(lambda each: each is response)
         self._fire(response, chart.Interrupted(response_id, server_cancels=False))
         return True
 
@@ -851,7 +653,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         else:
             self._expire(response, deadline.attempt)
 
-    def _expire(self, response: _Response, attempt: int) -> None:
+    def _expire(self, response: Response, attempt: int) -> None:
         was_interrupted = response.life.state == "interrupted"
         if response.life.state == "requested":
             response.expected = False
@@ -864,7 +666,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._end_generation(response, "cancelled")
         self._tell_if_silent(response)
 
-    def _watch(self, response: _Response, attempt: int = 1) -> None:
+    def _watch(self, response: Response, attempt: int = 1) -> None:
         """No state in which the server has to do something lasts for ever."""
         if response.deadline:
             response.deadline.cancel()
@@ -879,7 +681,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     # -- effects
 
-    def _fire(self, response: _Response, event: ResponseEvent) -> None:
+    def _fire(self, response: Response, event: ResponseEvent) -> None:
         before = response.life.state
         for effect in self.fire(RESPONSE, response.life, event):
             match effect:
@@ -891,8 +693,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 case chart.InterruptMessages():
                     response.interrupted = True
                     for message in response.open.values():
-                        if message in self._floor:
-                            self._floor.remove(message)
+                        self._floor.drop(message)
                         message.inbox.urgent(mail.InterruptMessage())
                 case chart.Fail():
                     self._reply_over(response, "failed", effect.reason)
@@ -902,13 +703,13 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             if response.life.state == "settled":
                 self._settle(response)
 
-    def _ask(self, response: _Response) -> None:
+    def _ask(self, response: Response) -> None:
         self._see_setup()
         operation = self._next_operation(response)
         response.expected = True
         self._ring.transport.urgent(events.CreateResponse(operation, response.requests[0].options))
 
-    def _settle(self, response: _Response) -> None:
+    def _settle(self, response: Response) -> None:
         del self._responses[response.life.id]
         if response.response_id:
             del self._by_response_id[response.response_id]
@@ -927,7 +728,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         else:
             self._ask_again(*response.requests)
 
-    def _reply_over(self, response: _Response, status: str, failure: str | None) -> None:
+    def _reply_over(self, response: Response, status: str, failure: str | None) -> None:
         """Tell who asked, once: a failed reply is over before its response has settled."""
         for request in response.requests:
             self._ring.context.send(
@@ -935,7 +736,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             )
         response.requests = []
 
-    def _next_operation(self, response: _Response) -> str:
+    def _next_operation(self, response: Response) -> str:
         self._operation += 1
         operation = operation_id("response", self._operation)
         self._operations[operation] = response

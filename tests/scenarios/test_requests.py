@@ -210,6 +210,20 @@ async def test_d4_call_of_a_response_that_waits_has_its_turn(begin: Begin) -> No
         assert [(item.name or item.output) for item in talk.items() if item.call_id] == ["weather", "rain"]
 
 
+async def test_d4_call_of_a_response_that_is_nothing_else(begin: Begin) -> None:
+    """It has settled long before its call has its turn."""
+    async with begin(replies(FIRST, [Call(name="weather")])) as talk:
+        await talk.ask()
+        await talk.sink.play(300)
+        await talk.reaches("response", "finishing")
+        queued = await talk.generate_reply()
+        assert await queued.done() == []
+        await talk.session.interrupt()
+        await talk.session.quiet()
+        assert [item.output for item in talk.items() if item.output] == [CALL_CANCELLED]
+    assert not [event for event in talk.events if isinstance(event, FunctionCalled)]
+
+
 async def test_d14_call_that_was_cut_off_does_not_run(begin: Begin) -> None:
     gate = Gate()
     script = replies([FIRST, Call(name="pay", arguments='{"amount": 1000000}', gate=gate)])

@@ -19,8 +19,10 @@ from msgspec.structs import replace
 
 from rtactors import content, events, mail
 from rtactors.actor import Actor
-from rtactors.actors import context, message, response, sink, turn
+from rtactors.actors import context, message, response, sink, turn, under_way
+from rtactors.actors.calls_in_turn import CallsInTurn
 from rtactors.actors.context import ContextActor
+from rtactors.actors.floor import Floor
 from rtactors.actors.message import MessageActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
@@ -281,7 +283,7 @@ def an_interruption_misses_what_has_no_floor(patch: Patch) -> None:
 @mutant("R3 R8 I4", seed=16)
 def what_is_announced_after_an_interruption_plays(patch: Patch) -> None:
     patch.setattr(response, "_PLAYS", response_chart.RESPONSE.group("active", "finishing", "interrupted"))
-    patch.setattr(response._Response, "interrupted", property(lambda _: False, lambda *_: None))
+    patch.setattr(under_way.Response, "interrupted", property(lambda _: False, lambda *_: None))
 
 
 @mutant("R3 I1", seed=2)
@@ -577,12 +579,12 @@ def what_was_cut_is_called_full(patch: Patch) -> None:
 @mutant("I3", seed=5)
 def the_order_is_that_of_arrival(patch: Patch) -> None:
     def give_floor(self: Any) -> None:
-        if self._speaking is None and len(self._floor) > 1 and not self._paused:
-            self._floor.rotate(1)
+        if self.speaking is None and len(self._waiting) > 1 and not self.held:
+            self._waiting.rotate(1)
         before(self)
 
-    before = ResponseActor._give_floor
-    patch.setattr(ResponseActor, "_give_floor", give_floor)
+    before = Floor.give
+    patch.setattr(Floor, "give", give_floor)
 
 
 @mutant("I3", seed=2)
@@ -600,11 +602,11 @@ def interrupted_is_not_told(patch: Patch) -> None:
 @mutant("I4", seed=2)
 def the_next_message_does_not_wait(patch: Patch) -> None:
     def give_floor(self: Any) -> None:
-        self._speaking = None
+        self.speaking = None
         before(self)
 
-    before = ResponseActor._give_floor
-    patch.setattr(ResponseActor, "_give_floor", give_floor)
+    before = Floor.give
+    patch.setattr(Floor, "give", give_floor)
 
 
 @mutant("I4", seed=2)
@@ -674,7 +676,7 @@ def a_busy_server_loses_the_request(patch: Patch) -> None:
 
 @mutant("I7", seed=1)
 def the_slot_is_not_waited_for(patch: Patch) -> None:
-    patch.setattr(response._Response, "generating", property(lambda _: False))
+    patch.setattr(under_way.Response, "generating", property(lambda _: False))
 
 
 @mutant("I7", seed=4)
@@ -715,9 +717,9 @@ def a_reply_that_failed_counts_as_done(patch: Patch) -> None:
 
 @mutant("I7", seed=8)
 def an_answer_to_the_last_request_is_not_waited_for(patch: Patch) -> None:
-    slot = response._HAS_SLOT
+    slot = under_way.HAS_SLOT
     patch.setattr(
-        response._Response,
+        under_way.Response,
         "generating",
         property(lambda self: not self.out_of_band and self.life.state in slot),
     )
@@ -725,7 +727,7 @@ def an_answer_to_the_last_request_is_not_waited_for(patch: Patch) -> None:
 
 @mutant("I7", seed=121)
 def what_is_urgent_waits_like_all_others(patch: Patch) -> None:
-    patch.setattr(response._Response, "priority", property(lambda _: 0))
+    patch.setattr(under_way.Response, "priority", property(lambda _: 0))
 
 
 @mutant("I7", seed=121)
@@ -736,7 +738,7 @@ def what_came_last_is_asked_for_first(patch: Patch) -> None:
 
 @mutant("I7", seed=45)
 def anything_joins_anything(patch: Patch) -> None:
-    patch.setattr(response._Response, "can_join", lambda *_: True)
+    patch.setattr(under_way.Response, "can_join", lambda *_: True)
 
 
 @mutant("I7", seed=17)
@@ -789,12 +791,12 @@ def what_was_given_up_is_said_all_the_same(patch: Patch) -> None:
 
 @mutant("I7", seed=6559, needs=gives_up_calls)
 def calls_of_what_was_given_up_are_kept(patch: Patch) -> None:
-    patch.setattr(response._Response, "unwanted", property(lambda _: False, lambda *_: None))
+    patch.setattr(under_way.Response, "unwanted", property(lambda _: False, lambda *_: None))
 
 
 @mutant("I7")
 def what_is_out_of_band_is_played(patch: Patch) -> None:
-    patch.setattr(response._Response, "out_of_band", property(lambda _: False, lambda *_: None))
+    patch.setattr(under_way.Response, "out_of_band", property(lambda _: False, lambda *_: None))
 
 
 @mutant("I7", seed=255, needs=calls_beside)
@@ -908,7 +910,7 @@ def a_call_is_run_twice(patch: Patch) -> None:
         def __contains__(self, _: object) -> bool:
             return False
 
-    after(patch, ResponseActor, "__init__", lambda self, *_, **__: setattr(self, "_calls", Forgetful()))
+    after(patch, CallsInTurn, "__init__", lambda self, *_, **__: setattr(self, "_known", Forgetful()))
 
 
 @mutant("I8", seed=17, needs=answers_twice)
