@@ -80,7 +80,7 @@ class ByCall:
         self._output(request_id, head_and_tail(FAILED + reason, LONGEST))
 
     def given_up(self, request_id: str, reason: str) -> None:
-        self._company.tell(mail.AnswerCall(request_id, STOPPED + reason))
+        self._company.tell(mail.AnswerCall(request_id, head_and_tail(STOPPED + reason, LONGEST)))
 
     def lost(self, request_id: str) -> None:
         self._company.tell(mail.AnswerCall(request_id, RESTARTED))

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from rtactors import mail
 from rtactors.actor import ReactiveActor
+from rtactors.causes import sentence_of
 from rtactors.channels import Inbox
 from rtactors.companion import Company
 from rtactors.events import Item
@@ -22,7 +23,7 @@ from rtactors.reminders import Reminder, Reminders
 from rtactors.reply import ReplyRecord
 from rtactors.session_events import CallsComplete, FunctionCalled, Interrupted, Problem, ToolProgress
 from rtactors.tools.call import Call
-from rtactors.tools.outputs import NoOutput, error_of, output_of, place_of
+from rtactors.tools.outputs import NoOutput, output_of, place_of
 from rtactors.tools.parameters import BadArguments
 from rtactors.tools.tool import Tool
 from statecharts import call as chart
@@ -246,7 +247,7 @@ class Calls(ReactiveActor[CallsMail]):
         except NoOutput as error:
             return chart.Failed(str(error))
         except Exception as error:  # noqa: BLE001 - whatever a function raises, the model and the app are told
-            return chart.Failed(error_of(error), place_of(error))
+            return chart.Failed(sentence_of(error), place_of(error))
 
     async def _in_thread(self, function: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it gives
         def boxed() -> tuple[Any]:

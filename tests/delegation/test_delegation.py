@@ -231,13 +231,20 @@ async def test_a_call_of_before_a_restart() -> None:
 # ------------------------------------------------------------------------------------------------------------ failing
 
 
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("there is no word for it")
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
         (ValueError("no such file"), "ValueError: no such file"),
         (KeyError(), "KeyError"),
-        (ExceptionGroup("several", [OSError("one"), ValueError("two")]), "OSError: one; ValueError: two"),
+        (ExceptionGroup("several", [OSError("one"), ValueError("two")]), "OSError: one (and 1 more)"),
+        (ValueError("half \ud800"), "ValueError: half ?"),
+        (Unspeakable("no"), "Unspeakable"),
     ],
 )
 @pytest.mark.parametrize("capabilities", [V1, V2], ids=["v1", "v2"])
@@ -266,7 +273,20 @@ async def test_an_answer_that_is_no_text() -> None:
     async with alone(Delegate(agent)) as one:  # pyright: ignore[reportArgumentType]
         one.call("c1", "go")
         await settled()
-        assert "returned a int" in one.outputs[0][1]
+        assert one.outputs[0][1].endswith("TypeError: the agent's answer is a text, not a int")
+
+
+@pytest.mark.anyio
+async def test_half_a_character_is_told_as_none() -> None:
+    async def agent(work: Work) -> str:
+        await work.progress("still \ud800")
+        return "done \ud800"
+
+    async with alone(Delegate(agent)) as one:
+        one.call("c1", "go")
+        await settled()
+        assert one.progress == ["still ?"]
+        assert one.outputs == [("c1", "done ?")]
 
 
 @pytest.mark.anyio
