@@ -103,7 +103,7 @@ class DelegationActor(ReactiveActor[DelegationMail]):
         self._grace = (GRACE_S if hands_off else 0) if delegate.grace is None else delegate.grace
         self._unattached = delegate.unattached if hands_off else None
         self._telling: Telling = (
-            ByHandoff(company) if hands_off else ByCall(company, speak_progress=delegate.speak_progress)
+            ByHandoff(company) if hands_off else ByCall(company, self._request, speak_progress=delegate.speak_progress)
         )
         self._output: Inbox[_Told | _Ended] = Inbox("delegate's output", OUTPUT)
         self._seen: dict[str, None] = {}  # ids of requests, in order
@@ -123,6 +123,9 @@ class DelegationActor(ReactiveActor[DelegationMail]):
                 await super().run()
         finally:
             self._output.close()
+
+    def _request(self) -> mail.RequestReply:
+        return self._company.request("what the agent said", self._tasks)
 
     async def _pass_on(self) -> None:
         """What the agent says, in order, and no faster than the network takes it."""
