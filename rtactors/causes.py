@@ -1,4 +1,4 @@
-"""What is in a group of errors, however deep: task groups put what went wrong in a task into one, and nest them."""
+"""What went wrong: the errors in a group, however deep (task groups nest them), and an error in a sentence."""
 
 from collections.abc import Iterator
 from typing import cast
@@ -6,6 +6,9 @@ from typing import cast
 import anyio
 
 from rtactors.errors import ReplyFailed, RtactorsError
+
+_LONGEST = 500
+"""Characters of an exception's message that are told."""
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -32,3 +35,23 @@ def the_cause(group: BaseExceptionGroup[BaseException], failure: RtactorsError |
 
 def _tells(error: BaseException, failure: RtactorsError) -> bool:
     return error.__cause__ is failure or (isinstance(error, ReplyFailed) and str(failure) in str(error))
+
+
+def sentence_of(error: BaseException) -> str:
+    """The type and the message, as UTF-8 has it; of a group of errors those of the first.
+
+    The error may be of any code's: its message may be long, hold half of a surrogate pair, or raise.
+    """
+    first, *others = causes(error)
+    more = f" (and {len(others)} more)" if others else ""
+    return f"{type(first).__name__}: {_message(first)}".removesuffix(": ") + more
+
+
+def _message(error: BaseException) -> str:
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - an error that can't be told is told by its type
+        return ""
+    if len(message) > _LONGEST:
+        message = f"{message[:_LONGEST]}..."
+    return message.encode(errors="replace").decode()

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TypeAlias
 
+from anyio.abc import TaskGroup
 from msgspec import Struct
 
 from rtactors import mail
@@ -16,7 +17,8 @@ from rtactors.actor import Publish
 from rtactors.events import Function
 from rtactors.limits import Bounds, Deadlines
 from rtactors.providers.base import Capabilities
-from rtactors.session_events import SessionEvent
+from rtactors.reply import ReplyRecord
+from rtactors.session_events import Problem, SessionEvent
 
 Tell: TypeAlias = Callable[[mail.ContextMail], None]
 """Tells the context actor something, as an app would; never blocks. It is dropped if the session is over."""
@@ -32,6 +34,21 @@ class Company(Struct, frozen=True):
     capabilities: Capabilities
     deadlines: Deadlines
     bounds: Bounds
+
+    def request(self, to: str, tasks: TaskGroup) -> mail.RequestReply:
+        """For a reply `to` something; any other that is asked for and has not begun will do.
+
+        Nobody holds its handle: what goes wrong with it is published, by one of `tasks`.
+        """
+        record = ReplyRecord(self.new_id("reply"))
+        tasks.start_soon(self._see_to, record, to)
+        return mail.RequestReply(record, joins=True)
+
+    async def _see_to(self, record: ReplyRecord, to: str) -> None:
+        await record.ended.wait()
+        if record.failure:
+            what = f"there is no reply to {to}: {record.failure}"
+            self.publish(Problem(kind="other", message=what, operation=record.id))
 
 
 class Companion(ABC):

@@ -6,6 +6,7 @@ A *module* is a file; a *room* is a folder or a lone file of `rtactors` (`rtacto
 """
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -48,10 +49,9 @@ FLOORS = {
     "words": [
         "rtactors.actor",
         "rtactors.causes",
-        "rtactors.discretion",
         "rtactors.channels",
         "rtactors.content",
-        "rtactors.reminders",
+        "rtactors.discretion",
         "rtactors.errors",
         "rtactors.espeak",
         "rtactors.event_stream",
@@ -59,12 +59,13 @@ FLOORS = {
         "rtactors.heard_text",
         "rtactors.history",
         "rtactors.interruption",
-        "rtactors.portaudio",
+        "rtactors.limits",
         "rtactors.operations",
+        "rtactors.portaudio",
+        "rtactors.reminders",
         "rtactors.reply",
         "rtactors.resample",
         "rtactors.session_events",
-        "rtactors.limits",
         "rtactors.user_audio",
     ],
     "charts": ["statecharts"],
@@ -213,6 +214,15 @@ def told(offences: list[tuple[str, Import]]) -> str:
 @pytest.mark.parametrize("module", FILES)
 def test_every_module_has_a_floor(module: str) -> None:
     assert room(module) in LEVEL, f"give the room {room(module)} a place in FLOORS"
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_the_page_has_the_same_floors(floor: str) -> None:
+    """All rooms of each, or some of them, if its row ends with `...`."""
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    [row] = re.findall(rf"^\| {floor} \| (`.+?) \|", page, re.MULTILINE)
+    told, there = set(re.findall(r"`(\w+)`", row)), {each.removeprefix("rtactors.") for each in FLOORS[floor]}
+    assert told <= there if row.endswith("...") else told == there
 
 
 def test_imports_run_down() -> None:

@@ -13,13 +13,13 @@ from msgspec import Struct
 
 from rtactors import mail
 from rtactors.actor import ReactiveActor
-from rtactors.causes import causes
+from rtactors.causes import sentence_of
 from rtactors.channels import Inbox
 from rtactors.companion import Company
 from rtactors.delegation.delegate import Delegate, input_of
 from rtactors.delegation.telling import ByCall, ByHandoff, Telling
 from rtactors.delegation.transcript import Transcript
-from rtactors.delegation.work import OUTPUT, Request, Work
+from rtactors.delegation.work import OUTPUT, Request, Work, text_of
 from rtactors.errors import SessionClosed
 from rtactors.reminders import Reminder, Reminders
 from rtactors.session_events import FunctionCalled, HandoffRequested, Problem
@@ -103,7 +103,7 @@ class DelegationActor(ReactiveActor[DelegationMail]):
         self._grace = (GRACE_S if hands_off else 0) if delegate.grace is None else delegate.grace
         self._unattached = delegate.unattached if hands_off else None
         self._telling: Telling = (
-            ByHandoff(company) if hands_off else ByCall(company, speak_progress=delegate.speak_progress)
+            ByHandoff(company) if hands_off else ByCall(company, self._request, speak_progress=delegate.speak_progress)
         )
         self._output: Inbox[_Told | _Ended] = Inbox("delegate's output", OUTPUT)
         self._seen: dict[str, None] = {}  # ids of requests, in order
@@ -124,6 +124,9 @@ class DelegationActor(ReactiveActor[DelegationMail]):
         finally:
             self._output.close()
 
+    def _request(self) -> mail.RequestReply:
+        return self._company.request("what the agent said", self._tasks)
+
     async def _pass_on(self) -> None:
         """What the agent says, in order, and no faster than the network takes it."""
         while True:
@@ -141,7 +144,7 @@ class DelegationActor(ReactiveActor[DelegationMail]):
             try:
                 await self._delegate.tail(rest)
             except Exception as error:  # noqa: BLE001 - whatever the app's code raises: the session is over
-                what = f"the end of the conversation could not be handed over: {_sentence(error)}"
+                what = f"the end of the conversation could not be handed over: {sentence_of(error)}"
                 self.publish(Problem(kind="other", message=what))
 
     def _rest(self) -> Request | None:
@@ -230,9 +233,9 @@ class DelegationActor(ReactiveActor[DelegationMail]):
             try:
                 async with self._place:
                     answer: object = await self._delegate.agent(work)
-                ended = _Ended(work, _text(answer))
+                ended = _Ended(work, text_of("the agent's answer", answer))
             except Exception as error:  # noqa: BLE001 - whatever an agent raises is told
-                ended = _Ended(work, "", reason=_sentence(error))
+                ended = _Ended(work, "", reason=sentence_of(error))
             finally:
                 work.end()
             await self._output.put(ended)  # behind all that it said before
@@ -304,14 +307,3 @@ class DelegationActor(ReactiveActor[DelegationMail]):
                 telling.given_up(request_id, effect.reason)
             case _:
                 pass
-
-
-def _text(answer: object) -> str:
-    if not isinstance(answer, str):
-        raise TypeError(f"the agent returned a {type(answer).__name__}: its answer has to be a text")
-    return answer
-
-
-def _sentence(error: Exception) -> str:
-    """What went wrong, by what began it."""
-    return "; ".join(f"{type(each).__name__}: {each}".rstrip(": ") for each in causes(error))

@@ -7,6 +7,7 @@ from rtactors.companion import Companion, Company
 from rtactors.delegation.actor import DelegationActor, DelegationMail, Stop
 from rtactors.delegation.delegate import Delegate
 from rtactors.delegation.transcript import Transcript
+from rtactors.delegation.work import text_of
 from rtactors.providers.base import Capabilities
 from rtactors.session_events import (
     AgentSaid,
@@ -50,7 +51,7 @@ class Delegation(Companion):
 
         Nothing happens if nothing is under way.
         """
-        self._inbox.send(Stop(reason))
+        self._inbox.send(Stop(text_of("the reason", reason)))
 
     def hear(self, event: SessionEvent) -> None:
         """Words go into the transcript at once: what was said before a request is there when that is handled."""

@@ -1,12 +1,12 @@
 """How a speech model is told what its agent has to say, in either version of the protocol."""
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from rtactors import mail
 from rtactors.companion import Company
 from rtactors.delegation.tokens import head_and_tail
 from rtactors.events import Item
-from rtactors.reply import ReplyRecord
 
 LONGEST: Final = 1000
 """Tokens of one text, of about four bytes each; of more the beginning and the end are kept."""
@@ -53,11 +53,12 @@ class Telling(Protocol):
 class ByCall:
     """V2: a request is a function call. Progress is a message, the answer its output, and a reply is asked for.
 
-    `speak_progress`: for each progress, too.
+    `request` makes the request for one. `speak_progress`: for each progress, too.
     """
 
-    def __init__(self, company: Company, *, speak_progress: bool) -> None:
+    def __init__(self, company: Company, request: Callable[[], mail.RequestReply], *, speak_progress: bool) -> None:
         self._company = company
+        self._request = request
         self._speak_progress = speak_progress
 
     def acknowledge(self, request_id: str) -> None:
@@ -80,7 +81,7 @@ class ByCall:
         self._output(request_id, head_and_tail(FAILED + reason, LONGEST))
 
     def given_up(self, request_id: str, reason: str) -> None:
-        self._company.tell(mail.AnswerCall(request_id, STOPPED + reason))
+        self._company.tell(mail.AnswerCall(request_id, head_and_tail(STOPPED + reason, LONGEST)))
 
     def lost(self, request_id: str) -> None:
         self._company.tell(mail.AnswerCall(request_id, RESTARTED))
@@ -88,10 +89,6 @@ class ByCall:
     def _output(self, request_id: str, output: str) -> None:
         self._company.tell(mail.AnswerCall(request_id, output))
         self._company.tell(self._request())
-
-    def _request(self) -> mail.RequestReply:
-        """Any reply that is asked for anyway will do."""
-        return mail.RequestReply(ReplyRecord(self._company.new_id("reply")), joins=True)
 
 
 class ByHandoff:

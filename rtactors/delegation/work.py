@@ -78,9 +78,7 @@ class Work:
 
         Of a long text the beginning and the end are kept. What comes when the work is over is dropped.
         """
-        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  an app may not check types
-            raise TypeError(f"progress is a text, not a {type(text).__name__}")
-        await self._tell(self, text)
+        await self._tell(self, text_of("progress", text))
 
     def steering(self) -> "Steering":
         """Further requests, as they come: `async for more in work.steering()`. Ends when the work is over."""
@@ -130,3 +128,13 @@ _UNSPEAKABLE: Final = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U001
 
 def _xml(text: str) -> str:
     return escape(_UNSPEAKABLE.sub("\ufffd", text))
+
+
+def text_of(what: str, text: object) -> str:
+    """`text` as UTF-8 has it: who makes texts of pieces may have half of a surrogate pair in one.
+
+    Raises TypeError for what is none.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"{what} is a text, not a {type(text).__name__}")
+    return text.encode(errors="replace").decode()

@@ -18,19 +18,17 @@ import socket
 from array import array
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import cache, partial
 from http import HTTPStatus
-from types import TracebackType
-from typing import Self, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
 import msgspec
-from anyio.abc import TaskGroup
-from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
+from rtactors.loopback.host import PATH, Host, refusal
 from rtactors.loopback.log import Log
 from rtactors.loopback.websocket import ServerWebsocket, serve_websockets
 from rtactors.providers.base import Endpoint
@@ -38,7 +36,6 @@ from rtactors.providers.quicksilver import wire
 from rtactors.transports.base import Socket, SocketClosed
 from rtactors.transports.memory import socket_pair
 
-PATH = "/v1/realtime"
 RATE = 24_000
 """Hz of its audio."""
 MS_PER_CHARACTER = 60
@@ -202,37 +199,14 @@ async def secretary(line: Line) -> None:
         tasks.start_soon(read_out)
 
 
-class _Host:
-    """What both servers are: the lines that they serve, between `async with` and its end."""
+class _Lines(Host):
+    """What both servers are: the lines that they serve."""
 
     def __init__(self, script: Script = secretary) -> None:
+        super().__init__()
         self.lines: list[Line] = []
         """In the order in which they began."""
         self._script = script
-        self._tasks: TaskGroup
-        self._entered: AbstractAsyncContextManager[None]
-
-    async def __aenter__(self) -> Self:
-        self._entered = self._run()
-        await self._entered.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        try:
-            return await self._entered.__aexit__(exc_type, exc, traceback)
-        except BaseExceptionGroup as group:
-            _, others = group.split(lambda error: error is exc)
-            if exc and not others:  # what was raised in the block leaves it as it was
-                return False
-            raise
-
-    @asynccontextmanager
-    async def _run(self) -> AsyncGenerator[None]:
-        async with anyio.create_task_group() as self._tasks:
-            yield
-            self._tasks.cancel_scope.cancel()
 
     async def _serve(self, connection: Socket, url: str, headers: dict[str, str]) -> None:
         line = Line(connection, url, headers, len(self.lines) + 1)
@@ -244,7 +218,7 @@ class _Host:
                 await connection.close()
 
 
-class MemoryQuicksilverServer(_Host):
+class MemoryQuicksilverServer(_Lines):
     """Serves without a network: for virtual time."""
 
     @asynccontextmanager
@@ -258,13 +232,12 @@ class MemoryQuicksilverServer(_Host):
             await client.close()
 
 
-class QuicksilverServer(_Host):
+class QuicksilverServer(_Lines):
     """Serves websockets at `url`, for this machine alone, on asyncio and trio."""
 
     def __init__(self, script: Script = secretary, *, port: int = 0) -> None:
         super().__init__(script)
         self._port = port
-        self._requests: dict[str, dict[str, str]] = {}
 
     @property
     def url(self) -> str:
@@ -281,32 +254,17 @@ class QuicksilverServer(_Host):
                     yield
 
     async def _handle(self, connection: ServerWebsocket, path: str) -> None:
-        """The line runs among our tasks, so that its failure is ours; the connection lasts as long."""
-        done = anyio.Event()
-
-        async def serve() -> None:
-            try:
-                await self._serve(connection, path, connection.headers)
-            finally:
-                done.set()
-
-        self._tasks.start_soon(serve)
-        await done.wait()
+        """The connection lasts as long as the line."""
+        await self._among_ours(partial(self._serve, connection, path, connection.headers))
 
     def _refuse(self, request: Request) -> Response | None:
         """None if it is what this protocol asks for."""
         parts = urlsplit(request.path)
         if parts.path != PATH:
-            return _error(HTTPStatus.NOT_FOUND, f"Invalid URL (GET {parts.path})")
+            return refusal(HTTPStatus.NOT_FOUND, f"Invalid URL (GET {parts.path})")
         if parse_qs(parts.query).get("intent") != ["quicksilver"]:
-            return _error(HTTPStatus.BAD_REQUEST, "This server takes ?intent=quicksilver alone.")
+            return refusal(HTTPStatus.BAD_REQUEST, "This server takes ?intent=quicksilver alone.")
         return None
-
-
-def _error(status: HTTPStatus, message: str) -> Response:
-    body = msgspec.json.encode({"error": {"message": message, "type": "invalid_request_error"}})
-    headers = Headers({"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"})
-    return Response(status.value, status.phrase, headers, body)
 
 
 @cache

@@ -11,22 +11,20 @@ import secrets
 import socket
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from http import HTTPStatus
-from types import TracebackType
-from typing import Self, TypedDict, Unpack
+from typing import TypedDict, Unpack
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
-import msgspec
-from anyio.abc import TaskGroup
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Request, Response
 
 from rtactors.errors import ConfigurationError
 from rtactors.loopback.faults import Faults
+from rtactors.loopback.host import PATH, Host, refusal
 from rtactors.loopback.log import Listener
 from rtactors.loopback.outbox import ServerSocket
 from rtactors.loopback.recognizer import Recognizer
@@ -40,7 +38,6 @@ from rtactors.transports.base import Socket
 from rtactors.transports.failures import connection_failed
 from rtactors.transports.memory import MemorySocket, socket_pair
 
-PATH = "/v1/realtime"
 MOST_SESSIONS = 1000
 """At a time; one more is refused with 503."""
 OPENAI_LIMIT_S = 60 * 60
@@ -76,11 +73,8 @@ class Options(TypedDict, total=False):
     """False: it takes `interrupt_response` and `create_response`, and acts as if they were true (True)."""
 
 
-class _Host:
-    """What both servers are: the sessions that they serve, between `async with` and its end.
-
-    A failure of ours in one session, such as a script that raises, ends the server with that failure.
-    """
+class _Sessions(Host):
+    """What both servers are: the sessions that they serve."""
 
     def __init__(
         self,
@@ -91,6 +85,7 @@ class _Host:
         token: str = "",
         session_limit_s: float = math.inf,
     ) -> None:
+        super().__init__()
         self.sessions: list[Session] = []
         """In the order in which they began."""
         self._open = 0
@@ -111,33 +106,14 @@ class _Host:
             obeys_turn_settings=options.get("obeys_turn_settings", True),
             new_id=self._new_id,
         )
-        self._tasks: TaskGroup
-        self._entered: AbstractAsyncContextManager[None]
-
-    async def __aenter__(self) -> Self:
-        self._entered = self._run()
-        await self._entered.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        try:
-            return await self._entered.__aexit__(exc_type, exc, traceback)
-        except BaseExceptionGroup as group:
-            _, others = group.split(lambda error: error is exc)
-            if exc and not others:  # what was raised in the block leaves it as it was
-                return False
-            raise
 
     @asynccontextmanager
     async def _run(self) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
             if self._setup.recognizer:
                 await stack.enter_async_context(self._setup.recognizer)
-            async with anyio.create_task_group() as self._tasks:
-                yield
-                self._tasks.cancel_scope.cancel()
+            await stack.enter_async_context(super()._run())
+            yield
 
     async def _serve(self, connection: ServerSocket, model: str) -> None:
         session = Session(self._setup, connection, model)
@@ -152,13 +128,13 @@ class _Host:
             with anyio.CancelScope(shield=True):
                 await connection.close()
 
-    def _refusal(self) -> Response | None:
+    def _not_admitted(self) -> Response | None:
         """For one more connection, if it is not to be taken."""
         if self._open >= MOST_SESSIONS:
-            return _error(HTTPStatus.SERVICE_UNAVAILABLE, f"There are {MOST_SESSIONS} sessions already.")
+            return refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"There are {MOST_SESSIONS} sessions already.")
         self._numbers["connection"] += 1
         status = self._admit(self._numbers["connection"])
-        return _error(status, status.description or status.phrase) if status else None
+        return refusal(status, status.description or status.phrase) if status else None
 
     def _new_id(self, kind: str) -> str:
         """No two things that we name are ever named alike, in whichever sessions they are."""
@@ -166,7 +142,7 @@ class _Host:
         return f"{kind}_{self._token}{self._numbers[kind]:06}"
 
 
-class MemoryServer(_Host):
+class MemoryServer(_Sessions):
     """Serves without a network, and speaks with tones if no other voice is given: for virtual time.
 
     The same conversation gives the same ids.
@@ -178,8 +154,8 @@ class MemoryServer(_Host):
     @asynccontextmanager
     async def connect(self, endpoint: Endpoint) -> AsyncGenerator[Socket]:
         """As a `rtactors.transports.base.Connect`: takes the model from the URL, and anything else as it is."""
-        if refusal := self._refusal():
-            raise connection_failed(endpoint, InvalidStatus(refusal), timeout_s=math.inf)
+        if refused := self._not_admitted():
+            raise connection_failed(endpoint, InvalidStatus(refused), timeout_s=math.inf)
         client, ours = socket_pair()
         self._tasks.start_soon(self._serve, _MemoryConnection(ours), _model(endpoint.url) or "gpt-realtime-2")
         try:
@@ -203,7 +179,7 @@ class _MemoryConnection:
         self._drop()
 
 
-class Server(_Host):
+class Server(_Sessions):
     """Serves websockets at `url`, on asyncio and trio; speaks with eSpeak if no other voice is given.
 
     With `api_key` a client has to know it. A `host` that others can reach demands one. Raises ConfigurationError if it
@@ -283,34 +259,25 @@ class Server(_Host):
             )
 
     async def _handle(self, connection: ServerWebsocket, path: str) -> None:
-        """The session runs among our tasks, so that its failure is ours; the connection lasts as long."""
-        done = anyio.Event()
-
-        async def serve() -> None:
-            try:
-                await self._serve(connection, _model(path))
-            finally:
-                done.set()
-
-        self._tasks.start_soon(serve)
-        await done.wait()
+        """The connection lasts as long as the session."""
+        await self._among_ours(partial(self._serve, connection, _model(path)))
 
     def _refuse(self, request: Request) -> Response | None:
         """The answers of OpenAI to what is wrong in the handshake; None if nothing is."""
         path = urlsplit(request.path).path
         if path != PATH:
-            return _error(HTTPStatus.NOT_FOUND, f"Invalid URL (GET {path})")
+            return refusal(HTTPStatus.NOT_FOUND, f"Invalid URL (GET {path})")
         if self._api_key:
             given = _given_key(request.headers)
             if not given:
-                return _error(HTTPStatus.UNAUTHORIZED, "Missing bearer or basic authentication in header")
+                return refusal(HTTPStatus.UNAUTHORIZED, "Missing bearer or basic authentication in header")
             if not hmac.compare_digest(given.encode(), self._api_key.encode()):
                 message = f"Incorrect API key provided: {given[:3]}***."
-                return _error(HTTPStatus.UNAUTHORIZED, message, code="invalid_api_key")
+                return refusal(HTTPStatus.UNAUTHORIZED, message, code="invalid_api_key")
         if not _model(request.path):
             message = "You must provide a model parameter: this server takes ?model=<any name>, and nothing else."
-            return _error(HTTPStatus.BAD_REQUEST, message, code="missing_model")
-        return self._refusal()
+            return refusal(HTTPStatus.BAD_REQUEST, message, code="missing_model")
+        return self._not_admitted()
 
 
 def _everybody(_number: int) -> None:
@@ -328,10 +295,3 @@ def _given_key(headers: Headers) -> str:
 
 def _model(url: str) -> str:
     return parse_qs(urlsplit(url).query).get("model", [""])[0]
-
-
-def _error(status: HTTPStatus, message: str, *, code: str | None = None) -> Response:
-    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
-    body = msgspec.json.encode({"error": error})
-    headers = Headers({"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"})
-    return Response(status.value, status.phrase, headers, body)

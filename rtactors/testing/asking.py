@@ -65,7 +65,7 @@ def _answers(facts: Facts) -> Iterator[tuple[Reply, Asked, WireResponse, WireReq
 def one_is_asked_for_at_a_time(facts: Facts) -> Iterator[str]:
     """I7: the next default response is asked for when the server has answered the last request, or never will."""
     evidence = facts.evidence
-    patience = min(evidence.start, evidence.stop) - evidence.round_trip - (evidence.held_up or 0)
+    patience = min(evidence.deadlines.start, evidence.deadlines.stop) - evidence.round_trip - (evidence.held_up or 0)
     for story in facts.stories:
         ours = [request for event_id, request in story.requests.items() if event_id.startswith(_OURS)]
         for before, after in pairwise(ours):

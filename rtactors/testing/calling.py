@@ -67,7 +67,7 @@ def tools_end_in_time(facts: Facts) -> Iterator[str]:
             yield f"function {run.name} still runs for call {run.call_id}, though the session is over"
             continue
         late = run.at + tool.timeout
-        leaving = any(at <= late + evidence.moment and run.ended_at <= at + evidence.close for at in ends)
+        leaving = any(at <= late + evidence.moment and run.ended_at <= at + evidence.deadlines.close for at in ends)
         if run.ended_at > late + evidence.moment and not leaving:
             yield f"function {run.name} ran from {run.at:.3f} s to {run.ended_at:.3f} s, with {tool.timeout} s"
         between = [at for at in interrupted if run.at + evidence.moment < at < run.ended_at - evidence.moment]

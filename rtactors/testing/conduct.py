@@ -394,7 +394,7 @@ def stops_have_a_reason(facts: Facts) -> Iterator[str]:
             for reply in evidence.replies
             if reply.id in evidence.stopped and reply.response_id in {None, response.id}
         ]
-        stalled = at - response.created_at > evidence.silence - HAIR_S
+        stalled = at - response.created_at > evidence.deadlines.silence - HAIR_S
         times = [*everything, *((stop, stop + HAIR_S) for stop in mine)]
         if not stalled and not any(first - HAIR_S <= at <= last for first, last in times):
             yield f"{segment.message_id} was stopped at {at:.3f} s, and nobody had wanted that"
@@ -473,7 +473,7 @@ def _may_fail(facts: Facts, event: Transition, asked_at: float) -> bool:
         or (bool(refused) and len(busy) >= LONG_BUSY)
         or any(just <= then <= at for then in questions)
         or any(event_id in facts.story.refused for event_id in beside)
-        or at - asked_at >= min(evidence.start, evidence.silence) - HAIR_S
+        or at - asked_at >= min(evidence.deadlines.start, evidence.deadlines.silence) - HAIR_S
         or " answer" in reason  # it is another response's now
         or "did not start it within" in reason  # `asking` knows whether that is so
     )
@@ -524,8 +524,8 @@ def leaving_takes_no_longer(facts: Facts) -> Iterator[str]:
     if evidence.left_at is None or evidence.ended_at is None:
         return
     took = evidence.ended_at - evidence.left_at
-    if took > 2 * evidence.close + HAIR_S:
-        yield f"leaving took {took:.3f} s, with {evidence.close:.3f} s for each of its two steps"
+    if took > 2 * evidence.deadlines.close + HAIR_S:
+        yield f"leaving took {took:.3f} s, with {evidence.deadlines.close:.3f} s for each of its two steps"
 
 
 def sinks_are_given_their_time(facts: Facts) -> Iterator[str]:
@@ -540,9 +540,9 @@ def sinks_are_given_their_time(facts: Facts) -> Iterator[str]:
         waited = math.inf if asked_at is None else ended_at - asked_at
         if asked_at is None:
             yield f"{segment.message_id} ended at {ended_at:.3f} s, but its device was never asked to end it"
-        elif waited < facts.evidence.sink - facts.evidence.moment:
+        elif waited < facts.evidence.deadlines.sink - facts.evidence.moment:
             yield f"{segment.message_id} was given up {waited:.3f} s after its device was asked to end it"
-        elif asked_at == segment.cleared_at and waited > facts.evidence.sink + facts.evidence.moment:
+        elif asked_at == segment.cleared_at and waited > facts.evidence.deadlines.sink + facts.evidence.moment:
             yield f"{segment.message_id} was given up only {waited:.3f} s after its device was told to stop"
 
 
@@ -609,7 +609,7 @@ def problems_are_true(facts: Facts) -> Iterator[str]:
     for report in reports:
         about = facts.story.operations_on(report.item_id)
         refused = [one for one in about if one.refused and not one.code.endswith("_delete_invalid_item_id")]
-        patience = facts.evidence.acknowledge - HAIR_S
+        patience = facts.evidence.deadlines.acknowledge - HAIR_S
         waited = [
             one for one in about if (one.answered_at or math.inf) - one.at >= patience - facts.evidence.round_trip
         ]

@@ -332,11 +332,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
         await talk.over()
     check_invariants(
         talk.evidence(
-            acknowledge=deadlines.acknowledge,
-            sink=deadlines.sink,
-            start=deadlines.start,
-            silence=deadlines.silence,
-            close=deadlines.close,
+            deadlines=deadlines,
             moment=0.05 if sockets else HAIR_S,
             delay=2.0 if sockets else 0.0,
             round_trip=round_trip or (2.0 if sockets else 0.05),

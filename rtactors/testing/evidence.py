@@ -10,6 +10,7 @@ from rtactors.delegation import Delegate
 from rtactors.events import BYTES_PER_FRAME
 from rtactors.history import HistoryItem
 from rtactors.interruption import Interruption
+from rtactors.limits import Deadlines
 from rtactors.loopback.conversation import Snapshot
 from rtactors.loopback.log import Record
 from rtactors.reply import Reply
@@ -177,19 +178,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """How coarsely the sink counts: one frame of its own, if that is longer than a ms."""
     ms_per_character: float | None = None
     """For a voice that takes the same time for each character; None: where the text should end is not known."""
-    acknowledge: float = 5.0
-    """Seconds after which an operation that was not answered may be sent again (`Deadlines.acknowledge`)."""
-    sink: float = 1.0
-    """Seconds that a sink has to tell the end of a segment (`Deadlines.sink`)."""
-    start: float = 15.0
-    """Seconds that a server has to begin a reply (`Deadlines.start`)."""
-    stop: float = 5.0
-    """Seconds that a server has to end a reply that was stopped, or to say something of one that was given up
-    (`Deadlines.stop`)."""
-    silence: float = 60.0
-    """Seconds for which a response may say nothing (`Deadlines.silence`)."""
-    close: float = 3.0
-    """Seconds that each step of leaving may take (`Deadlines.close`)."""
+    deadlines: Deadlines = Deadlines()
+    """The session's."""
     device_lost_at: float | None = None
     """When the session was told that its device is gone."""
     held_up: float | None = None
@@ -321,7 +311,7 @@ class Facts:
         ended_at = self.ended_at.get(segment.message_id, math.inf)
         asked_at = self.asked_at(segment)
         if segment.message_id in self._unconfirmed and asked_at is not None:
-            had_its_time = ended_at - asked_at >= self.evidence.sink - HAIR_S
+            had_its_time = ended_at - asked_at >= self.evidence.deadlines.sink - HAIR_S
             return math.nextafter(ended_at, 0) if had_its_time else ended_at  # the answer to giving up comes too late
         return ended_at
 
@@ -360,4 +350,4 @@ class Facts:
         ended_at = self.evidence.ended_at
         if not (self.evidence.refuses and about and ended_at is not None):
             return False
-        return about[-1].answered_at is None and about[-1].at > ended_at - self.evidence.acknowledge
+        return about[-1].answered_at is None and about[-1].at > ended_at - self.evidence.deadlines.acknowledge

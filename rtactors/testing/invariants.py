@@ -365,7 +365,7 @@ def _not_twice(facts: Facts, before: Operation, after: Operation, what: str) -> 
         return  # it was not done, and another reason for it came up
     if before.answered_at is not None and before.answered_at < after.at - facts.evidence.round_trip:
         yield f"{before.item_id} was {what} again after the server had answered"
-    elif waited < facts.evidence.acknowledge - facts.evidence.round_trip:
+    elif waited < facts.evidence.deadlines.acknowledge - facts.evidence.round_trip:
         yield f"{before.item_id} was {what} twice within {waited:.3f} s"
 
 

@@ -15,14 +15,14 @@ from msgspec import Struct
 
 from rtactors import mail
 from rtactors.actor import ReactiveActor
+from rtactors.causes import sentence_of
 from rtactors.channels import Inbox
 from rtactors.companion import Company
 from rtactors.events import Item
 from rtactors.reminders import Reminder, Reminders
-from rtactors.reply import ReplyRecord
 from rtactors.session_events import CallsComplete, FunctionCalled, Interrupted, Problem, ToolProgress
 from rtactors.tools.call import Call
-from rtactors.tools.outputs import NoOutput, error_of, output_of, place_of
+from rtactors.tools.outputs import NoOutput, output_of, place_of
 from rtactors.tools.parameters import BadArguments
 from rtactors.tools.tool import Tool
 from statecharts import call as chart
@@ -246,7 +246,7 @@ class Calls(ReactiveActor[CallsMail]):
         except NoOutput as error:
             return chart.Failed(str(error))
         except Exception as error:  # noqa: BLE001 - whatever a function raises, the model and the app are told
-            return chart.Failed(error_of(error), place_of(error))
+            return chart.Failed(sentence_of(error), place_of(error))
 
     async def _in_thread(self, function: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it gives
         def boxed() -> tuple[Any]:
@@ -282,17 +282,7 @@ class Calls(ReactiveActor[CallsMail]):
         self._over.clear()
 
     def _request(self) -> mail.RequestReply:
-        """For a reply; any other that is asked for and has not begun will do."""
-        record = ReplyRecord(self._company.new_id("reply"))
-        self._tasks.start_soon(self._see_to, record)
-        return mail.RequestReply(record, joins=True)
-
-    async def _see_to(self, record: ReplyRecord) -> None:
-        """Nobody holds the handle of this reply: what goes wrong with it is told here."""
-        await record.ended.wait()
-        if record.failure:
-            what = f"there is no reply to what functions gave: {record.failure}"
-            self.publish(Problem(kind="other", message=what, operation=record.id))
+        return self._company.request("what functions gave", self._tasks)
 
     async def _close(self) -> None:
         """No call stays without an answer, and no order half made that can be helped."""

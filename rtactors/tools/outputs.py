@@ -8,9 +8,6 @@ import msgspec
 from rtactors import arguments
 from rtactors.causes import causes
 
-_LONGEST_ERROR = 500
-"""Characters of an exception's message that the model is told."""
-
 
 class NoOutput(Exception):
     """What a function gave can't be told; the message says why."""
@@ -34,23 +31,6 @@ def _text_of(result: object) -> str:
             return str.__str__(result)
         case _:
             return msgspec.json.encode(result).decode()
-
-
-def error_of(error: BaseException) -> str:
-    """The type and the message; of a group of errors those of the first."""
-    first, *others = causes(error)
-    more = f" (and {len(others)} more)" if others else ""
-    return f"{type(first).__name__}: {_message(first)}".removesuffix(": ") + more
-
-
-def _message(error: BaseException) -> str:
-    try:
-        message = str(error)
-    except Exception:  # noqa: BLE001 - an error that can't be told is told by its type
-        return ""
-    if len(message) > _LONGEST_ERROR:
-        message = f"{message[:_LONGEST_ERROR]}..."
-    return message.encode(errors="replace").decode()
 
 
 def place_of(error: BaseException) -> str:

@@ -13,10 +13,10 @@ from typing import Any, Union, get_args, get_type_hints
 import msgspec
 from msgspec import UNSET, UnsetType, defstruct
 
+from rtactors.causes import sentence_of
 from rtactors.errors import ConfigurationError
 from rtactors.tools.call import Call
 from rtactors.tools.docstring import Described
-from rtactors.tools.outputs import error_of
 
 _EMPTY = inspect.Parameter.empty
 _WAYS_OUT = {
@@ -77,7 +77,7 @@ class Parameters:
         except RecursionError:
             raise BadArguments("the arguments are nested too deeply") from None
         except Exception as error:  # noqa: BLE001 - a type of the app's that looks at its values, and refuses them
-            raise BadArguments(f"the arguments were refused: {error_of(error)}") from None
+            raise BadArguments(f"the arguments were refused: {sentence_of(error)}") from None
         values = ((name, getattr(found, name)) for name in found.__struct_fields__)
         return {name: value for name, value in values if value is not UNSET}
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtactors import ConfigurationError, SessionClosed
+from rtactors import ConfigurationError, SessionClosed, mail
 from rtactors.channels import Inbox
 from rtactors.delegation import Delegate, Job, Line, Request, Work, by_actor
 from rtactors.delegation.actor import REMEMBERED
@@ -232,12 +232,34 @@ async def test_a_call_of_before_a_restart() -> None:
 
 
 @pytest.mark.anyio
+async def test_an_answer_that_nobody_speaks_of_is_a_problem() -> None:
+    agent = ByHand()
+    agent.returns("Done.")
+    async with alone(Delegate(agent)) as one:
+        one.call("c1", "go")
+        await settled()
+        (request,) = [each for each in one.mail if isinstance(each, mail.RequestReply)]
+        request.reply.resolve("failed", interrupted=False, failure="the server is busy")
+        await settled()
+        (problem,) = [each for each in one.events if isinstance(each, Problem)]
+        assert problem.operation == request.reply.id
+        assert problem.message == "there is no reply to what the agent said: the server is busy"
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("there is no word for it")
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
         (ValueError("no such file"), "ValueError: no such file"),
         (KeyError(), "KeyError"),
-        (ExceptionGroup("several", [OSError("one"), ValueError("two")]), "OSError: one; ValueError: two"),
+        (ExceptionGroup("several", [OSError("one"), ValueError("two")]), "OSError: one (and 1 more)"),
+        (ValueError("half \ud800"), "ValueError: half ?"),
+        (Unspeakable("no"), "Unspeakable"),
     ],
 )
 @pytest.mark.parametrize("capabilities", [V1, V2], ids=["v1", "v2"])
@@ -266,7 +288,20 @@ async def test_an_answer_that_is_no_text() -> None:
     async with alone(Delegate(agent)) as one:  # pyright: ignore[reportArgumentType]
         one.call("c1", "go")
         await settled()
-        assert "returned a int" in one.outputs[0][1]
+        assert one.outputs[0][1].endswith("TypeError: the agent's answer is a text, not a int")
+
+
+@pytest.mark.anyio
+async def test_half_a_character_is_told_as_none() -> None:
+    async def agent(work: Work) -> str:
+        await work.progress("still \ud800")
+        return "done \ud800"
+
+    async with alone(Delegate(agent)) as one:
+        one.call("c1", "go")
+        await settled()
+        assert one.progress == ["still ?"]
+        assert one.outputs == [("c1", "done ?")]
 
 
 @pytest.mark.anyio

@@ -1,11 +1,7 @@
 """The server's frames, in our words. Nothing here raises: a frame that can't be read is an event that says why."""
 
-import re
 from collections.abc import Sequence
 from typing import Any, Final
-
-from msgspec import Struct
-from msgspec.json import Decoder
 
 from rtactors.events import (
     AudioDelta,
@@ -23,7 +19,6 @@ from rtactors.events import (
     ItemTruncated,
     OutputDone,
     OutputStarted,
-    ProviderError,
     ProviderEvent,
     ResponseDone,
     ResponseStarted,
@@ -35,16 +30,12 @@ from rtactors.events import (
     SpeechStopped,
     TextDelta,
     TextDone,
-    Unknown,
 )
 from rtactors.providers.base import Frame
 from rtactors.providers.openai import wire
 from rtactors.providers.openai.errors import provider_error, sentence
 from rtactors.providers.openai.requests import asked_for
-
-_EXCERPT: Final = 80
-_REASON: Final = 200
-"""Characters of a frame, and of a reason, that stand in a message: enough to find it, never its audio."""
+from rtactors.providers.unread import unread
 
 
 def decode(frame: Frame) -> Sequence[ProviderEvent]:
@@ -53,7 +44,7 @@ def decode(frame: Frame) -> Sequence[ProviderEvent]:
         return _translate(wire.server_decoder.decode(frame))
     # JSON, UTF-8, base64, wrong and missing fields are all ValueErrors; deep nesting is a RecursionError.
     except (ValueError, RecursionError) as error:
-        return (_unread(frame, error),)
+        return (unread(frame, error, wire.SERVER_TYPES),)
 
 
 def _translate(event: wire.ServerEvent | wire.BetaServerEvent) -> Sequence[ProviderEvent]:  # noqa: C901, PLR0911, PLR0912 (a table: a case an event)
@@ -176,30 +167,3 @@ def _response_done(response: wire.Response) -> Sequence[ProviderEvent]:
 
 
 # ------------------------------------------------------------------------------------------------- unread frames
-
-
-class _Head(Struct):
-    type: str
-
-
-_head_decoder: Final = Decoder(_Head)
-_TYPE_FIRST: Final = re.compile(r'\s*\{\s*"type"\s*:\s*"([\w.]+)"')
-"""Finds the type of a frame that isn't valid JSON: servers write it first."""
-
-
-def _unread(frame: Frame, error: Exception) -> Unknown | ProviderError:
-    """An event that we have no word for, or one that is wrong: only the type decides."""
-    excerpt = frame[:_EXCERPT] if isinstance(frame, str) else frame[:_EXCERPT].decode(errors="replace")
-    try:
-        event_type = _head_decoder.decode(frame).type
-    except (ValueError, RecursionError):
-        found = _TYPE_FIRST.match(excerpt)
-        event_type = found[1] if found else None
-    else:
-        if event_type not in wire.SERVER_TYPES:
-            return Unknown(event_type[:_EXCERPT])
-    what = f"the event {event_type}" if event_type else "a frame"
-    return ProviderError(
-        kind="malformed",
-        message=f"can't read {what}: {str(error)[:_REASON]} (it begins with {excerpt!r})",
-    )

@@ -15,14 +15,11 @@ What is said belongs to what, by these rules. Nothing here knows a clock: only w
   turn's audio is what was sent until all of its words were told, or the model answered.
 """
 
-import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
 import msgspec
-from msgspec import Struct
-from msgspec.json import Decoder
 
 from rtactors.events import (
     BYTES_PER_FRAME,
@@ -45,20 +42,17 @@ from rtactors.events import (
     SpeechStopped,
     TextDelta,
     TextDone,
-    Unknown,
 )
 from rtactors.providers.base import Frame
 from rtactors.providers.openai.errors import provider_error
 from rtactors.providers.openai.wire import ErrorDetail
 from rtactors.providers.quicksilver import wire
+from rtactors.providers.unread import unread
 
 RATE: Final = 24_000
 """Hz of the PCM16 in both directions."""
 _REMEMBERED: Final = 64
 """Turns whose words may still come, by the ids that they name."""
-_EXCERPT: Final = 80
-_REASON: Final = 200
-"""Characters of a frame, and of a reason, that stand in a message: enough to find it, never its audio."""
 
 
 class _Message:
@@ -122,7 +116,7 @@ class Reader:
             return tuple(self._translate(wire.server_decoder.decode(frame)))
         # JSON, UTF-8, base64, wrong and missing fields are all ValueErrors; deep nesting is a RecursionError.
         except (ValueError, RecursionError) as error:
-            return (_unread(frame, error),)
+            return (unread(frame, error, wire.SERVER_TYPES),)
 
     def _translate(self, event: wire.ServerEvent) -> Iterator[ProviderEvent]:  # noqa: C901, PLR0911 (a table: a case an event)
         match event:
@@ -319,30 +313,3 @@ def _error(event: wire.ServerError) -> ProviderError:
         message=event.message or told.get("message") or whole, code=told.get("code"), type=told.get("type", "")
     )
     return provider_error(detail, None)
-
-
-class _Head(Struct):
-    type: str
-
-
-_head_decoder: Final = Decoder(_Head)
-_TYPE_FIRST: Final = re.compile(r'\s*\{\s*"type"\s*:\s*"([\w.]+)"')
-"""Finds the type of a frame that isn't valid JSON: servers write it first."""
-
-
-def _unread(frame: str, error: Exception) -> Unknown | ProviderError:
-    """An event that we have no word for, or one that is wrong: only the type decides."""
-    excerpt = frame[:_EXCERPT]
-    try:
-        event_type = _head_decoder.decode(frame).type
-    except (ValueError, RecursionError):
-        found = _TYPE_FIRST.match(excerpt)
-        event_type = found[1] if found else None
-    else:
-        if event_type not in wire.SERVER_TYPES:
-            return Unknown(event_type[:_EXCERPT])
-    what = f"the event {event_type}" if event_type else "a frame"
-    return ProviderError(
-        kind="malformed",
-        message=f"can't read {what}: {str(error)[:_REASON]} (it begins with {excerpt!r})",
-    )
