@@ -84,15 +84,11 @@ def the_model_is_told_what_they_gave(facts: Facts) -> Iterator[str]:
     if not (facts.connection.open and facts.evidence.settled):
         return
     runs = {run.call_id: run for run in facts.evidence.runs}
-    outputs: dict[str, list[str]] = {}
-    for item in facts.evidence.history:
-        if item.kind == "function_call_output":
-            outputs.setdefault(item.call_id, []).append(item.output)
     held = [item.call_id for item in facts.connection.items if item.type == "function_call_output"]
     calls = {item.call_id for item in facts.evidence.history if item.kind == "function_call"}
     never_held = any(facts.never_held(item_id) for item_id in facts.evidence.removed)  # may be such an output
     for call_id, event in _called(facts).items():
-        told = outputs.get(call_id, [])
+        told = facts.outputs.get(call_id, [])
         if held.count(call_id) > 1:
             yield f"the server holds {held.count(call_id)} outputs of call {call_id}"
         if (
@@ -112,7 +108,7 @@ def _is_output(facts: Facts, call_id: str, item_id: str) -> bool:
 
 
 def _outputs(facts: Facts) -> list[Operation]:
-    return [create for story in facts.stories for create in story.creates if create.call_id]
+    return [create for create in facts.creates if create.call_id]
 
 
 def refused(facts: Facts, call_id: str) -> bool:

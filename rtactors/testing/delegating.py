@@ -74,19 +74,15 @@ def each_request_has_one_answer(facts: Facts) -> Iterator[str]:
     """Each call that asked, and each that asked for silence, has one output; the last word of a work is one of them."""
     if facts.evidence.delegate is None or not (facts.evidence.settled and facts.connection.open):
         return
-    outputs: dict[str, list[str]] = {}
-    for item in facts.evidence.history:
-        if item.kind == "function_call_output":
-            outputs.setdefault(item.call_id, []).append(item.output)
     stand = {item.call_id for item in facts.evidence.history if item.kind == "function_call"}
     answers = {work.answer for work in facts.evidence.works}
     taken = facts.evidence.removed | facts.evidence.undecided
     calls = {event.call_id: event.name for event in facts.evidence.events if isinstance(event, FunctionCalled)}
-    refused = {create.call_id for story in facts.stories for create in story.creates if create.refused}
+    refused = {create.call_id for create in facts.creates if create.refused}
     for call_id, name in calls.items():
-        if name not in functions(facts) or call_id not in stand - refused or (taken and not outputs.get(call_id)):
+        if name not in functions(facts) or call_id not in stand - refused or (taken and call_id not in facts.outputs):
             continue  # the app took it out
-        told = outputs.get(call_id, [])
+        told = facts.outputs.get(call_id, [])
         if len(told) != 1:
             yield f"call {call_id} of {name} has {len(told)} outputs in the history, not one"
         for output in told:
@@ -101,16 +97,15 @@ def what_the_agent_says_is_told_once(facts: Facts) -> Iterator[str]:
     """Its progress as messages, its last word as an output; a word before that, as a message, too."""
     if facts.evidence.delegate is None or not (facts.evidence.settled and facts.connection.open):
         return
-    creates = [create for story in facts.stories for create in story.creates]
-    told, refused = [create.output for create in creates if create.call_id], any(create.refused for create in creates)
-    items = facts.evidence.history
-    texts = [item.heard_text for item in items if item.role == "user" and item.heard_text.startswith(BACKEND)]
-    outputs = [item.output for item in items if item.kind == "function_call_output"]
+    sent = [create.output for create in facts.creates if create.call_id]
+    refused = any(create.refused for create in facts.creates)
+    texts = [each.heard_text for each in facts.evidence.history if each.role == "user"]
+    outputs = [output for given in facts.outputs.values() for output in given]
     for work in facts.evidence.works:
         for said in [*work.progress, *([work.answer] if work.answer else [])]:
             times = texts.count(BACKEND + said) + outputs.count(said)
             gone = facts.evidence.removed | facts.evidence.undecided
-            if times > 1 or (times == 0 and not gone and said not in told and not refused):
+            if times > 1 or (times == 0 and not gone and said not in sent and not refused):
                 yield f"the agent said {said!r}, and the model was told that {times} times"
 
 

@@ -219,6 +219,13 @@ class Facts:
         self.history = {item.id: item for item in evidence.history}
         self.said = {item.id: item for item in evidence.history if item.kind == "message" and item.role == "assistant"}
         """Of the history what the model said."""
+        self.outputs: dict[str, list[str]] = {}
+        """Of the history what its function calls were answered with, by call id."""
+        for item in evidence.history:
+            if item.kind == "function_call_output":
+                self.outputs.setdefault(item.call_id, []).append(item.output)
+        self.creates = [create for story in self.stories for create in story.creates]
+        """What all servers were asked to hold."""
         self.held = {item.id: item for item in self.connection.items}
         self.problems = {event.operation for event in evidence.events if isinstance(event, Problem)}
         """What the app was told of a problem with."""
