@@ -12,6 +12,8 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 PRINTED = {
+    "agent": r"user: .*\n +background: .*\nuser: \(coughs\)\nmodel: It rains .*up\.\nuser: .*\n"
+    r"model: The last train.* \(cut\)\nmodel: You are welcome\.\n",
     "audio_effect": r"heard: 'I am not a robot\..*', \d+ of \d+ ms\nthe server keeps \d+ ms; robot\.wav has [\d.]+ s\n",
     "guardrail": r"judged: .* is rejected\njudged: .* may be heard\nheard: +.*Please.*\nthe server holds .*Please.*\n",
     "message_recorder": r"(item_\w+\.wav has \d+ ms, of which \d+ ms were heard: '.*'\n){2}",
