@@ -1,8 +1,8 @@
 """What a companion is: something beside the ring that runs the app's code, or stands for the world outside.
 
-Tools, a delegate and a voice are companions. A companion hears what the session publishes, all of it and in order, and
-talks back as an app does: by the context actor. So a recording has what it does as the app's doing, and a replay needs
-none.
+Tools, a delegate, a voice and an interruption rule are companions. A companion hears what the session publishes, all of
+it and in order, and talks back as an app does: by the context actor. So a recording has what it does as the app's
+doing, and a replay needs none.
 """
 
 from abc import ABC, abstractmethod

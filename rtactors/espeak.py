@@ -64,23 +64,23 @@ def library() -> tuple[ctypes.CDLL, int]:
     return loaded, rate
 
 
-def _choose(voice: str, rate: int, pitch: int) -> tuple[ctypes.CDLL, int]:
-    loaded, source_rate = library()
+def _choose(voice: str, words_a_minute: int, pitch: int) -> tuple[ctypes.CDLL, int]:
+    loaded, rate = library()
     if loaded.espeak_SetVoiceByName(voice.encode()) != _OK:
         raise ConfigurationError(f"eSpeak NG has no voice {voice!r}: try en-us, en or en-us+f3")
-    loaded.espeak_SetParameter(_RATE, rate, 0)
+    loaded.espeak_SetParameter(_RATE, words_a_minute, 0)
     loaded.espeak_SetParameter(_PITCH, pitch, 0)
-    return loaded, source_rate
+    return loaded, rate
 
 
-def check(voice: str, rate: int, pitch: int) -> None:
+def check(voice: str, words_a_minute: int, pitch: int) -> None:
     """Raises ConfigurationError if there is no such voice, or no eSpeak NG."""
     with _one_at_a_time:
-        _choose(voice, rate, pitch)
+        _choose(voice, words_a_minute, pitch)
 
 
-def synthesize(text: str, voice: str, rate: int, pitch: int) -> Sound:
-    """Say `text` with an eSpeak `voice`, at a `rate` in words a minute, a `pitch` of 0 to 99.
+def synthesize(text: str, voice: str, words_a_minute: int, pitch: int) -> Sound:
+    """Say `text` with an eSpeak `voice`, at a pace of `words_a_minute` and a `pitch` of 0 to 99.
 
     Blocks for a few ms; one thread at a time.
     """
@@ -100,9 +100,9 @@ def synthesize(text: str, voice: str, rate: int, pitch: int) -> Sound:
     callback = _Callback(collect)
     encoded = text.encode()
     with _one_at_a_time:
-        loaded, source_rate = _choose(voice, rate, pitch)
+        loaded, rate = _choose(voice, words_a_minute, pitch)
         loaded.espeak_SetSynthCallback(callback)
         size = ctypes.c_size_t(len(encoded) + 1)
         if encoded and loaded.espeak_Synth(encoded, size, 0, 1, 0, _CHARS_UTF8, None, None) != _OK:
             raise RuntimeError(f"eSpeak NG could not speak {text!r}")
-    return Sound(bytes(pcm), source_rate, marks)
+    return Sound(bytes(pcm), rate, marks)

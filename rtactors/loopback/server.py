@@ -29,7 +29,7 @@ from rtactors.loopback.log import Listener
 from rtactors.loopback.outbox import ServerSocket
 from rtactors.loopback.recognizer import Recognizer
 from rtactors.loopback.script import Script, Timing, story
-from rtactors.loopback.session import AtLimit, Session, Setup
+from rtactors.loopback.session import AtLimit, Session, Shared
 from rtactors.loopback.vad import Loudness, Vad
 from rtactors.loopback.voice import EspeakVoice, ToneVoice, Voice
 from rtactors.loopback.websocket import ServerWebsocket, serve_websockets
@@ -92,7 +92,7 @@ class _Sessions(Host):
         self._token = token
         self._numbers: Counter[str] = Counter()
         self._admit = options.get("admit", _everybody)
-        self._setup = Setup(
+        self._shared = Shared(
             script=script,
             voice=options.get("voice") or voice(),
             vad=options.get("vad", Loudness),
@@ -110,20 +110,20 @@ class _Sessions(Host):
     @asynccontextmanager
     async def _run(self) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
-            if self._setup.recognizer:
-                await stack.enter_async_context(self._setup.recognizer)
+            if self._shared.recognizer:
+                await stack.enter_async_context(self._shared.recognizer)
             await stack.enter_async_context(super()._run())
             yield
 
     async def _serve(self, connection: ServerSocket, model: str) -> None:
-        session = Session(self._setup, connection, model)
+        session = Session(self._shared, connection, model)
         self.sessions.append(session)
         self._open += 1
         try:
             await session.run()
         finally:
             self._open -= 1
-            if not self._setup.keep:
+            if not self._shared.keep:
                 self.sessions.remove(session)
             with anyio.CancelScope(shield=True):
                 await connection.close()

@@ -52,7 +52,7 @@ LAST_WORDS_S = 1.0
 AtLimit: TypeAlias = Literal["close", "error"]
 
 
-class Setup(Struct, frozen=True, kw_only=True):
+class Shared(Struct, frozen=True, kw_only=True):
     """What all sessions of a server share."""
 
     script: Script
@@ -72,23 +72,23 @@ class Setup(Struct, frozen=True, kw_only=True):
 class Session:
     """`items` and `log` may be read at any time, also after its end."""
 
-    def __init__(self, setup: Setup, socket: ServerSocket, model: str) -> None:
-        self.id = setup.new_id("sess")
-        self.log = Log(keep=setup.keep, listener=setup.listener)
-        self.conversation = Conversation(setup.new_id("conv"))
+    def __init__(self, shared: Shared, socket: ServerSocket, model: str) -> None:
+        self.id = shared.new_id("sess")
+        self.log = Log(keep=shared.keep, listener=shared.listener)
+        self.conversation = Conversation(shared.new_id("conv"))
         self.closed = anyio.Event()
-        self._setup = setup
+        self._shared = shared
         self._socket = socket
-        self._outbox = Outbox(socket, setup.faults, self.log, setup.new_id)
+        self._outbox = Outbox(socket, shared.faults, self.log, shared.new_id)
         self._context = Context(
             conversation=self.conversation,
             outbox=self._outbox,
-            voice=setup.voice,
-            timing=setup.timing,
+            voice=shared.voice,
+            timing=shared.timing,
             new_id=self._new_item_id,
         )
-        self._settings = Settings(model, obeys=setup.obeys_turn_settings)
-        self._input = InputBuffer(self._settings.turn_detection, setup.vad)
+        self._settings = Settings(model, obeys=shared.obeys_turn_settings)
+        self._input = InputBuffer(self._settings.turn_detection, shared.vad)
         self._speech = ("", 0)  # the item that the user's speech will become, and where it began
         self._unread = 0
         self._was_read = anyio.Event()
@@ -96,7 +96,7 @@ class Session:
         self._out_of_band: list[Generation] = []
         self._responses = 0
         self._unheard: list[anyio.Event] = []  # set when it is known what a user's item says
-        limit_s = setup.session_limit_s
+        limit_s = shared.session_limit_s
         self._expires_at = None if math.isinf(limit_s) else int(time.time() + limit_s)
         self._tasks: TaskGroup
 
@@ -144,17 +144,17 @@ class Session:
             while True:
                 frame = await self._socket.receive()
                 self._unread += len(frame)
-                await inbox.send((anyio.current_time() + self._setup.timing.command_ms / 1000, frame))
+                await inbox.send((anyio.current_time() + self._shared.timing.command_ms / 1000, frame))
                 while self._unread > UNREAD:
                     self._was_read = anyio.Event()
                     await self._was_read.wait()
 
     async def _expire(self) -> None:
         """OpenAI closes the connection with the reason; earlier versions sent it as an error."""
-        limit_s = self._setup.session_limit_s
+        limit_s = self._shared.session_limit_s
         await anyio.sleep(limit_s)
         reason = f"Your session hit the maximum duration of {limit_s / 60:g} minutes."
-        if self._setup.at_limit == "close":
+        if self._shared.at_limit == "close":
             await self._socket.close(1001, reason)
             return
         error = wire.ErrorDetail(type="invalid_request_error", code="session_expired", message=reason)
@@ -172,7 +172,7 @@ class Session:
             self._refuse(error, event_id(frame))
             return
         event_type = str(event.__struct_config__.tag)
-        faults = self._setup.faults
+        faults = self._shared.faults
         concerned = faults.concern(event_type, incoming=True)
         rule = faults.find(msgspec.to_builtins(event), incoming=True) if concerned else None
         if rule and isinstance(rule.act, Drop):
@@ -235,7 +235,7 @@ class Session:
         self._outbox.put(wire.ConversationItemAdded(item=item, previous_item_id=reported))
         self._outbox.put(wire.ConversationItemDone(item=item, previous_item_id=reported))
         for part in entry.content:
-            if part.type == "input_audio" and part.text is None and self._setup.recognizer:
+            if part.type == "input_audio" and part.text is None and self._shared.recognizer:
                 self._listen_to(part)
 
     # ------------------------------------------------------------------------------------------ settings and the user
@@ -276,7 +276,7 @@ class Session:
         self._outbox.put(wire.InputAudioBufferCommitted(item_id=item_id, previous_item_id=previous))
         self._outbox.put(wire.ConversationItemAdded(item=item, previous_item_id=previous))
         self._outbox.put(wire.ConversationItemDone(item=item, previous_item_id=previous))
-        if self._setup.recognizer or self._settings.transcribes:
+        if self._shared.recognizer or self._settings.transcribes:
             self._listen_to(part, item_id)
 
     def _listen_to(self, part: Part, item_id: str | None = None) -> None:
@@ -289,11 +289,11 @@ class Session:
 
         Without an `item_id` it came in an item that the client created: OpenAI gives no transcript of such.
         """
-        due = anyio.current_time() + self._setup.timing.transcription_ms / 1000
+        due = anyio.current_time() + self._shared.timing.transcription_ms / 1000
         text, failure = "", "this server has no recogniser"
-        if self._setup.recognizer:
+        if self._shared.recognizer:
             try:
-                text, failure = await self._setup.recognizer.transcribe(bytes(part.audio)), ""
+                text, failure = await self._shared.recognizer.transcribe(bytes(part.audio)), ""
                 part.text = text
             except RecognitionFailed as error:
                 failure = str(error)
@@ -349,10 +349,10 @@ class Session:
                 tool_choice=choice if isinstance(choice, str) else choice.get("name") or choice["type"],
             )
             words = fixed_words(instructions)
-            return self._setup.script(turn) if words is None else Reply(outputs=(Say(text=words),))
+            return self._shared.script(turn) if words is None else Reply(outputs=(Say(text=words),))
 
         request = Request(
-            response_id=self._setup.new_id("resp"),
+            response_id=self._shared.new_id("resp"),
             modalities=[*modalities],
             audio=self._settings.output_audio,
             max_output_tokens=params.max_output_tokens or self._settings.max_output_tokens,
@@ -388,7 +388,7 @@ class Session:
 
     def _new_item_id(self) -> str:
         """A client may bring items that were ours in a session before: no id is given twice."""
-        while (item_id := self._setup.new_id("item")) in self.conversation:
+        while (item_id := self._shared.new_id("item")) in self.conversation:
             pass
         return item_id
 

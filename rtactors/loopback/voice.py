@@ -59,21 +59,21 @@ class ToneVoice:
 class EspeakVoice:
     """eSpeak NG, see `rtactors.espeak`. Raises ConfigurationError without it.
 
-    `voice` is an eSpeak name such as `en-us`, `en` or, with a variant, `en-us+f3`; `rate` is in words a minute,
-    `pitch` 0 to 99. What was said once is kept.
+    `voice` is an eSpeak name such as `en-us`, `en` or, with a variant, `en-us+f3`; `words_a_minute` is its
+    pace, `pitch` 0 to 99. What was said once is kept.
     """
 
-    def __init__(self, voice: str = "en-us", *, rate: int = 165, pitch: int = 50) -> None:
-        espeak.check(voice, rate, pitch)
-        self._settings = (voice, rate, pitch)
+    def __init__(self, voice: str = "en-us", *, words_a_minute: int = 165, pitch: int = 50) -> None:
+        espeak.check(voice, words_a_minute, pitch)
+        self._settings = (voice, words_a_minute, pitch)
 
     async def speak(self, text: str) -> Speech:
         return await to_thread.run_sync(_synthesize, text, *self._settings)
 
 
 @lru_cache(maxsize=256)
-def _synthesize(text: str, voice: str, rate: int, pitch: int) -> Speech:
-    sound = espeak.synthesize(text, voice, rate, pitch)
+def _synthesize(text: str, voice: str, words_a_minute: int, pitch: int) -> Speech:
+    sound = espeak.synthesize(text, voice, words_a_minute, pitch)
     return Speech(resample(sound.pcm, sound.rate, RATE), _timed(text, sound.marks))
 
 

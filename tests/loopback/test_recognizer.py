@@ -49,7 +49,7 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
 @pytest.mark.sockets
 @pytest.mark.parametrize("name", ["en-us", "en", "en-us+f3", "en-us+m3"])
 async def test_phrases_are_heard(name: str) -> None:
-    voice = EspeakVoice(name, rate=150)
+    voice = EspeakVoice(name, words_a_minute=150)
     async with Pocketsphinx(STORY_PHRASES) as recognizer:
         for phrase in STORY_PHRASES:
             speech = await voice.speak(phrase)

@@ -61,7 +61,7 @@ class TestEspeak:
 
     async def test_voices_and_rates_differ(self) -> None:
         usual = await EspeakVoice().speak(SENTENCE)
-        assert len((await EspeakVoice(rate=100).speak(SENTENCE)).pcm) > 1.3 * len(usual.pcm)
+        assert len((await EspeakVoice(words_a_minute=100).speak(SENTENCE)).pcm) > 1.3 * len(usual.pcm)
         assert (await EspeakVoice("en-us+f3").speak(SENTENCE)).pcm != usual.pcm
 
     async def test_many_at_once(self) -> None:
