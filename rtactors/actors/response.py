@@ -336,7 +336,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             joined.requests.append(request)
             self._expect_start(request)
             return
-        again = f" ({request.attempt})" if request.attempt > 1 else ""
+        times = request.attempt + request.discarded
+        again = f" ({times})" if times > 1 else ""
         response = _Response(RESPONSE.start(request.reply.id + again), request)
         self._responses[response.life.id] = response
         if reason:
@@ -836,6 +837,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if response is None or response.speech != "none":
             return False
         response.unwanted = True
+        requests, response.requests = response.requests, []
+        for request in requests:  # they joined it, and are still to be answered
+            self._asked_again[request.reply.id] = ""
+            self._ring.context.send(replace(request, discarded=request.discarded + 1))
         self._cancel_held(response)
         self._fire(response, chart.Interrupted(response_id, server_cancels=False))
         return True
