@@ -312,7 +312,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._see_slot()
         self._see_agent()
         self._see_policies()
-        if self._quiet and not self._messages and not any(self._under_way(each) for each in self._responses.values()):
+        if self._quiet and not self._busy:
             for quiet in [each for each in self._quiet if not (each.user_too and self._user_speaks)]:
                 self._quiet.remove(quiet)
                 self._ring.context.send(mail.WhenAcknowledged(quiet.quiet))
@@ -321,8 +321,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         """All that are not settled; what is done to one may settle it."""
         return list(self._responses.values())
 
-    def _under_way(self, response: _Response) -> bool:
-        return response.expected or response.life.state != "abandoned"
+    @property
+    def _busy(self) -> bool:
+        """Whether there is anything to be heard, or to be waited for: also a reply that is on its way round."""
+        under_way = any(each.expected or each.life.state != "abandoned" for each in self._responses.values())
+        return bool(self._messages or self._asked_again or under_way)
 
     # -- requests
 
@@ -822,7 +825,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _interrupt(self, response: _Response, *, server_cancels: bool, out_of_band: bool = False) -> None:
         if out_of_band or not response.out_of_band:
-            if self._speaking is None or self._speaking.response is response:
+            held = self._speaking or next(iter(self._floor), None)
+            if held is None or held.response is response:
                 self._paused = False  # what was held is stopped
             if response.life.state in _UNSTARTED and response.is_rest:  # not one that waits for its turn
                 response.interrupted = True
