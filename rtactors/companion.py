@@ -5,10 +5,12 @@ it and in order, and talks back as an app does: by the context actor. So a recor
 doing, and a replay needs none.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TypeAlias
 
+import anyio
 from anyio.abc import TaskGroup
 from msgspec import Struct
 
@@ -22,6 +24,13 @@ from rtactors.session_events import Problem, SessionEvent
 
 Tell: TypeAlias = Callable[[mail.ContextMail], None]
 """Tells the context actor something, as an app would; never blocks. It is dropped if the session is over."""
+
+
+def is_cancelled() -> bool:
+    """Whether who runs is being cancelled. If it isn't, then a cancellation that the app's code raises is a failure of
+    that, such as of an asyncio task that it waited for: nothing of ours may end by it.
+    """
+    return anyio.current_effective_deadline() == -math.inf
 
 
 class Company(Struct, frozen=True):

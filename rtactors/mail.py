@@ -75,6 +75,8 @@ class RequestReply(Struct, frozen=True):
     options: events.ResponseOptions = events.ResponseOptions()
     attempt: int = 1
     """How often it was asked for, with this one: again if the server was lost in the midst of it."""
+    discarded: int = 0
+    """How often a reply of the server's own that it had joined was thrown away, as one to a false alarm."""
     joins: bool = False
     """Whether any other reply to the conversation as it stands then will do as well, if one is asked for anyway."""
     priority: int = 0

@@ -197,7 +197,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._see_slot()
         self._see_agent()
         self._see_policies()
-        if self._quiet and not self._messages and not any(self._under_way(each) for each in self._responses.values()):
+        if self._quiet and not self._busy:
             for quiet in [each for each in self._quiet if not (each.user_too and self._user_speaks)]:
                 self._quiet.remove(quiet)
                 self._ring.context.send(mail.WhenAcknowledged(quiet.quiet))
@@ -206,8 +206,11 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         """All that are not settled; what is done to one may settle it."""
         return list(self._responses.values())
 
-    def _under_way(self, response: Response) -> bool:
-        return response.expected or response.life.state != "abandoned"
+    @property
+    def _busy(self) -> bool:
+        """Whether there is anything to be heard, or to be waited for: also a reply that is on its way round."""
+        under_way = any(each.expected or each.life.state != "abandoned" for each in self._responses.values())
+        return bool(self._messages or self._asked_again or under_way)
 
     # -- requests
 
@@ -221,7 +224,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             joined.requests.append(request)
             self._expect_start(request)
             return
-        again = f" ({request.attempt})" if request.attempt > 1 else ""
+        times = request.attempt + request.discarded
+        again = f" ({times})" if times > 1 else ""
         response = Response(RESPONSE.start(request.reply.id + again), request)
         self._responses[response.life.id] = response
         if reason:
@@ -623,7 +627,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
 
     def _interrupt(self, response: Response, *, server_cancels: bool, out_of_band: bool = False) -> None:
         if out_of_band or not response.out_of_band:
-            if self._floor.speaking is None or self._floor.speaking.response is response:
+            held = self._floor.first
+            if held is None or held.response is response:
                 self._floor.app_holds = False  # what was held is stopped
             if response.life.state in _UNSTARTED and response.is_rest:  # not one that waits for its turn
                 response.interrupted = True
@@ -638,6 +643,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if response is None or response.speech != "none":
             return False
         response.unwanted = True
+        requests, response.requests = response.requests, []
+        for request in requests:  # they joined it, and are still to be answered
+            self._asked_again[request.reply.id] = ""
+            self._ring.context.send(replace(request, discarded=request.discarded + 1))
         self._calls.cancel(lambda each: each is response)
         self._fire(response, chart.Interrupted(response_id, server_cancels=False))
         return True

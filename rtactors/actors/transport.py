@@ -178,8 +178,10 @@ class TransportActor(Actor[mail.TransportMail]):
             case mail.LimitNear():
                 if self._in_use and self._in_use.number == message.connection:
                     self._fire(link.LimitNear())
-            case events.CreateItem() | events.CreateResponse() if self._again and self._loss_known:
-                self._again.append(message)  # it came after what the user had said
+            case events.CreateItem() | events.CreateResponse() | events.AppendHandoff() if (
+                self._again and self._loss_known
+            ):
+                self._again.append(message)  # it came after what the user had said, or what was kept
             case _ if self._loss_known:
                 await self._send(message)
             case _:

@@ -15,7 +15,7 @@ from rtactors import mail
 from rtactors.actor import ReactiveActor
 from rtactors.causes import sentence_of
 from rtactors.channels import Inbox
-from rtactors.companion import Company
+from rtactors.companion import Company, is_cancelled
 from rtactors.delegation.delegate import Delegate, input_of
 from rtactors.delegation.telling import ByCall, ByHandoff, Telling
 from rtactors.delegation.transcript import Transcript
@@ -234,6 +234,10 @@ class DelegationActor(ReactiveActor[DelegationMail]):
                 async with self._place:
                     answer: object = await self._delegate.agent(work)
                 ended = _Ended(work, text_of("the agent's answer", answer))
+            except anyio.get_cancelled_exc_class():
+                if is_cancelled():
+                    raise
+                ended = _Ended(work, "", reason="what the agent waited for was cancelled")
             except Exception as error:  # noqa: BLE001 - whatever an agent raises is told
                 ended = _Ended(work, "", reason=sentence_of(error))
             finally:

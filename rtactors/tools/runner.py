@@ -13,6 +13,9 @@ from rtactors.session_events import CallsComplete, FunctionCalled, Interrupted, 
 from rtactors.tools.calls import Called, Calls, CallsMail
 from rtactors.tools.tool import Tool, tools_of
 
+_REMEMBERED = 64
+"""Replies that are over and had tools of their own."""
+
 
 class Runner(Companion):
     """Of one session. Raises ConfigurationError if one of `tools` is none, two have the same name, or one has that of a
@@ -35,8 +38,10 @@ class Runner(Companion):
 
     def lend(self, reply: ReplyRecord, tools: Sequence[Tool[..., Any] | Callable[..., Any]]) -> tuple[Function, ...]:
         """Tools for one reply, which come before the session's; raises as above. Gives what the server is told."""
-        self._lent = [each for each in self._lent if not each[0].ended.is_set()]
         lent = tools_of(tools)
+        over = [each for each in self._lent if each[0].ended.is_set()]  # their calls may still wait to be handed over
+        for each in over[:-_REMEMBERED]:
+            self._lent.remove(each)
         self._lent.append((reply, lent))
         return tuple(tool.declaration for tool in lent.values())
 

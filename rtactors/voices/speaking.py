@@ -12,7 +12,7 @@ import anyio.lowlevel
 
 from rtactors import mail
 from rtactors.causes import sentence_of
-from rtactors.companion import Companion, Company
+from rtactors.companion import Companion, Company, is_cancelled
 from rtactors.session_events import SessionEvent, SpeechWanted, Transition
 from rtactors.voices.base import Voice
 from statecharts.message import MESSAGE
@@ -63,12 +63,19 @@ class Speaking(Companion):
                 company.tell(mail.SpokenAudio(message_id, number, piece, over=False))
                 await anyio.lowlevel.checkpoint()  # who takes it has to keep up
             company.tell(mail.SpokenAudio(message_id, number, b"", over=True))
+        except anyio.get_cancelled_exc_class():
+            if is_cancelled():
+                raise
+            self._on_failed(message_id, "what the voice waited for was cancelled", company)
         except Exception as error:  # noqa: BLE001 - it is the app's, or a service's: the session goes on without it
-            company.tell(mail.VoiceFailed(message_id, sentence_of(error)))
-            self._give_up(message_id)
+            self._on_failed(message_id, sentence_of(error), company)
         finally:
             if isinstance(pieces, AsyncGenerator):
                 await pieces.aclose()
+
+    def _on_failed(self, message_id: str, reason: str, company: Company) -> None:
+        company.tell(mail.VoiceFailed(message_id, reason))
+        self._give_up(message_id)
 
     async def _next(self, pieces: AsyncIterator[bytes], seconds: float) -> bytes | None:
         """The next piece that is not empty; None at the end. Raises TimeoutError."""

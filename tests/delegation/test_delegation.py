@@ -25,6 +25,7 @@ from rtactors.session_events import (
     UserStartedSpeaking,
     UserTranscript,
 )
+from rtactors.testing.clock import virtual_backend
 from tests.delegation.alone import V1, V2, ByHand, alone, settled
 
 # ----------------------------------------------------------------------------------------------- what the agent gets
@@ -278,6 +279,27 @@ async def test_what_an_agent_raises_is_told(error: Exception, sentence: str, cap
         assert problem.operation == "c1"
         assert sentence in problem.message
         assert one.states[-1] == ("c1", "failed")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", [virtual_backend("asyncio")], ids=["asyncio"])  # nobody else can, on trio
+async def test_what_an_agent_waits_for_is_cancelled() -> None:
+    """By somebody else: it has failed, and the next one has its chance."""
+    failing = True
+
+    async def agent(work: Work) -> str:
+        if failing:
+            raise anyio.get_cancelled_exc_class()
+        return f"did {work.input}"
+
+    async with alone(Delegate(agent)) as one:
+        one.call("c1", "one")
+        await settled()
+        assert one.outputs == [("c1", FAILED + "what the agent waited for was cancelled")]
+        failing = False
+        one.call("c2", "two")
+        await settled()
+        assert one.outputs[1:] == [("c2", "did two")]
 
 
 @pytest.mark.anyio

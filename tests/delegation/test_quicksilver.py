@@ -8,6 +8,7 @@ from rtactors.delegation import Delegate, Work
 from rtactors.delegation.telling import FINAL
 from rtactors.loopback.quicksilver import Line, secretary
 from rtactors.loopback.script import Gate
+from rtactors.providers.base import Frame
 from rtactors.providers.quicksilver import wire
 from rtactors.session_events import (
     AgentSaid,
@@ -18,6 +19,7 @@ from rtactors.session_events import (
     UserStartedSpeaking,
     UserTranscript,
 )
+from rtactors.transports.base import Socket
 from tests.delegation.alone import ByHand
 from tests.delegation.conftest import BeginV1
 from tests.delegation.lines import talk as in_memory
@@ -193,6 +195,51 @@ async def test_the_answer_outlives_the_connection(begin_v1: BeginV1) -> None:
         assert talk.appended == ["Looking.", FINAL + "Done."]
         assert not talk.server.lines[0].log.find("conversation.handoff.append")
     assert len(agent.works) == 1
+
+
+class Slow:
+    """A network through which none of the user's audio goes out until the gate is open."""
+
+    def __init__(self, socket: Socket, gate: Gate) -> None:
+        self._socket = socket
+        self._gate = gate
+        self.receive = socket.receive
+        self.close = socket.close
+
+    async def send(self, frame: Frame) -> None:
+        if "input_audio_buffer" in str(frame):
+            await self._gate.passed()
+        await self._socket.send(frame)
+
+
+async def test_what_waited_for_a_connection_goes_out_before_what_comes_later() -> None:
+    """Also where both are behind the user's voice, which a slow network holds up."""
+    agent, gates = ByHand(), [Gate(), Gate()]
+    gates[0].open()
+    later = iter(gates)
+
+    async def script(line: Line) -> None:
+        if not agent.works:
+            await line.hand_off("go", "h1")
+
+    async with in_memory(
+        script,
+        reconnect=AT_ONCE,
+        delegate=Delegate(agent, grace=0),
+        network=lambda socket: Slow(socket, next(later)),
+    ) as talk:
+        work = await agent.work()
+        await talk.session.send_audio(bytes(960))
+        await talk.line.log.wait("input_audio_buffer.append")
+        await talk.line.close(1011, "bye")
+        await talk.tells(ConnectionChanged, 2)
+        await work.progress("Looking.")
+        await gates[1].reached.wait()
+        agent.returns("Done.")
+        await anyio.sleep(1)
+        gates[1].open()
+        await talk.line.log.wait("conversation.handoff.append", 2)
+        assert talk.appended == ["Looking.", FINAL + "Done."]
 
 
 async def test_an_interruption_by_the_app_ends_what_is_heard(begin_v1: BeginV1) -> None:

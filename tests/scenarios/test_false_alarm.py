@@ -431,6 +431,34 @@ async def test_e11_two_turns_before_a_reply_are_answered_by_one() -> None:
     assert fates(talk) == ["taken", "taken"]
 
 
+async def test_a_request_that_joined_an_answer_to_nothing() -> None:
+    """The server answers the cough, though it was told not to: what leaves nothing answers no request either."""
+    script = replies(SECOND, FIRST, THIRD)
+    timing = Timing(command_ms=0, transcription_ms=300)
+    async with conversation(
+        script,
+        session=HELD,
+        recognizer=Scripted(""),
+        sink=PacedSink(),
+        timing=timing,
+        obeys_turn_settings=False,
+    ) as talk:
+        await talk.ask()
+        await talk.tells(AgentStartedSpeaking)
+        await talk.log.wait("response.done")
+        await talk.speak()
+        await talk.reaches("interruption", "suspected")
+        reply = await talk.generate_reply()
+        await talk.fall_silent()
+        await reply.started()
+        assert reply.response_id == talk.log.find("response.created")[1].json["response"]["id"]
+        assert [message.heard_text for message in await reply.done()] == [THIRD]
+        assert not reply.interrupted
+        await talk.session.quiet()
+        assert [message.heard_text for message in talk.said()] == [SECOND, THIRD]
+    assert fates(talk) == ["dismissed"]
+
+
 async def test_the_news_of_an_item_is_lost(begin: Begin) -> None:
     """Words come of it all the same."""
     faults = Faults(drop("input_audio_buffer.committed"))

@@ -9,6 +9,7 @@ from rtactors.limits import Backoff, Deadlines
 from rtactors.loopback.faults import ALWAYS, Faults, duplicate, ignore, refuse
 from rtactors.loopback.script import Call, Failed, Gate, Reply, Say, Write, replies
 from rtactors.session_events import AgentStateChanged, FunctionCalled, Interrupted
+from rtactors.testing.conversation import conversation
 from tests.scenarios.conftest import Begin
 from tests.scenarios.test_interruption import FIRST, SECOND, THIRD, length
 
@@ -399,3 +400,36 @@ async def test_a_request_that_the_server_never_answers_leaves_nothing(begin: Beg
             with pytest.raises(ReplyFailed, match="did not start it in time"):
                 await reply.done()
         assert talk.said() == []
+
+
+async def test_what_the_app_holds_stays_held_when_another_reply_is_interrupted(begin: Begin) -> None:
+    gate = Gate()
+    async with begin(replies(FIRST, Say(text=SECOND, gate=gate))) as talk:
+        talk.sink.play_all()
+        await talk.session.pause()
+        held = await talk.ask()
+        other = await talk.generate_reply()
+        await other.started()
+        await other.interrupt()
+        await other.done()
+        await talk.time_passes(1)
+        assert talk.heard() == []
+        await talk.session.unpause()
+        (message,) = await held.done()
+        await talk.session.quiet()
+        assert talk.heard() == talk.held() == [(message.id, length(FIRST))]
+
+
+async def test_it_is_not_quiet_while_the_rest_of_a_reply_is_about_to_be_asked_for() -> None:
+    """Its beginning was heard, and its server is gone."""
+    broken_off = Say(text=FIRST, gate=Gate(), gate_ms=600)
+    async with conversation(replies(broken_off, SECOND), provider={"turn_detection": None}) as talk:
+        reply = await talk.ask()
+        await talk.sink.play(300)
+        await talk.wire.close(1001, "bye")
+        await talk.connected(2)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(talk.session.quiet)
+            talk.sink.play_all()
+        assert reply.over
+        assert reply.heard_text.endswith(SECOND)

@@ -125,3 +125,21 @@ async def test_d22_reply_to_a_tool_meets_a_busy_server(begin: Begin, refused: st
         assert talk.held() == talk.heard()
         outputs = [item.output for item in talk.items() if item.type == "function_call_output"]
         assert outputs == ["done"]
+
+
+async def test_a_tool_of_one_reply_runs_also_when_that_is_over_before_the_turn_of_the_call(begin: Begin) -> None:
+    """It waits behind another one that is still being heard, and a third one brings tools of its own."""
+    till, other = Till(), Till()
+    script = replies(FIRST, Call(name="pay", arguments='{"amount": 5}'), SECOND, THIRD)
+    async with begin(script) as talk:
+        await talk.ask()
+        await talk.sink.play(100)
+        calling = await talk.generate_reply(tools=[till.pay])
+        await calling.done()
+        await talk.generate_reply(tools=[tool(name="refund")(other.pay)])
+        assert till.paid == []
+        talk.sink.play_all()
+        await talk.log.wait("response.done", 4)
+        await talk.session.quiet()
+        assert (till.paid, other.paid) == ([5], [])
+        assert [item.output for item in talk.items() if item.type == "function_call_output"] == ["paid 5"]

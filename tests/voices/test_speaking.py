@@ -11,6 +11,7 @@ from rtactors.companion import Company
 from rtactors.limits import Bounds, Deadlines
 from rtactors.providers import OpenAIRealtime
 from rtactors.session_events import SpeechWanted, Transition
+from rtactors.testing.clock import virtual_backend
 from rtactors.voices.speaking import Speaking
 
 pytestmark = pytest.mark.anyio
@@ -184,3 +185,30 @@ async def test_it_is_no_voice(voice: object) -> None:
         await told.until(lambda: told.mail)
         assert isinstance(told.mail[0], mail.VoiceFailed)
         assert told.mail[0].reason.startswith(("TypeError", "ValueError"))
+
+
+class GivesUp:
+    """What it waits for is cancelled, by somebody else."""
+
+    rate = 24_000
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def speak(self, text: str) -> AsyncIterator[bytes]:
+        self.asked += 1
+        if self.asked == 1:
+            raise anyio.get_cancelled_exc_class()
+        yield text.encode()
+
+
+@pytest.mark.parametrize("anyio_backend", [virtual_backend("asyncio")], ids=["asyncio"])  # nobody else can, on trio
+async def test_what_it_waits_for_is_cancelled() -> None:
+    """That is a failure like others, and not the end of who lets it speak."""
+    told = None
+    async with running(GivesUp(), Deadlines()) as it:
+        it.want("a", 0, "One.")
+        it.want("b", 0, "Two.")
+        await it.until(lambda: it.said("b") == [(0, b"Two.", True)])
+        told = it.mail[0]
+    assert told == mail.VoiceFailed("a", "what the voice waited for was cancelled")
