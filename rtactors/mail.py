@@ -478,7 +478,7 @@ class SegmentFinished(Struct, frozen=True):
 
 
 class MessageDeadline(Struct, frozen=True):
-    """Time to see whether a message still moves: it had `generated` bytes when this was set."""
+    """Time to see whether a message still moves: it had so many bytes of audio and characters when this was set."""
 
     generated: int
 

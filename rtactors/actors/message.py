@@ -247,9 +247,10 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             self._on_audio_over()
 
     def _on_deadline(self, deadline: mail.MessageDeadline) -> None:
-        if deadline.generated == self._generated:
+        made = self._generated + self._characters
+        if deadline.generated == made:
             self._ring.response.send(mail.MessageStalled(self.id))
-        self._deadline = self.remind(self._deadlines.silence, mail.MessageDeadline(self._generated))
+        self._deadline = self.remind(self._deadlines.silence, mail.MessageDeadline(made))
 
     # -- from the session's voice
 

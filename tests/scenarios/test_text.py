@@ -4,15 +4,20 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 import pytest
 
+from rtactors import Session
 from rtactors.journal import MemoryJournal
 from rtactors.journal.recall import ledger_of, recall
 from rtactors.limits import Deadlines
 from rtactors.loopback.faults import ALWAYS, Faults, Rule, delay, drop, duplicate, hold, ignore, refuse
 from rtactors.loopback.script import Gate, Reply, Say, Script, Write, replies
+from rtactors.providers import OpenAIRealtime
 from rtactors.session_events import AgentSaid, AgentStartedSpeaking, MessageAnnounced, MessageShown, Problem
+from rtactors.sinks import MemorySink
 from rtactors.testing.conversation import Conversation
+from tests.scenarios.by_hand import MESSAGE, ServerByHand
 from tests.scenarios.conftest import Begin
 from tests.scenarios.test_reconnect import BY_HAND, lose, told
 
@@ -381,3 +386,22 @@ async def test_two_phases(begin: Begin) -> None:
         await talk.session.quiet()
         assert [said.phase for said in talk.said()] == expected
     assert [event.phase for event in talk.events if isinstance(event, MessageAnnounced)] == expected
+
+
+async def test_it_comes_slowly() -> None:
+    """For longer than a server may be silent, which it isn't."""
+    server = ServerByHand()
+    async with Session(OpenAIRealtime(api_key=""), sink=MemorySink(), connect=server.connect) as session:
+        reply = await session.generate_reply()
+        await server.begin(await server.receive("response.create"))
+        await server.announce(MESSAGE)
+        where = {"response_id": "resp_1", "item_id": MESSAGE["id"], "output_index": 0, "content_index": 0}
+        for _ in range(5):
+            await anyio.sleep(Deadlines().silence / 2)
+            await server.say("response.output_text.delta", **where, delta="word ")
+        item = {**MESSAGE, "status": "completed", "content": [{"type": "output_text", "text": "word " * 5}]}
+        await server.say("response.output_item.done", response_id="resp_1", output_index=0, item=item)
+        await server.say("response.done", response={"id": "resp_1", "status": "completed", "output": [item]})
+        (message,) = await reply.done()
+        assert (message.heard_text, message.interrupted) == ("word " * 5, False)
+        assert await server.take() == []
