@@ -7,7 +7,7 @@ When the user interrupts, the turn actor says; by whose policy, it learns from h
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import anyio
@@ -87,6 +87,7 @@ class _Response:
         "open",
         "operations",
         "order",
+        "ours",
         "out_of_band",
         "output",
         "policy",
@@ -107,6 +108,7 @@ class _Response:
         self.response_id = ""
         self.order = 0  # of the server's beginning it
         self.output: tuple[events.Item, ...] = ()
+        self.ours = any(request.ours for request in requests)  # no server makes it
         self.out_of_band = any(request.options.out_of_band for request in requests)
         self.open: dict[str, _Message] = {}  # its messages that have not ended
         self.messages: list[_Message] = []  # all: an ended one still counts what comes
@@ -514,7 +516,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _start(
         self, asked: _Response | None, response_id: str, *joining: mail.RequestReply, out_of_band: bool = False
     ) -> _Response:
-        self._check_open(len(self._by_response_id), "responses")
+        if asked is None or not asked.ours:
+            self._check_open(self._by_response_id.values(), "responses")
         if asked is None:
             self._owed = False
             asked = self._responses[response_id] = _Response(RESPONSE.start(response_id), *joining)
@@ -564,7 +567,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if response.out_of_band:
             opened.inbox.close()
             return
-        self._check_open(len(self._messages), "messages")
+        if not ours:
+            self._check_open((each.response for each in self._messages.values()), "messages")
         self._watch(response)
         message = response.open[event.item.id] = self._messages[event.item.id] = _Message(opened, response)
         response.messages.append(message)
@@ -577,7 +581,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         else:
             message.inbox.urgent(mail.InterruptMessage())
 
-    def _check_open(self, count: int, what: str) -> None:
+    def _check_open(self, responses: Iterable[_Response], what: str) -> None:
+        """What the app has to say may wait, as its requests do; what a server makes has a bound."""
+        count = sum(not each.ours for each in responses)
         if count >= self._surroundings.bounds.open:
             raise LimitReached(f"the server has {count} {what} under way, and begins one more (Bounds.open)")
 
