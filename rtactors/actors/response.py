@@ -396,7 +396,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _on_stop(self, stop: mail.StopReply) -> None:
         for response in self._all():
             for request in response.requests:
-                if request.reply.id == stop.reply_id:
+                if request.reply.id == stop.reply_id and (stop.also_begun or response.life.state in _UNSTARTED):
                     self._stop_one(response, request, stop.reason)
         if stop.reply_id in self._asked_again:
             self._asked_again[stop.reply_id] = stop.reason or _GIVEN_UP
