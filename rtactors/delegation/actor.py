@@ -22,6 +22,7 @@ from rtactors.delegation.transcript import Transcript
 from rtactors.delegation.work import OUTPUT, Request, Work
 from rtactors.errors import SessionClosed
 from rtactors.reminders import Reminder, Reminders
+from rtactors.reply import ReplyRecord
 from rtactors.session_events import FunctionCalled, HandoffRequested, Problem
 from statecharts import delegation as chart
 from statecharts.delegation import DELEGATION, DelegationEffect, DelegationEvent
@@ -103,7 +104,9 @@ class DelegationActor(ReactiveActor[DelegationMail]):
         self._grace = (GRACE_S if hands_off else 0) if delegate.grace is None else delegate.grace
         self._unattached = delegate.unattached if hands_off else None
         self._telling: Telling = (
-            ByHandoff(company) if hands_off else ByCall(company, speak_progress=delegate.speak_progress)
+            ByHandoff(company)
+            if hands_off
+            else ByCall(company, speak_progress=delegate.speak_progress, watch=self._watch)
         )
         self._output: Inbox[_Told | _Ended] = Inbox("delegate's output", OUTPUT)
         self._seen: dict[str, None] = {}  # ids of requests, in order
@@ -264,6 +267,15 @@ class DelegationActor(ReactiveActor[DelegationMail]):
             self._fire(active, chart.Raised(ended.reason))
         else:
             self._fire(active, chart.Returned(ended.text, unread=bool(active.further)))
+
+    def _watch(self, record: ReplyRecord) -> None:
+        self._tasks.start_soon(self._see_to, record)
+
+    async def _see_to(self, record: ReplyRecord) -> None:
+        await record.ended.wait()
+        if record.failure:
+            what = f"there is no reply to what the agent said: {record.failure}"
+            self.publish(Problem(kind="other", message=what, operation=record.id))
 
     # -- effects
 

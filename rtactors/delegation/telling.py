@@ -1,5 +1,6 @@
 """How a speech model is told what its agent has to say, in either version of the protocol."""
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from rtactors import mail
@@ -56,9 +57,10 @@ class ByCall:
     `speak_progress`: for each progress, too.
     """
 
-    def __init__(self, company: Company, *, speak_progress: bool) -> None:
+    def __init__(self, company: Company, *, speak_progress: bool, watch: Callable[[ReplyRecord], None]) -> None:
         self._company = company
         self._speak_progress = speak_progress
+        self._watch = watch  # nobody else holds the handle of a reply that is asked for here
 
     def acknowledge(self, request_id: str) -> None:
         self._output(request_id, STEERED)
@@ -91,7 +93,9 @@ class ByCall:
 
     def _request(self) -> mail.RequestReply:
         """Any reply that is asked for anyway will do."""
-        return mail.RequestReply(ReplyRecord(self._company.new_id("reply")), joins=True)
+        record = ReplyRecord(self._company.new_id("reply"))
+        self._watch(record)
+        return mail.RequestReply(record, joins=True)
 
 
 class ByHandoff:
