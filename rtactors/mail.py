@@ -102,6 +102,8 @@ class StopReply(Struct, frozen=True):
     reply_id: str
     reason: str = ""
     """Why there is none, if not because somebody wanted that."""
+    also_begun: bool = True
+    """False: one that has been begun is left alone."""
 
 
 class RequestDeadline(Struct, frozen=True):

@@ -7,7 +7,7 @@ When the user interrupts, the turn actor says; by whose policy, it learns from h
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import anyio
@@ -268,7 +268,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _on_stop(self, stop: mail.StopReply) -> None:
         for response in self._all():
             for request in response.requests:
-                if request.reply.id == stop.reply_id:
+                if request.reply.id == stop.reply_id and (stop.also_begun or response.life.state in _UNSTARTED):
                     self._stop_one(response, request, stop.reason)
         if stop.reply_id in self._asked_again:
             self._asked_again[stop.reply_id] = stop.reason or _GIVEN_UP
@@ -388,7 +388,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
     def _start(
         self, asked: Response | None, response_id: str, *joining: mail.RequestReply, out_of_band: bool = False
     ) -> Response:
-        self._check_open(len(self._by_response_id), "responses")
+        if asked is None or not asked.ours:
+            self._check_open(self._by_response_id.values(), "responses")
         if asked is None:
             self._owed = False
             asked = self._responses[response_id] = Response(RESPONSE.start(response_id), *joining)
@@ -438,7 +439,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if response.out_of_band:
             opened.inbox.close()
             return
-        self._check_open(len(self._messages), "messages")
+        if not ours:
+            self._check_open((each.response for each in self._messages.values()), "messages")
         self._watch(response)
         message = response.open[event.item.id] = self._messages[event.item.id] = Message(opened, response)
         response.messages.append(message)
@@ -450,7 +452,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         else:
             message.inbox.urgent(mail.InterruptMessage())
 
-    def _check_open(self, count: int, what: str) -> None:
+    def _check_open(self, responses: Iterable[Response], what: str) -> None:
+        """What the app has to say may wait, as its requests do; what a server makes has a bound."""
+        count = sum(not each.ours for each in responses)
         if count >= self._surroundings.bounds.open:
             raise LimitReached(f"the server has {count} {what} under way, and begins one more (Bounds.open)")
 

@@ -342,7 +342,7 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
             return
         turn.answer, turn.server_replies = response_id, True
         if turn.asked:
-            self._ring.context.send(mail.StopReply(turn.asked))
+            self._ring.context.send(mail.StopReply(turn.asked, also_begun=False))  # it may have joined this one
         self._see_answer(turn)
 
     def _see_answer(self, turn: _Turn) -> None:

@@ -46,6 +46,7 @@ class Response:
         "open",
         "operations",
         "order",
+        "ours",
         "out_of_band",
         "output",
         "policy",
@@ -66,6 +67,7 @@ class Response:
         self.response_id = ""
         self.order = 0  # of the server's beginning it
         self.output: tuple[events.Item, ...] = ()
+        self.ours = any(request.ours for request in requests)  # no server makes it
         self.out_of_band = any(request.options.out_of_band for request in requests)
         self.open: dict[str, Message] = {}  # its messages that have not ended
         self.messages: list[Message] = []  # all: an ended one still counts what comes

@@ -10,6 +10,7 @@ from rtactors import Session, SessionClosed
 from rtactors.delegation import Delegate, Request, Work
 from rtactors.delegation.telling import FINAL, STEERED, STOPPED
 from rtactors.journal import MemoryJournal
+from rtactors.loopback.faults import ALWAYS, Faults, refuse
 from rtactors.loopback.quicksilver import Line
 from rtactors.loopback.script import Call, Gate, Reply, Say, replies
 from rtactors.loopback.server import MemoryServer
@@ -19,6 +20,7 @@ from rtactors.session_events import (
     FunctionCalled,
     HandoffRequested,
     MessageText,
+    Problem,
     Transition,
     UserSaid,
     UserTranscript,
@@ -457,3 +459,16 @@ async def test_a_resumed_session_knows_that_it_was_stopped() -> None:
             await again.quiet()
             assert [item.output for item in again.history if item.call_id] == ["", STOPPED + ENDED]
     assert len(agent.works) == 1
+
+
+async def test_a_reply_to_what_the_agent_said_that_is_refused(begin: Begin) -> None:
+    """Nobody holds its handle: the app is told all the same."""
+    agent = ByHand()
+    agent.returns("It is done.")
+    faults = Faults(refuse("response.create", nth=2, times=ALWAYS))
+    async with begin(replies(delegate("do it")), session=with_agent(Delegate(agent)), faults=faults) as talk:
+        await talk.ask()
+        problem = await talk.tells(Problem)
+        assert problem.message.startswith("there is no reply to what the agent said: ")
+        await talk.session.quiet()
+        assert list(outputs(talk).values()) == ["It is done."]

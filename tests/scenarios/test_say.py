@@ -4,14 +4,14 @@ import anyio
 import pytest
 from msgspec.structs import replace
 
-from rtactors import ConfigurationError, Session
+from rtactors import Bounds, ConfigurationError, Session
 from rtactors.journal import MemoryJournal
 from rtactors.limits import Backoff, Deadlines
 from rtactors.loopback.script import Gate, Say, Write, replies
 from rtactors.providers import OpenAIRealtime
 from rtactors.session_events import AgentSaid, AgentStartedSpeaking, MessageShown, Problem, SpeechWanted
 from rtactors.sinks import MemorySink
-from rtactors.testing.conversation import MS_PER_CHARACTER, Conversation
+from rtactors.testing.conversation import ALL_EVENTS, MS_PER_CHARACTER, Conversation
 from rtactors.testing.voice import Tones
 from tests.scenarios.conftest import Begin
 from tests.scenarios.test_reconnect import BY_HAND, lose, told
@@ -295,3 +295,18 @@ async def test_interrupted_it_is_asked_for_no_more(begin: Begin) -> None:
 def test_a_voice_has_to_fit_the_sink() -> None:
     with pytest.raises(ConfigurationError, match="the voice speaks at 16000 Hz, but the sink plays at 24000 Hz"):
         Session(OpenAIRealtime(api_key=""), sink=MemorySink(), voice=Tones(rate=16_000))
+
+
+async def test_an_app_has_more_to_say_than_a_server_may(begin: Begin) -> None:
+    """It waits for its turn, as requests do: the bound is one of what others may put upon us."""
+    bounds = Bounds(open=2, events=ALL_EVENTS)
+    async with begin(replies(STORY), provider=BY_HAND, own_voice=Tones(), bounds=bounds) as talk:
+        await talk.session.pause()
+        said = [await talk.say(words) for words in ("One.", "Two.", "Three.", "Four.")]
+        asked = await talk.ask()
+        await asked.started()
+        await talk.session.unpause()
+        talk.sink.play_all()
+        assert [(await reply.done())[0].heard_text for reply in said] == ["One.", "Two.", "Three.", "Four."]
+        await asked.done()
+        await talk.session.quiet()

@@ -187,6 +187,24 @@ async def test_words_with_a_server_that_replies_by_itself(begin: Begin) -> None:
     assert fates(talk) == ["taken"]
 
 
+async def test_an_answer_of_the_servers_own_that_ours_has_joined() -> None:
+    """We had asked for one, and were refused: the server was about to reply by itself, though it was told not to."""
+    timing = Timing(command_ms=0, created_ms=20)
+    async with conversation(
+        replies(SECOND, THIRD),
+        session={"interruption": Interruption(min_speech=0.1)},
+        sink=PacedSink(),
+        timing=timing,
+        obeys_turn_settings=False,
+    ) as talk:
+        reply = await talk.ask()
+        await reply.done()
+        await cough(talk)
+        await talk.tells(AgentStartedSpeaking, 2)
+        await talk.session.quiet()
+        assert [(item.heard_text, item.interrupted) for item in talk.said()] == [(SECOND, False), (THIRD, False)]
+
+
 async def test_speech_before_the_server_has_taken_the_settings() -> None:
     """It acts as it was told before, until it says otherwise: what it cut off goes on all the same."""
     gate = Gate()
