@@ -171,6 +171,7 @@ class Session(AsyncContextManagerMixin):
         pipeline: Pipeline = Pipeline(),  # noqa: B008 - immutable
         voice: Voice | None = None,
     ) -> None:
+        arguments.settings(provider, sink, connect, reconnect, deadlines, bounds, interruption_rule)
         capabilities = provider.capabilities
         _check(provider, sink, journal, pipeline)
         if voice is not None:
@@ -195,7 +196,7 @@ class Session(AsyncContextManagerMixin):
         self._awaited: set[anyio.Event] = set()
         self._scopes: set[anyio.CancelScope] = set()  # what the actors run in
         self._interruption = arguments.interruption(interruption)
-        self.delegate = Delegation(delegate, provider.capabilities) if delegate else None
+        self.delegate = Delegation(delegate, provider.capabilities) if delegate is not None else None
         """What goes on with the delegate, if there is one: `stop` ends what it works on."""
         delegating = self.delegate.calls if self.delegate else frozenset[str]()
         self._runner = Runner(tools, provider.capabilities.functions | delegating)
@@ -212,7 +213,8 @@ class Session(AsyncContextManagerMixin):
         )
         self._recorder = recorder
         self._reconnect = reconnect
-        if recorder:
+        if recorder is not None:
+            arguments.instance("a recorder", recorder, Tap, 'Recorder("call.jsonl"), from rtactors.recording')
             surroundings = recorder.surroundings(surroundings)
             provider, connect, sink = recorder.provider(provider), recorder.connect(connect), recorder.sink(sink)
             reconnect = reconnect and recorder.reconnect(reconnect)
@@ -329,6 +331,7 @@ class Session(AsyncContextManagerMixin):
                 f"{self.provider.name} can't say given words: give the session a voice, such as "
                 "Session(..., voice=EspeakVoice()) from rtactors.voices"
             )
+        arguments.words(wanted)
         if not self._text("text", text).strip():
             raise ValueError("text has to be words to say, not white space")
         request = self._request(wanted)
@@ -477,6 +480,8 @@ class Session(AsyncContextManagerMixin):
 
     async def quiet(self) -> None:
         """Wait until nothing is being generated or heard, and the server has acknowledged all that was sent."""
+        if not self._used:
+            self._check_open()
         await self._until(mail.WhenSilent)
 
     # -- its life
@@ -761,6 +766,9 @@ class Session(AsyncContextManagerMixin):
         if tools is not None:
             options = replace(request.options, functions=self._runner.lend(request.reply, tools))
             request = replace(request, options=options, joins=False)
+        self.provider.encode(
+            events.CreateResponse(request.reply.id, request.options)
+        )  # raises what it can't take: here
         self._asked.add(request.reply)
         return request
 
@@ -796,7 +804,7 @@ def _check_journal(journal: object) -> None:
 
 
 def _check_voice(voice: object, sink: Sink) -> None:
-    if not isinstance(voice, Voice):
+    if isinstance(voice, type) or not isinstance(voice, Voice):
         raise TypeError(f"a voice is an object such as EspeakVoice(), from rtactors.voices, not {voice!r}")
     if voice.rate != sink.rate:
         raise ConfigurationError(

@@ -184,3 +184,16 @@ async def test_it_is_no_voice(voice: object) -> None:
         await told.until(lambda: told.mail)
         assert isinstance(told.mail[0], mail.VoiceFailed)
         assert told.mail[0].reason.startswith(("TypeError", "ValueError"))
+
+
+async def test_what_is_no_audio_is_not_spoken() -> None:
+    """A number of bytes is not that many bytes of silence."""
+
+    class Counting:
+        async def speak(self, text: str) -> AsyncIterator[int]:
+            yield len(text)
+
+    async with running(Counting(), Deadlines()) as told:
+        told.want("a", 0, "One.")
+        await told.until(lambda: told.mail)
+        assert told.mail == [mail.VoiceFailed("a", "TypeError: audio has to be bytes of PCM16, not int")]
