@@ -11,3 +11,11 @@ def causes(error: BaseException) -> Iterator[BaseException]:
             yield from causes(member)
     else:
         yield error
+
+
+def message_of(error: BaseException) -> str:
+    """What it says, as text that can be written as UTF-8; "" if it can't say it."""
+    try:
+        return str(error).encode(errors="replace").decode()
+    except Exception:  # noqa: BLE001 - an error that can't be told is told by its type
+        return ""

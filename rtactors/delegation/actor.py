@@ -4,6 +4,7 @@ It owns the one delegation that is under way, and the task in which the agent ru
 up: whatever takes time has a task of its own.
 """
 
+import math
 from collections import deque
 from typing import TypeAlias
 
@@ -11,9 +12,9 @@ import anyio
 from anyio.abc import TaskGroup
 from msgspec import Struct
 
-from rtactors import mail
+from rtactors import arguments, mail
 from rtactors.actor import ReactiveActor
-from rtactors.causes import causes
+from rtactors.causes import causes, message_of
 from rtactors.channels import Inbox
 from rtactors.companion import Company
 from rtactors.delegation.delegate import Delegate, input_of
@@ -233,6 +234,10 @@ class DelegationActor(ReactiveActor[DelegationMail]):
                 ended = _Ended(work, _text(answer))
             except Exception as error:  # noqa: BLE001 - whatever an agent raises is told
                 ended = _Ended(work, "", reason=_sentence(error))
+            except anyio.get_cancelled_exc_class():
+                if anyio.current_effective_deadline() == -math.inf:
+                    raise
+                ended = _Ended(work, "", reason="what the agent waited for was cancelled")  # not by us
             finally:
                 work.end()
             await self._output.put(ended)  # behind all that it said before
@@ -309,9 +314,9 @@ class DelegationActor(ReactiveActor[DelegationMail]):
 def _text(answer: object) -> str:
     if not isinstance(answer, str):
         raise TypeError(f"the agent returned a {type(answer).__name__}: its answer has to be a text")
-    return answer
+    return arguments.text("the agent's answer", answer, len(answer))
 
 
 def _sentence(error: Exception) -> str:
     """What went wrong, by what began it."""
-    return "; ".join(f"{type(each).__name__}: {each}".rstrip(": ") for each in causes(error))
+    return "; ".join(f"{type(each).__name__}: {message_of(each)}".rstrip(": ") for each in causes(error))

@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 import anyio
 from msgspec import Struct
 
+from rtactors import arguments
 from rtactors.delegation.transcript import Line
 
 OUTPUT: Final = 64
@@ -80,7 +81,7 @@ class Work:
         """
         if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  an app may not check types
             raise TypeError(f"progress is a text, not a {type(text).__name__}")
-        await self._tell(self, text)
+        await self._tell(self, arguments.text("progress", text, len(text)))
 
     def steering(self) -> "Steering":
         """Further requests, as they come: `async for more in work.steering()`. Ends when the work is over."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from rtactors import arguments
-from rtactors.causes import causes
+from rtactors.causes import causes, message_of
 
 _LONGEST_ERROR = 500
 """Characters of an exception's message that the model is told."""
@@ -44,13 +44,8 @@ def error_of(error: BaseException) -> str:
 
 
 def _message(error: BaseException) -> str:
-    try:
-        message = str(error)
-    except Exception:  # noqa: BLE001 - an error that can't be told is told by its type
-        return ""
-    if len(message) > _LONGEST_ERROR:
-        message = f"{message[:_LONGEST_ERROR]}..."
-    return message.encode(errors="replace").decode()
+    message = message_of(error)
+    return message if len(message) <= _LONGEST_ERROR else f"{message[:_LONGEST_ERROR]}..."
 
 
 def place_of(error: BaseException) -> str:

@@ -11,6 +11,7 @@ import anyio
 import anyio.lowlevel
 
 from rtactors import arguments, mail
+from rtactors.causes import message_of
 from rtactors.companion import Companion, Company
 from rtactors.session_events import SessionEvent, SpeechWanted, Transition
 from rtactors.voices.base import Voice
@@ -63,7 +64,7 @@ class Speaking(Companion):
                 await anyio.lowlevel.checkpoint()  # who takes it has to keep up
             company.tell(mail.SpokenAudio(message_id, number, b"", over=True))
         except Exception as error:  # noqa: BLE001 - it is the app's, or a service's: the session goes on without it
-            company.tell(mail.VoiceFailed(message_id, f"{type(error).__name__}: {error}".rstrip(": ")))
+            company.tell(mail.VoiceFailed(message_id, f"{type(error).__name__}: {message_of(error)}".rstrip(": ")))
             self._give_up(message_id)
         finally:
             if isinstance(pieces, AsyncGenerator):

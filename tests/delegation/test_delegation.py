@@ -1,5 +1,6 @@
 """The rules of delegation, one by one: what the agent is given and when, and what the model is told."""
 
+from asyncio import CancelledError
 from xml.etree import ElementTree as ET
 
 import anyio
@@ -237,6 +238,7 @@ async def test_a_call_of_before_a_restart() -> None:
     [
         (ValueError("no such file"), "ValueError: no such file"),
         (KeyError(), "KeyError"),
+        (ValueError("half \ud800"), "ValueError: half ?"),
         (ExceptionGroup("several", [OSError("one"), ValueError("two")]), "OSError: one; ValueError: two"),
     ],
 )
@@ -256,6 +258,40 @@ async def test_what_an_agent_raises_is_told(error: Exception, sentence: str, cap
         assert problem.operation == "c1"
         assert sentence in problem.message
         assert one.states[-1] == ("c1", "failed")
+
+
+@pytest.mark.anyio
+async def test_half_of_a_surrogate_pair_ends_only_the_work() -> None:
+    async def agent(work: Work) -> str:
+        with pytest.raises(ValueError, match="progress holds half of a surrogate pair"):
+            await work.progress("\ud800")
+        return "\ud800"
+
+    async with alone(Delegate(agent)) as one:
+        one.call("c1", "go")
+        await settled()
+        [(_, output)] = one.outputs
+        assert output.startswith(FAILED + "ValueError: the agent's answer holds half of a surrogate pair")
+
+
+@pytest.mark.anyio
+async def test_an_agent_whose_own_work_was_cancelled() -> None:
+    """By a library of asyncio's that cancels tasks, say; trio has no such thing. The model is told, and goes on."""
+    cancelled = anyio.get_cancelled_exc_class()
+    if cancelled is not CancelledError:
+        return
+
+    async def agent(_work: Work) -> str:
+        raise cancelled
+
+    async with alone(Delegate(agent)) as one:
+        one.call("c1", "go")
+        await settled()
+        assert one.outputs == [("c1", FAILED + "what the agent waited for was cancelled")]
+        assert one.requests == 1
+        one.call("c2", "again")
+        await settled()
+        assert len(one.outputs) == 2
 
 
 @pytest.mark.anyio
