@@ -3,7 +3,8 @@
 Raises TypeError for what is of another type, ValueError for what no server could be sent.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, cast, get_args
 
 from rtactors import events, mail
@@ -12,6 +13,7 @@ from rtactors.events import ItemStatus, Role
 from rtactors.history import HistoryItem
 from rtactors.interruption import Interruption
 from rtactors.journal.base import Journal
+from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.pipeline import Pipeline
 from rtactors.providers.base import Provider
 from rtactors.reply import ReplyRecord
@@ -21,8 +23,10 @@ from rtactors.voices.base import Voice
 _KINDS = ("message", "function_call", "function_call_output")
 """Of an item that a server can be sent: `other` is what we have no word for."""
 _LONGEST_ID = 256
+_FUNCTION_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _OF_A_RESPONSE = set(events.ResponseOptions.__struct_fields__) - {"functions", "say"}
 _OF_A_REQUEST = {"priority", "timeout", "interruption"}
+_BESIDE = {"input", "out_of_band"}
 _TEXTS = ("id", "heard_text", "generated_text", "name", "call_id", "arguments", "output")
 
 
@@ -61,11 +65,49 @@ def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:
         raise ValueError(f"{name} is {_shown(value)}, and has to be one of {', '.join(known)}")
 
 
+def is_function_name(value: object) -> bool:
+    """Whether a model can call a function by it."""
+    return isinstance(value, str) and _FUNCTION_NAME.fullmatch(value) is not None
+
+
+def instance(what: str, value: object, kind: type, example: str) -> None:
+    """`value` is of this kind, and not the class of it."""
+    if isinstance(value, type) or not isinstance(value, kind):
+        raise TypeError(f"{what} is an object such as {example}, not {value!r}")
+
+
+def settings(  # noqa: PLR0913, PLR0917 - what a session is given
+    provider: object,
+    sink: object,
+    connect: object,
+    reconnect: object,
+    deadlines: object,
+    bounds: object,
+    interruption_rule: object,
+) -> None:
+    """What a session is made of is what it has to be."""
+    for what, value, kind, example in (
+        ("a provider", provider, Provider, 'OpenAIRealtime("gpt-realtime")'),
+        ("a sink", sink, Sink, 'WavSink("heard.wav")'),
+        ("deadlines", deadlines, Deadlines, "Deadlines(start=20)"),
+        ("bounds", bounds, Bounds, "Bounds(calls=4)"),
+    ):
+        instance(what, value, kind, example)
+    if reconnect is not None:
+        instance("reconnect", reconnect, Backoff, "Backoff(give_up=30)")
+    for name, function in (("connect", connect), ("interruption_rule", interruption_rule)):
+        if function is not None and not callable(function):
+            raise TypeError(f"{name} has to be a function, not {function!r}")
+
+
 def request(reply: ReplyRecord, wanted: Mapping[str, Any], longest: int, *, joins: bool) -> mail.RequestReply:
-    """What is `wanted` of a reply, if a provider can be asked for it. `joins` if it is one like any other."""
+    """What is `wanted` of a reply, if a provider can be asked for it. `joins` if it need answer nothing in particular:
+    it is one like any other, or beside them.
+    """
     given = {name: value for name, value in wanted.items() if value is not None}
     if unknown := given.keys() - _OF_A_RESPONSE - _OF_A_REQUEST:
         raise TypeError(f"a reply has no {', '.join(sorted(unknown))}")
+    _check_beside(given, joins=joins)
     for name in ("instructions", "tool_choice"):
         if name in given:
             text(name, given[name], longest)
@@ -96,14 +138,31 @@ def request(reply: ReplyRecord, wanted: Mapping[str, Any], longest: int, *, join
     )
 
 
+def _check_beside(given: Mapping[str, Any], *, joins: bool) -> None:
+    if not joins and (beside := given.keys() & _BESIDE):
+        raise TypeError(f"only generate_reply takes {' and '.join(sorted(beside))}: this reply is to what is said here")
+    if not isinstance(given.get("out_of_band", False), bool):
+        raise TypeError(f"out_of_band is True or False, not {given['out_of_band']!r}")
+    if not isinstance(given.get("input", ()), Iterable):
+        raise TypeError(f"input is a list of Item, not {_kind(given['input'])}")
+
+
+def words(wanted: Mapping[str, Any]) -> None:
+    """What is `wanted` of words that are given: not how they are to be made."""
+    if unknown := wanted.keys() - _OF_A_REQUEST:
+        raise TypeError(f"given words have no {', '.join(sorted(unknown))}: generate_reply takes it")
+
+
 def interruption(policy: object) -> Interruption:
     if not isinstance(policy, Interruption):
         raise TypeError(f"a policy of interruption is an Interruption, not {_kind(policy)}")
     return policy
 
 
-def _metadata(value: Mapping[str, str], longest: int) -> dict[str, str]:
-    metadata = dict(value)
+def _metadata(value: object, longest: int) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"metadata is a dict of texts, not {_kind(value)}")
+    metadata = dict(cast("Mapping[str, str]", value))
     for name, each in metadata.items():
         text("a key of metadata", name, longest)
         text(f"metadata {name!r}", each, longest)
@@ -167,7 +226,7 @@ def parts(provider: Provider, sink: Sink, of_journal: object, voice: object, pip
         raise TypeError(f"a pipeline is made by Pipeline(message=(...,), ...), it is not {pipeline!r}")
     if voice is None:
         return
-    if not isinstance(voice, Voice):
+    if isinstance(voice, type) or not isinstance(voice, Voice):
         raise TypeError(f"a voice is an object such as EspeakVoice(), from rtactors.voices, not {voice!r}")
     if voice.rate != sink.rate:
         raise ConfigurationError(

@@ -6,7 +6,7 @@ say, and go on at the same frame if they have not (a cough, a door, "mm-hm"); or
 
 import math
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from msgspec import Struct
 
@@ -21,7 +21,7 @@ class Interruption(Struct, frozen=True, kw_only=True, gc=False):
 
     A turn that meets the conditions `min_speech` and `min_words` (all that are set) is *confirmed*: it interrupts, and
     is answered. One that does not is a *false alarm*: what was held goes on at the same frame, the turn stays in the
-    history as the user's, and nobody answers it. Raises ValueError for what can't be.
+    history as the user's, and nobody answers it. Raises TypeError and ValueError for what can't be.
     """
 
     enabled: bool = True
@@ -38,10 +38,19 @@ class Interruption(Struct, frozen=True, kw_only=True, gc=False):
     come later still interrupt."""
 
     def __post_init__(self) -> None:
+        for name in ("enabled", "pause"):
+            value: object = getattr(self, name)
+            if not isinstance(value, bool):
+                raise TypeError(f"Interruption.{name} is True or False, not {value!r}")
         for name in ("min_speech", "decide"):
-            seconds = getattr(self, name)
+            seconds: object = getattr(self, name)
+            if not isinstance(seconds, int | float):
+                raise TypeError(f"Interruption.{name} is in seconds, a number, not {seconds!r}")
             if not 0 <= seconds < math.inf:
                 raise ValueError(f"Interruption.{name} is in seconds, 0 or more, not {seconds!r}")
+        words = cast("object", self.min_words)
+        if not isinstance(words, int):
+            raise TypeError(f"Interruption.min_words is a number of words, an int, not {words!r}")
         if self.min_words < 0:
             raise ValueError(f"Interruption.min_words is a number of words, 0 or more, not {self.min_words!r}")
 

@@ -1,5 +1,6 @@
 """How long anything is waited for, and how much is kept: every wait ends, everything is bounded."""
 
+import math
 import random
 from collections.abc import Callable
 
@@ -10,7 +11,10 @@ MIB = 1024 * KIB
 
 
 class Deadlines(Struct, frozen=True, kw_only=True):
-    """In seconds. After each of them something defined happens; nothing is waited for without one."""
+    """In seconds. After each of them something defined happens; nothing is waited for without one.
+
+    Raises TypeError and ValueError for what is no number of seconds, 0 or more.
+    """
 
     connect: float = 15.0
     """From opening the socket to a session that is set up; then ConnectionFailed."""
@@ -49,9 +53,17 @@ class Deadlines(Struct, frozen=True, kw_only=True):
     change: float = 10.0
     """How long before that limit it takes over, even if something is being said."""
 
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            seconds: object = getattr(self, name)
+            if not isinstance(seconds, int | float):
+                raise TypeError(f"Deadlines.{name} is in seconds, a number, not {seconds!r}")
+            if math.isnan(seconds) or seconds < 0:
+                raise ValueError(f"Deadlines.{name} is in seconds, 0 or more, not {seconds!r}")
+
 
 class Bounds(Struct, frozen=True, kw_only=True):
-    """What is kept at most."""
+    """What is kept at most. Raises TypeError and ValueError for what is no number, 1 or more."""
 
     message_bytes: int = 32 * MIB
     """Audio of one message: 11.6 minutes at 24 kHz. What comes beyond it is not played: the message ends there, and the
@@ -84,6 +96,14 @@ class Bounds(Struct, frozen=True, kw_only=True):
     """Events that wait for one slow reader of `Session.events`; then its oldest are dropped, and it is told."""
     retold: int = 1000
     """Items of the history that a new connection is told, the newest: more than a model takes into account."""
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            number: object = getattr(self, name)
+            if not isinstance(number, int):
+                raise TypeError(f"Bounds.{name} is a number, an int, not {number!r}")
+            if number < 1:
+                raise ValueError(f"Bounds.{name} is 1 or more, not {number!r}")
 
 
 class Backoff(Struct, frozen=True, kw_only=True):

@@ -108,12 +108,13 @@ class Session(AsyncContextManagerMixin):
         pipeline: Pipeline = Pipeline(),  # noqa: B008 - immutable
         voice: Voice | None = None,
     ) -> None:
+        arguments.settings(provider, sink, connect, reconnect, deadlines, bounds, interruption_rule)
         capabilities = provider.capabilities
         arguments.parts(provider, sink, journal, voice, pipeline)
         self.provider = provider
         self.id = uuid4().hex if session_id is None else arguments.session_id(session_id)
         """Its name in the journal; a random one if it was given none."""
-        self.delegate = Delegation(delegate, capabilities) if delegate else None
+        self.delegate = Delegation(delegate, capabilities) if delegate is not None else None
         """What goes on with the delegate, if there is one: `stop` ends what it works on."""
         self._deadlines = deadlines
         self._bounds = bounds
@@ -144,7 +145,8 @@ class Session(AsyncContextManagerMixin):
         )
         self._recorder = recorder
         self._reconnect = reconnect
-        if recorder:
+        if recorder is not None:
+            arguments.instance("a recorder", recorder, Tap, 'Recorder("call.jsonl"), from rtactors.recording')
             surroundings = recorder.surroundings(surroundings)
             provider, connect, sink = recorder.provider(provider), recorder.connect(connect), recorder.sink(sink)
             reconnect = reconnect and recorder.reconnect(reconnect)
@@ -227,6 +229,7 @@ class Session(AsyncContextManagerMixin):
                 f"{self.provider.name} can't say given words: give the session a voice, such as "
                 "Session(..., voice=EspeakVoice()) from rtactors.voices"
             )
+        arguments.words(wanted)
         if not self._text("text", text).strip():
             raise ValueError("text has to be words to say, not white space")
         request = self._request(wanted)
@@ -375,6 +378,8 @@ class Session(AsyncContextManagerMixin):
 
     async def quiet(self) -> None:
         """Wait until nothing is being generated or heard, and the server has acknowledged all that was sent."""
+        if not self._used:
+            self._check_open()
         await self._until(mail.WhenSilent)
 
     # -- its life
@@ -598,6 +603,9 @@ class Session(AsyncContextManagerMixin):
         if tools is not None:
             options = replace(request.options, functions=self._runner.lend(request.reply, tools))
             request = replace(request, options=options, joins=False)
+        self.provider.encode(
+            events.CreateResponse(request.reply.id, request.options)
+        )  # raises what it can't take: here
         self._asked.add(request.reply)
         return request
 

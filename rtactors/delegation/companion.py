@@ -2,6 +2,7 @@
 
 import anyio
 
+from rtactors import arguments
 from rtactors.channels import Inbox
 from rtactors.companion import Companion, Company
 from rtactors.delegation.actor import DelegationActor, DelegationMail, Stop
@@ -31,6 +32,7 @@ class Delegation(Companion):
     """What goes on between a session and its delegate (`Session.delegate`)."""
 
     def __init__(self, delegate: Delegate, capabilities: Capabilities) -> None:
+        arguments.instance("a delegate", delegate, Delegate, "Delegate(agent)")
         hands_off = capabilities.hands_off
         missing = [each for each in delegate.functions if each.name not in capabilities.functions]
         self.functions = () if hands_off else tuple(missing)

@@ -1,14 +1,19 @@
 """Who does the work that a speech model hands over, and how the model is let know that it can."""
 
+import inspect
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias, cast
 
 import msgspec
 from msgspec import Struct
 
+from rtactors import arguments
+from rtactors.arguments import is_function_name
 from rtactors.delegation.work import Agent, Request
 from rtactors.errors import ConfigurationError
 from rtactors.events import Function
+from rtactors.limits import Bounds
 
 _KEYS = ("input_transcript", "input", "text", "prompt", "query")
 """The arguments that may hold what is asked: the first that isn't blank does."""
@@ -38,7 +43,8 @@ class Delegate(Struct, frozen=True):
     """Who does the work that a speech model hands over: `Session(..., delegate=Delegate(plan))`.
 
     `agent` is any async function from a `Work` to the answer: `async def plan(work: Work) -> str`. One works at a time;
-    what is asked meanwhile steers it. An actor is one by `rtactors.delegation.by_actor`.
+    what is asked meanwhile steers it. An actor is one by `rtactors.delegation.by_actor`. Raises TypeError, ValueError
+    and ConfigurationError for what can't be.
     """
 
     agent: Agent
@@ -63,8 +69,25 @@ class Delegate(Struct, frozen=True):
     def __post_init__(self) -> None:
         if not callable(self.agent):
             raise TypeError(f"an agent is an async function from Work to text, not a {type(self.agent).__name__}")
-        if self.grace is not None and self.grace < 0:
-            raise ConfigurationError(f"a time of grace is 0 or more seconds, not {self.grace}")
+        if inspect.isasyncgenfunction(self.agent):
+            raise TypeError(
+                "an agent returns its answer once, it does not yield: tell what comes before by Work.progress"
+            )
+        if self.tail is not None and not callable(self.tail):
+            raise TypeError(f"a tail is an async function that takes a Request, not a {type(self.tail).__name__}")
+        grace = cast("object", self.grace)
+        if grace is not None and not isinstance(grace, int | float):
+            raise TypeError(f"a time of grace is a number of seconds, not {grace!r}")
+        if grace is not None and not 0 <= grace < math.inf:
+            raise ConfigurationError(f"a time of grace is 0 or more seconds, not {grace}")
+        arguments.text("description", self.description, Bounds().text)
+        if self.unattached is not None:
+            arguments.text("unattached", self.unattached, Bounds().text)
+        for name in (self.name,) if self.silence is None else (self.name, self.silence):
+            if not is_function_name(name):
+                raise ConfigurationError(
+                    f"a function of the delegate can't be called {name!r}: take letters, digits, _ and -, up to 64"
+                )
         if self.name == self.silence:
             raise ConfigurationError(f"two functions can't both be called {self.name!r}: name or silence has to change")
 
@@ -75,14 +98,14 @@ class Delegate(Struct, frozen=True):
         return (delegating, Function(self.silence, _SILENCE, _NONE)) if self.silence else (delegating,)
 
 
-def input_of(arguments: str) -> str:
+def input_of(written: str) -> str:
     """What a function call asks for: the first argument that may hold it and isn't blank, else all as it was written;
     "" if it holds nothing but blanks.
     """
     try:
-        given = msgspec.json.decode(arguments)
+        given = msgspec.json.decode(written)
     except (ValueError, RecursionError):
-        return arguments
+        return written
     if isinstance(given, dict):
         fields = cast("dict[str, object]", given)
         for key in _KEYS:
@@ -91,7 +114,7 @@ def input_of(arguments: str) -> str:
                 return value
         if all(key in _KEYS and _is_blank(value) for key, value in fields.items()):
             return ""
-    return arguments
+    return written
 
 
 def _is_blank(value: object) -> bool:

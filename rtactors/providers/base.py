@@ -131,5 +131,7 @@ class Provider(Protocol):
         ...
 
     def encode(self, command: Command) -> Sequence[Frame]:
-        """Raises ConfigurationError for what the app put into a command and the provider can't take."""
+        """Raises ConfigurationError for what the app put into a command and the provider can't take. To find that out
+        where the app asks for a reply, a session tries its `CreateResponse`, which so changes nothing.
+        """
         ...

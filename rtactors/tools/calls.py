@@ -250,7 +250,10 @@ class Calls(ReactiveActor[CallsMail]):
 
     async def _in_thread(self, function: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it gives
         def boxed() -> tuple[Any]:
-            return (function(),)  # trio takes nothing from a thread that can be awaited
+            try:
+                return (function(),)  # trio takes nothing from a thread that can be awaited
+            except (SystemExit, KeyboardInterrupt) as error:  # asyncio would never be done with a thread that raises it
+                raise RuntimeError(f"the function wanted to end the program: {type(error).__name__}") from None
 
         (result,) = await anyio.to_thread.run_sync(boxed, abandon_on_cancel=True, limiter=self._threads)
         return result

@@ -3,12 +3,14 @@
 import functools
 import inspect
 import math
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, Literal, ParamSpec, TypeAlias, TypeVar, cast, get_args, overload
 
+from rtactors import arguments
+from rtactors.arguments import is_function_name
 from rtactors.errors import ConfigurationError
 from rtactors.events import Function
+from rtactors.limits import Bounds
 from rtactors.tools.docstring import described
 from rtactors.tools.parameters import Parameters, underneath_of
 
@@ -16,8 +18,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 OnInterrupt: TypeAlias = Literal["finish", "cancel"]
-
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 class Tool(Generic[P, R]):
@@ -43,13 +43,15 @@ class Tool(Generic[P, R]):
             raise ConfigurationError(f"{function!r} is a tool already: give it all of its options at once")
         self.function = function
         self.name = _name(function) if name is None else name
-        if not _NAME.fullmatch(self.name):
+        if not is_function_name(self.name):
             raise ConfigurationError(
                 f"a tool can't be called {self.name!r}: give it a name of letters, digits, _ and -, of up to 64 "
                 'characters, by `tool(name="...")(function)`'
             )
-        if not 0 < timeout < math.inf:
-            raise ConfigurationError(f"the timeout of the tool {self.name!r} is {timeout}: give it some seconds")
+        if not (isinstance(timeout, int | float) and 0 < timeout < math.inf):  # pyright: ignore[reportUnnecessaryIsInstance]  an app may not check types
+            raise ConfigurationError(f"the timeout of the tool {self.name!r} is {timeout!r}: give it some seconds")
+        if description is not None:
+            arguments.text(f"the description of the tool {self.name!r}", description, Bounds().text)
         if on_interrupt not in get_args(OnInterrupt):
             raise ConfigurationError(
                 f"on_interrupt of the tool {self.name!r} is {on_interrupt!r}, and has to be 'finish' or 'cancel'"
@@ -113,7 +115,10 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
 
 
 def tools_of(functions: Sequence[Tool[..., Any] | Callable[..., Any]]) -> dict[str, Tool[..., Any]]:
-    """By name. Raises ConfigurationError if one of them is no function, or two have the same name."""
+    """By name. Raises ConfigurationError if one of them is no function, or two have the same name; TypeError."""
+    given = cast("object", functions)
+    if isinstance(given, str | Tool) or not isinstance(given, Iterable):
+        raise TypeError(f"tools are given as a list of functions, such as [get_weather], not as {given!r}")
     found: dict[str, Tool[..., Any]] = {}
     for function in functions:
         each: Tool[..., Any] = cast("Tool[..., Any]", function) if isinstance(function, Tool) else Tool(function)

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import anyio
 import anyio.lowlevel
 
-from rtactors import mail
+from rtactors import arguments, mail
 from rtactors.causes import sentence_of
 from rtactors.companion import Companion, Company, is_cancelled
 from rtactors.session_events import SessionEvent, SpeechWanted, Transition
@@ -25,7 +25,7 @@ class Speaking(Companion):
         self._voice = voice
         self._wanted: deque[SpeechWanted] = deque()
         self._news = anyio.Event()
-        self._scope = anyio.CancelScope()  # of what it speaks now
+        self._scope: anyio.CancelScope | None = None  # of what it speaks now
 
     def hear(self, event: SessionEvent) -> None:
         match event:
@@ -39,7 +39,7 @@ class Speaking(Companion):
 
     def _give_up(self, message_id: str) -> None:
         """Nobody wants to hear more of it."""
-        if self._wanted and self._wanted[0].message_id == message_id:
+        if self._scope and self._wanted and self._wanted[0].message_id == message_id:
             self._scope.cancel()
         self._wanted = deque(wanted for wanted in self._wanted if wanted.message_id != message_id)
 
@@ -83,7 +83,7 @@ class Speaking(Companion):
             with anyio.fail_after(seconds):
                 async for piece in pieces:
                     if piece:
-                        return bytes(piece)
+                        return arguments.audio(piece)
         except TimeoutError:
             raise TimeoutError(f"the voice gave nothing for {seconds:g} s") from None
         return None

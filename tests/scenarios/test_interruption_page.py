@@ -6,17 +6,13 @@ from typing import Any
 
 import pytest
 
-from rtactors import Interruption, Session
-from rtactors.interruption import NEVER, ON_WORDS
+from rtactors.interruption import NEVER
 from rtactors.loopback.script import IMMEDIATE, replies
 from rtactors.loopback.server import Server
 from rtactors.loopback.voice import ToneVoice
 from rtactors.providers import OpenAIRealtime
-from rtactors.providers.base import Provider
-from rtactors.reply import Reply
 from rtactors.session_events import MessageAnnounced
 from rtactors.sinks import MemorySink
-from rtactors.sinks.base import Sink
 from rtactors.testing.conversation import speech
 from tests.scenarios.conftest import Begin
 
@@ -27,10 +23,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "interruption.md").read_text(encodi
 
 @pytest.fixture
 def example() -> dict[str, Any]:
-    names: dict[str, Any] = {
-        each.__name__: each for each in (Session, Provider, Sink, Reply, MessageAnnounced, Interruption)
-    }
-    names |= {"ON_WORDS": ON_WORDS, "NEVER": NEVER}
+    names: dict[str, Any] = {}
     for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
         exec(code, names)
     return names

@@ -2,10 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rtactors import Session
 from rtactors.loopback.script import Reply, Write, replies
 from tests.scenarios.conftest import Begin
 
@@ -16,10 +16,10 @@ PAGE = (Path(__file__).parents[2] / "docs" / "replies.md").read_text(encoding="u
 
 
 async def test_the_example_runs(begin: Begin, capsys: pytest.CaptureFixture[str]) -> None:
-    names = {"Session": Session}
+    names: dict[str, Any] = {}
     exec(EXAMPLE, names)
     async with begin(replies("Once upon a time.", Reply(outputs=(Write(text="curious"),)))) as talk:
         talk.sink.play_all()
-        await names["tell"](talk.session)  # type: ignore[operator] defined in the example
+        await names["tell"](talk.session)
         await talk.session.quiet()
     assert capsys.readouterr().out == "['Once upon a time.']\ncurious\n"

@@ -382,3 +382,22 @@ async def test_a_resumed_session_and_a_function_that_is_gone() -> None:
                     await session.answer_call(event.call_id, "by hand")
                     break
             assert outputs(session) == ["by hand"]
+
+
+@pytest.mark.sockets  # for threads time is real
+@pytest.mark.parametrize("error", [SystemExit(2), KeyboardInterrupt()], ids=repr)
+async def test_a_thread_that_wants_to_end_the_program_ends_nothing(error: BaseException) -> None:
+    """As what a command line parses does: asyncio would wait for ever for a thread that raises it."""
+
+    def leave() -> None:
+        raise error
+
+    script = replies(Calls(name="leave"), RAIN)
+    async with conversation(script, sockets=True, **with_tools(leave)) as talk:
+        talk.sink.play_all()
+        await talk.ask()
+        await talk.reaches("message", "full")
+        await talk.session.quiet()
+    assert outputs(talk.session) == [
+        f"Error: RuntimeError: the function wanted to end the program: {type(error).__name__}"
+    ]

@@ -212,3 +212,16 @@ async def test_what_it_waits_for_is_cancelled() -> None:
         await it.until(lambda: it.said("b") == [(0, b"Two.", True)])
         told = it.mail[0]
     assert told == mail.VoiceFailed("a", "what the voice waited for was cancelled")
+
+
+async def test_what_is_no_audio_is_not_spoken() -> None:
+    """A number of bytes is not that many bytes of silence."""
+
+    class Counting:
+        async def speak(self, text: str) -> AsyncIterator[int]:
+            yield len(text)
+
+    async with running(Counting(), Deadlines()) as told:
+        told.want("a", 0, "One.")
+        await told.until(lambda: told.mail)
+        assert told.mail == [mail.VoiceFailed("a", "TypeError: audio has to be bytes of PCM16, not int")]
