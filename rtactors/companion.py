@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import anyio
-from anyio.abc import TaskGroup
 from msgspec import Struct
 
 from rtactors import mail
@@ -20,7 +19,7 @@ from rtactors.events import Function
 from rtactors.limits import Bounds, Deadlines
 from rtactors.providers.base import Capabilities
 from rtactors.reply import ReplyRecord
-from rtactors.session_events import Problem, SessionEvent
+from rtactors.session_events import SessionEvent
 
 Tell: TypeAlias = Callable[[mail.ContextMail], None]
 """Tells the context actor something, as an app would; never blocks. It is dropped if the session is over."""
@@ -44,20 +43,9 @@ class Company(Struct, frozen=True):
     deadlines: Deadlines
     bounds: Bounds
 
-    def request(self, to: str, tasks: TaskGroup) -> mail.RequestReply:
-        """For a reply `to` something; any other that is asked for and has not begun will do.
-
-        Nobody holds its handle: what goes wrong with it is published, by one of `tasks`.
-        """
-        record = ReplyRecord(self.new_id("reply"))
-        tasks.start_soon(self._see_to, record, to)
-        return mail.RequestReply(record, joins=True)
-
-    async def _see_to(self, record: ReplyRecord, to: str) -> None:
-        await record.ended.wait()
-        if record.failure:
-            what = f"there is no reply to {to}: {record.failure}"
-            self.publish(Problem(kind="other", message=what, operation=record.id))
+    def request(self, to: str) -> mail.RequestReply:
+        """For a reply `to` something, whose handle nobody holds; any other that has not begun will do."""
+        return mail.RequestReply(ReplyRecord(self.new_id("reply")), to=to, joins=True)
 
 
 class Companion(ABC):

@@ -77,6 +77,8 @@ class RequestReply(Struct, frozen=True):
     """How often it was asked for, with this one: again if the server was lost in the midst of it."""
     discarded: int = 0
     """How often a reply of the server's own that it had joined was thrown away, as one to a false alarm."""
+    to: str = ""
+    """What it is a reply to, if nobody holds its handle: then a Problem tells what goes wrong with it."""
     joins: bool = False
     """Whether any other reply to the conversation as it stands then will do as well, if one is asked for anyway."""
     priority: int = 0
@@ -371,6 +373,12 @@ class CancelTurn(Struct, frozen=True):
     """The app has thrown away what the user said."""
 
 
+class SetupDue(Struct, frozen=True):
+    """The server should have acknowledged by now how it was set up."""
+
+    operation_id: str
+
+
 class SpeechLasts(Struct, frozen=True):
     """So many seconds of speech are certain now, if the user still speaks."""
 
@@ -416,6 +424,7 @@ TurnMail: TypeAlias = (
     | BeginTurn
     | EndTurn
     | CancelTurn
+    | SetupDue
     | SpeechLasts
     | WordsDue
     | SpeechOver

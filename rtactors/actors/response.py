@@ -20,7 +20,7 @@ from rtactors.actors.floor import Floor
 from rtactors.actors.under_way import HAS_SLOT, Message, Response
 from rtactors.errors import LimitReached
 from rtactors.interruption import Interruption
-from rtactors.operations import operation_id
+from rtactors.operations import operation_id, own_id
 from rtactors.reply import ReplyRecord
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import (
@@ -535,7 +535,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             return  # it was the server's own, and nobody can ask for another
         if not requests:  # the server had begun it by itself
             self._count += 1
-            requests = (mail.RequestReply(ReplyRecord(f"rt_owed_{self._count}"), attempt=0),)
+            record = ReplyRecord(own_id("owed", self._count))
+            requests = (mail.RequestReply(record, to="what the user said", attempt=0),)
         for request in requests:
             self._asked_again[request.reply.id] = ""
             self._ring.context.send(replace(request, attempt=request.attempt + 1))
@@ -747,6 +748,9 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._ring.context.send(
                 mail.ReplyOver(request.reply, status, response.interrupted, failure, response.output)
             )
+            if request.to and failure and failure != _GIVEN_UP:  # which somebody wanted
+                what = f"there is no reply to {request.to}: {failure}"
+                self.publish(Problem(kind="other", message=what, operation=request.reply.id))
         response.requests = []
 
     def _next_operation(self, response: Response) -> str:

@@ -118,8 +118,11 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
             case mail.SetupTold():
                 if message.operation_id:
                     self._updates.append(message)
+                    self.remind(self._deadlines.acknowledge, mail.SetupDue(message.operation_id))
                 else:
                     self._server_acts = message.server_acts
+            case mail.SetupDue():
+                self._on_setup_due(message.operation_id)
             case mail.BeginTurn():
                 self._cancel_by_hand()
                 self._by_hand = self._begin(message.turn_id, by_hand=True)
@@ -371,6 +374,14 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
         else:
             self._ring.response.send(error)
 
+    def _on_setup_due(self, operation_id: str) -> None:
+        """A lost acknowledgement is no refusal: the server has most likely heard it."""
+        if any(each.operation_id == operation_id for each in self._updates):
+            while (update := self._updates.popleft()).operation_id != operation_id:
+                pass  # those before it say nothing any more
+            self._server_acts = update.server_acts
+            self._problem("the server did not acknowledge how it was set up; it is taken to be")
+
     # -- effects
 
     def _fire(self, turn: _Turn, event: InterruptionEvent) -> None:
@@ -398,7 +409,7 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
         else:
             self._answers += 1
             turn.asked = own_id("answer", self._answers)
-            self._ring.context.send(mail.RequestReply(ReplyRecord(turn.asked), joins=True))
+            self._ring.context.send(mail.RequestReply(ReplyRecord(turn.asked), to="what the user said", joins=True))
 
     def _let_go(self, turn_id: str) -> None:
         if turn_id in self._holding:

@@ -125,7 +125,7 @@ class DelegationActor(ReactiveActor[DelegationMail]):
             self._output.close()
 
     def _request(self) -> mail.RequestReply:
-        return self._company.request("what the agent said", self._tasks)
+        return self._company.request("what the agent said")
 
     async def _pass_on(self) -> None:
         """What the agent says, in order, and no faster than the network takes it."""

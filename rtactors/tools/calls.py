@@ -285,7 +285,7 @@ class Calls(ReactiveActor[CallsMail]):
         self._over.clear()
 
     def _request(self) -> mail.RequestReply:
-        return self._company.request("what functions gave", self._tasks)
+        return self._company.request("what functions gave")
 
     async def _close(self) -> None:
         """No call stays without an answer, and no order half made that can be helped."""

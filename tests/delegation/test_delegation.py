@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtactors import ConfigurationError, SessionClosed, mail
+from rtactors import ConfigurationError, SessionClosed
 from rtactors.channels import Inbox
 from rtactors.delegation import Delegate, Job, Line, Request, Work, by_actor
 from rtactors.delegation.actor import REMEMBERED
@@ -230,21 +230,6 @@ async def test_a_call_of_before_a_restart() -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------ failing
-
-
-@pytest.mark.anyio
-async def test_an_answer_that_nobody_speaks_of_is_a_problem() -> None:
-    agent = ByHand()
-    agent.returns("Done.")
-    async with alone(Delegate(agent)) as one:
-        one.call("c1", "go")
-        await settled()
-        (request,) = [each for each in one.mail if isinstance(each, mail.RequestReply)]
-        request.reply.resolve("failed", interrupted=False, failure="the server is busy")
-        await settled()
-        (problem,) = [each for each in one.events if isinstance(each, Problem)]
-        assert problem.operation == request.reply.id
-        assert problem.message == "there is no reply to what the agent said: the server is busy"
 
 
 class Unspeakable(Exception):

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from rtactors.interruption import AT_ONCE, NEVER, Interruption
-from rtactors.loopback.faults import Faults, delay, refuse
+from rtactors.loopback.faults import Faults, delay, drop, refuse
 from rtactors.loopback.recognizer import Scripted
 from rtactors.loopback.script import Gate, Say, Timing, replies
 from rtactors.providers.openai.wire import ServerVad
@@ -219,6 +219,21 @@ async def test_speech_before_the_server_has_taken_the_settings() -> None:
         (message,) = await reply.done()
         assert (message.heard_text, message.interrupted) == (SECOND, False)
         await talk.session.quiet()
+
+
+async def test_an_acknowledgement_of_the_settings_that_gets_lost() -> None:
+    """The server most likely obeys; the app is told, once, and the next turn is answered by who is to."""
+    faults = Faults(drop("session.updated", nth=2))
+    async with conversation(replies(SECOND, THIRD), faults=faults, sink=PacedSink()) as talk:
+        reply = await talk.ask(interruption=NEVER)
+        assert [item.heard_text for item in await reply.done()] == [SECOND]
+        await anyio.sleep(10)
+        await cough(talk)
+        await talk.tells(AgentStartedSpeaking, 2)
+        await talk.session.quiet()
+        assert [item.heard_text for item in talk.said()] == [SECOND, THIRD]
+    (problem,) = [event.message for event in talk.events if isinstance(event, Problem)]
+    assert problem.startswith("the server did not acknowledge how it was set up")
 
 
 async def test_settings_of_a_new_connection(begin: Begin) -> None:
