@@ -748,7 +748,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._ring.context.send(
                 mail.ReplyOver(request.reply, status, response.interrupted, failure, response.output)
             )
-            if request.to and failure and failure != _GIVEN_UP:  # which somebody wanted
+            expected = failure in {None, _GIVEN_UP} or self._closing or self._over is not None
+            if request.to and not expected:
                 what = f"there is no reply to {request.to}: {failure}"
                 self.publish(Problem(kind="other", message=what, operation=request.reply.id))
         response.requests = []

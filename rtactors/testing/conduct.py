@@ -577,6 +577,7 @@ def nothing_is_refused(facts: Facts) -> Iterator[str]:
     problems = [event for event in facts.evidence.events if isinstance(event, Problem)]
     for problem in problems:
         excused = problem.code in _RACES or problem.operation in by_race or _of_a_tool(facts, problem)
+        excused = excused or _of_the_server(facts, problem)
         if not excused and ("cannot happen there" in problem.message or facts.evidence.faultless):
             yield f"there was a problem: {problem.message}"
     if facts.evidence.faultless:
@@ -593,6 +594,15 @@ def _of_a_tool(facts: Facts, problem: Problem) -> bool:
     return bool(facts.evidence.tools or facts.evidence.delegate) and (
         problem.operation in called or (problem.operation.startswith("rt_reply") and problem.operation not in by_app)
     )
+
+
+def _of_the_server(facts: Facts, problem: Problem) -> bool:
+    """Whether it is of a reply to the user whose handle nobody holds, and the server said so."""
+    if not problem.operation.startswith(("rt_answer_", "rt_owed_")):
+        return False
+    reason = problem.message.partition("what the user said: ")[2]
+    said = (record.json for connection in facts.evidence.connections for record in connection.log if record.sent)
+    return any(reason in str(frame) for frame in said)
 
 
 def problems_are_true(facts: Facts) -> Iterator[str]:

@@ -6,11 +6,12 @@ say goes to the message by way of the context actor, as all that comes from outs
 
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
+from typing import cast
 
 import anyio
 import anyio.lowlevel
 
-from rtactors import arguments, mail
+from rtactors import mail
 from rtactors.causes import sentence_of
 from rtactors.companion import Companion, Company, is_cancelled
 from rtactors.session_events import SessionEvent, SpeechWanted, Transition
@@ -83,7 +84,14 @@ class Speaking(Companion):
             with anyio.fail_after(seconds):
                 async for piece in pieces:
                     if piece:
-                        return arguments.audio(piece)
+                        return _audio(piece)
         except TimeoutError:
             raise TimeoutError(f"the voice gave nothing for {seconds:g} s") from None
         return None
+
+
+def _audio(piece: object) -> bytes:
+    """A number of bytes is not that many bytes of silence."""
+    if not isinstance(piece, bytes | bytearray | memoryview):
+        raise TypeError(f"audio has to be bytes of PCM16, not {type(piece).__name__}")
+    return bytes(cast("bytes", piece))  # or what is like it
