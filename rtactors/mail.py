@@ -301,9 +301,7 @@ class ResponseDeadline(Struct, frozen=True):
 
 
 class SlotDeadline(Struct, frozen=True):
-    """Time to ask a server again that was busy with something we don't know of, for the `attempt`th time."""
-
-    attempt: int
+    """Time to ask a server again that was busy with something we don't know of."""
 
 
 ResponseMail: TypeAlias = (

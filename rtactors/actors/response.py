@@ -333,7 +333,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 case queue.SendNext():
                     self._fire(self._requests.pop(0), chart.SlotFree())
                 case queue.Pause():
-                    self.remind(_PAUSE_S * 2**effect.attempt, mail.SlotDeadline(effect.attempt))
+                    self.remind(_PAUSE_S * 2**effect.attempt, mail.SlotDeadline())
 
     def _see_agent(self) -> None:
         """What the agent is doing follows from its responses."""
