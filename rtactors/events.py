@@ -178,6 +178,9 @@ class TextDelta(Struct, frozen=True, tag=True, gc=False):
     spoken: bool = True
     """True for the transcript of audio, False for text that is only shown."""
     part: int = 0
+    start_ms: int | None = None
+    """Where in the audio of its part it is spoken, and up to `end_ms`, if the provider says it."""
+    end_ms: int | None = None
 
 
 class TextDone(Struct, frozen=True, tag=True, gc=False):

@@ -90,6 +90,35 @@ class MessageShown(Struct, frozen=True, tag=True, gc=False):
     text: str
 
 
+class Caption(Struct, frozen=True, tag=True, gc=False):
+    """A word of a message begins to be heard. Captions of a message come in the order of its words, none is ever taken
+    back but the last, and each names its message: another one's text may arrive meanwhile.
+    """
+
+    message_id: str
+    text: str
+    """With the white space before it: joined, they are what was heard."""
+    start_ms: int
+    """Of the message's own audio."""
+    end_ms: int
+    at: float
+    """When it began to be heard."""
+    estimated: bool
+    """False if the provider said when it is spoken."""
+
+
+class CaptionsEnded(Struct, frozen=True, tag=True, gc=False, kw_only=True):
+    """No more words of a message are heard: once for each of which some audio was, behind its last caption."""
+
+    message_id: str
+    words: tuple[Caption, ...]
+    """Those that were heard to their ends: one that was stopped in the middle is not among them."""
+    text: str
+    """What stands in the history: where it was stopped, with the mark for that, if the session has one."""
+    interrupted: bool
+    at: float
+
+
 class SpeechWanted(Struct, frozen=True, tag=True, gc=False):
     """A sentence of a message that the session's voice is to speak: the `number`th of that message, from 0."""
 
@@ -218,6 +247,8 @@ SessionEvent: TypeAlias = (
     | MessageAnnounced
     | MessageText
     | MessageShown
+    | Caption
+    | CaptionsEnded
     | SpeechWanted
     | AgentStartedSpeaking
     | AgentStoppedSpeaking

@@ -1,0 +1,6 @@
+"""Where the words of a text are in the audio that speaks it: estimated, unless a provider says it."""
+
+from rtactors.alignment.base import Aligner, Alignment, Word
+from rtactors.alignment.even import EvenAligner
+
+__all__ = ["Aligner", "Alignment", "EvenAligner", "Word"]
