@@ -42,7 +42,7 @@ class Alignment(Protocol):
         ...
 
     def end_audio(self) -> None:
-        """No more audio comes, and the text ends where it does. (Not called for what broke off, whose text is ahead.)"""
+        """No more audio comes, and the text ends where it does. Not called for what broke off: its text is ahead."""
         ...
 
     def words(self) -> Sequence[Word]:
