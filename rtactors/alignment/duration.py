@@ -33,7 +33,7 @@ _VOWEL, _MORE_VOWELS = 105, 40  # ms for the first of neighbouring vowels, and e
 _CONSONANT, _MORE_CONSONANTS = 65, 40
 _NAME = 190  # of a letter that is spelt out: USA
 _DIGIT = 300  # one that is read by itself
-_PLACES = (300, 400, 600, 500)  # "five", "fifty", "five hundred", "five thousand": of the last digits of a number
+_PLACES = (300, 400, 500, 400)  # "five", "fifty", "five hundred", "five thousand": of the last digits of a number
 _READ_BY_DIGIT = 8  # digits: so long are telephone numbers
 _SIGN = 380  # "percent", "euros", "plus"
 _POINT = 180  # in example.com, in 2.5
@@ -60,7 +60,7 @@ _NO_VOWEL = frozenset("\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0
 _INHERENT_VOWEL = 50
 _VOWELS = frozenset("aeiouyæœøıəαεηιουωаеиоуыэюяіє")
 
-PER_SYLLABLE = 15  # ms, times its duration: the variance of what is spelt as it is said
+PER_SYLLABLE = 25  # ms, times its duration: the variance of what is spelt as it is said
 _NUMBERS_OFF = 0.4  # of their duration: "nineteen eighty-four" is half as long as "tausendneunhundertvierundachtzig"
 
 # Tags, also one that goes on behind a space; where a link leads; what nobody reads of an address.

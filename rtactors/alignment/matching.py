@@ -28,13 +28,13 @@ _WORDS = 24
 """So many may be the first behind a gap at most: only where nothing is said, as in a row of emoji, there are more."""
 
 _VOICE_MS = 1200  # of an ordinary voice: so much is this one taken for one
-_PACE_OFF = 0.1  # how much voices differ, as a share: by syllables, which is less than by time
+_PACE_OFF = 0.15  # how much voices differ, as a share: by syllables, which is less than by time
 _PACE_WANDERS = 0.05  # how much one does by itself
 _EDGES_OFF_MS = 40  # where a run begins and ends
-_DEVIATIONS = 2.5  # what is further off than so many isn't looked at
+_DEVIATIONS = 4  # what is further off than so many isn't looked at
 _UNWRITTEN = 3.0  # a run without words: a breath, a cough, a word that is not in the text
 _HOPELESS = 8.0  # what costs so much more than others is given up
-_CAUTION = 0.35
+_CAUTION = 0.5
 """Of all likelihood, so much is for having come no further: what was told too early can't be taken back."""
 
 
