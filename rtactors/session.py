@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from rtactors import arguments, events, mail
 from rtactors.actors.journal import JournalActor
+from rtactors.alignment import Aligner, EvenAligner
 from rtactors.causes import causes, the_cause
 from rtactors.companion import Companion, Company
 from rtactors.delegation.companion import Delegation
@@ -68,6 +69,9 @@ class Session(AsyncContextManagerMixin):
     A `recorder` (see `rtactors.recording`) keeps all that happens in a file. A `pipeline` (see `rtactors.pipeline`) has
     actors of your own between those of the session.
 
+    An `aligner` (see `rtactors.alignment`) says where the words of a message are in its audio, for captions and for the
+    heard text of a message that was interrupted, which gets `cut_mark` at its end: here and on the server.
+
     Messages without sound are shown (`MessageShown`). With a `voice` (see `rtactors.voices`) they are spoken by it, and
     `say` needs no provider.
 
@@ -98,6 +102,7 @@ class Session(AsyncContextManagerMixin):
         delegate: Delegate | None = None,
         interruption: Interruption = AT_ONCE,
         interruption_rule: InterruptionRule | None = None,
+        aligner: Aligner = EvenAligner(),  # noqa: B008 - it keeps nothing
         connect: Connect | None = None,
         reconnect: Backoff | None = Backoff(),  # noqa: B008 - immutable
         deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
@@ -107,10 +112,12 @@ class Session(AsyncContextManagerMixin):
         recorder: Tap | None = None,
         pipeline: Pipeline = Pipeline(),  # noqa: B008 - immutable
         voice: Voice | None = None,
+        cut_mark: str = "",
     ) -> None:
         arguments.settings(provider, sink, connect, reconnect, deadlines, bounds, interruption_rule)
         capabilities = provider.capabilities
         arguments.parts(provider, sink, journal, voice, pipeline)
+        arguments.aligner(aligner)
         self.provider = provider
         self.id = uuid4().hex if session_id is None else arguments.session_id(session_id)
         """Its name in the journal; a random one if it was given none."""
@@ -141,9 +148,15 @@ class Session(AsyncContextManagerMixin):
 
         connect = connect or partial(_websocket, deadlines=deadlines)
         surroundings = Surroundings(
-            self._publish, Reminders(), capabilities, deadlines, bounds, voiced=voice is not None
+            self._publish,
+            Reminders(),
+            capabilities,
+            deadlines,
+            bounds,
+            voiced=voice is not None,
+            cut_mark=arguments.text("cut_mark", cut_mark, bounds.text),
         )
-        self._recorder = recorder
+        self._recorder, self._cut_mark = recorder, cut_mark
         self._reconnect = reconnect
         if recorder is not None:
             arguments.instance("a recorder", recorder, Tap, 'Recorder("call.jsonl"), from rtactors.recording')
@@ -151,6 +164,7 @@ class Session(AsyncContextManagerMixin):
             provider, connect, sink = recorder.provider(provider), recorder.connect(connect), recorder.sink(sink)
             reconnect = reconnect and recorder.reconnect(reconnect)
             journal = journal and recorder.journal(journal)
+            aligner = recorder.aligner(aligner)
         self._pipeline = pipeline
         self._actors = Ensemble(
             surroundings,
@@ -162,6 +176,7 @@ class Session(AsyncContextManagerMixin):
             session_id=self.id,
             pipeline=pipeline,
             policy=interruption,
+            aligner=aligner,
             setup=Setup(
                 functions=tuple(each for companion in self._companions for each in companion.functions),
                 server_acts=interruption.at_once or not capabilities.turn_settings,
@@ -434,6 +449,7 @@ class Session(AsyncContextManagerMixin):
             session_id=self.id,
             journal=("resumed" if self._resumes else "begun") if self._journal else "",
             stages=self._pipeline.stages,
+            cut_mark=self._cut_mark,
         )
 
     async def _open_journal(self, journal: JournalActor) -> None:

@@ -48,6 +48,7 @@ FLOORS = {
     ],
     "words": [
         "rtactors.actor",
+        "rtactors.alignment",
         "rtactors.causes",
         "rtactors.channels",
         "rtactors.content",
@@ -66,6 +67,7 @@ FLOORS = {
         "rtactors.reply",
         "rtactors.resample",
         "rtactors.session_events",
+        "rtactors.transcript",
         "rtactors.user_audio",
     ],
     "charts": ["statecharts"],

@@ -12,7 +12,10 @@ def whole_words(text: str, *, over: bool) -> list[str]:
     Without what may still grow, if the text is not `over`. Chinese and Japanese put no spaces between theirs.
     """
     words = [word for run in _SPACED.findall(text) for word in _parted(run)]
-    return words if over or not words or text[-1:].isspace() else words[:-1]
+    if over or not words:
+        return words
+    *whole, last = words
+    return [*whole, last.rstrip()] if last.rstrip() and last[-1].isspace() else whole
 
 
 def _parted(run: str) -> list[str]:

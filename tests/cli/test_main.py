@@ -45,7 +45,7 @@ def test_help_of_a_command_shows_examples(command: str) -> None:
         (["demo", "--fast"], r"unrecognized arguments: --fast; see rtactors --help"),
         (["draw", "--format", "png"], r"argument --format: invalid choice: 'png' \(.*\); see rtactors draw --help"),
         (["draw", "mesage"], r"there is no chart 'mesage': did you mean message\?"),
-        (["draw", "x"], r"there is no chart 'x': there are message, response, .*"),
+        (["draw", "x"], r"there is no chart 'x': there are message, transcript, response, .*"),
         (["draw", "message", "--json"], r"--json goes with --list; .*"),
         (["draw", "message", "--output", "x.png"], r"the suffix of x\.png is none of \.mmd .*: give it a --format"),
         (
