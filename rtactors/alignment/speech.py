@@ -1,0 +1,172 @@
+"""The aligner that listens: it estimates from the audio where the words of the text are.
+
+What the audio says by itself is where somebody pauses, and roughly how many syllables are said by when (`sound.py`).
+What the text says is about how long each word takes, and where pauses are likely (`duration.py`, `script.py`). Both are
+brought together pause by pause (`matching.py`); between two pauses the words follow one another as their durations say,
+and each syllable of the audio takes its share. What is not in the audio yet lies behind it, at the pace of this voice.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from copy import copy
+from typing import overload
+
+from rtactors.alignment.base import Alignment, Word
+from rtactors.alignment.matching import Guess, Matching
+from rtactors.alignment.script import REST_MS, Script
+from rtactors.alignment.sound import Sound
+
+_RESUMES_MS = 50
+"""Silence that lasts goes on for at least so long."""
+
+
+class SpeechAligner:
+    """Knows no language and no voice; what it says gets better with each piece of audio and of text.
+
+    Costs less than 1 ms of CPU time for each second of audio, however long the message is.
+    """
+
+    def begin(self, rate: int) -> Alignment:
+        """The first one imports numpy, which takes some 100 ms: let a thread begin one before it matters."""
+        import numpy as np  # noqa: F401 - so that the first audio doesn't have to wait for it
+
+        return _SpeechAlignment(rate)
+
+
+class _SpeechAlignment:
+    def __init__(self, rate: int) -> None:
+        self._sound = Sound(rate)
+        self._audio_over = False
+        self._read(Script())
+
+    def _read(self, script: Script) -> None:
+        self._script = script
+        self._matching = Matching(script, self._sound)
+        self._settled: list[Word] = []
+        self._known: Sequence[Word] | None = None  # as long as nothing came
+
+    def add_text(self, text: str) -> None:
+        self._script.add(text)
+        self._known = None
+
+    def replace_text(self, text: str) -> None:
+        if text == self._script.text:
+            return
+        script = Script()
+        script.add(text)
+        if self._script.over:
+            script.end()
+        self._read(script)
+
+    def end_text(self) -> None:
+        self._script.end()
+        self._known = None
+
+    def add_audio(self, pcm: bytes) -> None:
+        self._sound.add(pcm)
+        self._known = None
+
+    def end_audio(self) -> None:
+        self._audio_over = True
+        self._known = None
+
+    def words(self) -> Sequence[Word]:
+        if self._known is None:
+            self._sound.listen()
+            self._known = self._estimate()
+        return self._known
+
+    def _estimate(self) -> Sequence[Word]:
+        sound, script = self._sound, self._script
+        over = self._audio_over and script.over
+        if not sound.gaps:  # no speech so far
+            if over:
+                return self._between(0, len(script.words), 0.0, sound.ms)
+            return _Words([], script, sound.ms + _RESUMES_MS if sound.ms else 0.0, 1 / sound.rate)
+        self._matching.advance()
+        if settled := self._matching.settle():
+            self._settled += self._until(settled)
+            settled.before = None
+        guess = self._matching.best(audio_over=self._audio_over)
+        begun = [*self._settled, *self._until(guess)]
+        at = guess.gap.end_ms
+        if at < sound.ms:
+            words, at = self._being_said(guess)
+            begun += words
+        else:  # it is silent, or over
+            at += max(_RESUMES_MS, REST_MS[script.pauses[guess.word]] - (at - guess.gap.start_ms))
+        return _Words(begun, script, at, guess.pace / sound.rate)
+
+    def _until(self, guess: Guess) -> list[Word]:
+        """The words of its chain."""
+        parts: list[list[Word]] = []
+        while (before := guess.before) is not None:
+            if not guess.placed:
+                guess.placed = self._between(before.word, guess.word, before.gap.end_ms, guess.gap.start_ms)
+            parts.append(guess.placed)
+            guess = before
+        return [word for part in reversed(parts) for word in part]
+
+    def _between(self, first: int, behind: int, start_ms: float, end_ms: float) -> list[Word]:
+        """Words that are said within this time."""
+        sound, ms = self._sound, self._script.ms
+        begin = sound.said(start_ms)
+        said, planned = sound.said(end_ms) - begin, ms[behind] - ms[first]
+        words: list[Word] = []
+        at = start_ms
+        for index in range(first, behind):
+            if said and planned:
+                end = sound.when(begin + said * (ms[index + 1] - ms[first]) / planned)
+            else:
+                end = start_ms + (end_ms - start_ms) * (index + 1 - first) / (behind - first)
+            end = end_ms if index + 1 == behind else min(max(at, end), end_ms)
+            words.append(Word(self._script.words[index], int(at), int(end)))
+            at = end
+        return words
+
+    def _being_said(self, guess: Guess) -> tuple[list[Word], float]:
+        """The words behind it that have begun; and where those begin that have not."""
+        sound, script = self._sound, self._script
+        said, whole = sound.said(guess.gap.end_ms), sound.said(sound.ms)
+        first = guess.word
+        behind = bisect_left(script.ms, script.ms[first] + (whole - said) / guess.pace, first, len(script.words))
+        words: list[Word] = []
+        at = guess.gap.end_ms
+        for index in range(first, behind):
+            said += (script.ms[index + 1] - script.ms[index]) * guess.pace
+            end = sound.when(said) if said < whole else sound.ms + (said - whole) / sound.rate
+            end = max(at, end)
+            words.append(Word(script.words[index], int(at), int(end)))
+            at = end
+        return words, max(at, sound.ms) + (REST_MS[script.pauses[behind]] if behind > first else 0)
+
+
+class _Words(Sequence[Word]):
+    """Those that have begun; and those whose audio isn't here yet, one by one when they are asked for: there may be many."""
+
+    def __init__(self, begun: list[Word], script: Script, at_ms: float, pace: float) -> None:
+        self._begun, self._script = begun, script
+        self._at_ms, self._pace = at_ms, pace  # of those that have not
+        self._indices = range(len(script.words))
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, index: int) -> Word: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Word]: ...
+    def __getitem__(self, index: int | slice) -> Word | Sequence[Word]:
+        if isinstance(index, slice):
+            some = copy(self)
+            some._indices = self._indices[index]
+            return some
+        number = self._indices[index]
+        if number < len(self._begun):
+            return self._begun[number]
+        script, first = self._script, len(self._begun)
+        at_ms = self._at_ms + script.rest_ms[number] - script.rest_ms[first]
+        start, end = (at_ms + (script.ms[n] - script.ms[first]) * self._pace for n in (number, number + 1))
+        return Word(script.words[number], int(start), int(end))
