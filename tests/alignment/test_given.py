@@ -74,8 +74,8 @@ def test_a_fragment_of_several_words_is_split_by_the_estimate() -> None:
 
 
 def test_a_language_without_spaces() -> None:
-    words = told(("你", 100, 180), ("好", 200, 330), ("。", 330, 340)).words()
-    assert times(words) == [("你", 100, 180), ("好", 200, 330), ("。", 330, 340)]
+    words = told(("我", 100, 180), ("们", 200, 330), ("等船", 350, 700)).words()
+    assert times(words) == [("我", 100, 180), ("们", 200, 330), ("等", 350, 525), ("船", 525, 700)]
 
 
 def test_white_space_takes_no_time() -> None:

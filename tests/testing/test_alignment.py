@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
-from rtactors.alignment import Aligner, Alignment, EvenAligner, GivenAlignment, Word
+from rtactors.alignment import Aligner, Alignment, EvenAligner, GivenAlignment, SpeechAligner, Word
 from rtactors.testing.alignment import ALIGNER_CHECKS, AlignerCheck, check_aligner
 
 
@@ -33,10 +33,15 @@ class Given:
     """Word times that a provider could give, but doesn't."""
 
     def begin(self, rate: int) -> Alignment:
-        return GivenAlignment(EvenAligner().begin(rate), rate)
+        return GivenAlignment(SpeechAligner().begin(rate), rate)
 
 
-ALIGNERS: dict[str, Aligner] = {"even": EvenAligner(), "doctored in nothing": Even(), "given": Given()}
+ALIGNERS: dict[str, Aligner] = {
+    "speech": SpeechAligner(),
+    "even": EvenAligner(),
+    "doctored in nothing": Even(),
+    "given, over speech": Given(),
+}
 
 
 @pytest.mark.parametrize("check", ALIGNER_CHECKS)
