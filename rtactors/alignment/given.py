@@ -31,6 +31,8 @@ class GivenAlignment:
         self._given = _Given()
         self._size = 0  # bytes of audio
         self._audio_over = False
+        # What was answered last, and the estimate that it was made of; None if times have changed since.
+        self._answer: tuple[Sequence[Word], Sequence[Word]] | None = None
 
     def add_text(self, text: str) -> None:
         self._text.append(text)
@@ -46,6 +48,7 @@ class GivenAlignment:
         last = self._length + len(text.rstrip())
         self.add_text(text)
         if first < last and start_ms >= 0:
+            self._answer = None
             self._given.add(first, last, start_ms, end_ms)
 
     def replace_text(self, text: str) -> None:
@@ -59,6 +62,7 @@ class GivenAlignment:
                 if fragment.last <= common:
                     self._given.add(fragment.first, fragment.last, fragment.start_ms, fragment.end_ms)
             self._text, self._length = [text], len(text)
+            self._answer = None
         self._estimate.replace_text(text)
 
     def end_text(self) -> None:
@@ -70,10 +74,17 @@ class GivenAlignment:
 
     def end_audio(self) -> None:
         self._audio_over = True
+        self._answer = None
         self._estimate.end_audio()
 
     def words(self) -> Sequence[Word]:
         estimated = self._estimate.words()
+        if self._answer is None or estimated != self._answer[0]:
+            self._answer = [*estimated], self._fitted(estimated)
+        return self._answer[1]
+
+    def _fitted(self, estimated: Sequence[Word]) -> Sequence[Word]:
+        """The words of the estimate, where the times say that they are."""
         given = self._given.in_order(before_ms=self._ends_ms)
         if not given:
             return estimated
