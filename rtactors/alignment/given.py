@@ -28,6 +28,7 @@ class GivenAlignment:
         self._rate = rate
         self._text: list[str] = []  # its pieces
         self._length = 0  # characters of it
+        self._text_over = False
         self._given = _Given()
         self._size = 0  # bytes of audio
         self._audio_over = False
@@ -54,18 +55,21 @@ class GivenAlignment:
     def replace_text(self, text: str) -> None:
         """Times stay with what the text so far and this one begin with in common."""
         so_far = "".join(self._text)
-        if text != so_far:
-            pairs = enumerate(zip(text, so_far, strict=False))
-            common = next((at for at, (new, old) in pairs if new != old), min(len(text), len(so_far)))
-            kept, self._given = self._given, _Given()
-            for fragment in kept.fragments:
-                if fragment.last <= common:
-                    self._given.add(fragment.first, fragment.last, fragment.start_ms, fragment.end_ms)
-            self._text, self._length = [text], len(text)
-            self._answer = None
+        if text == so_far:
+            return
+        pairs = enumerate(zip(text, so_far, strict=False))
+        common = next((at for at, (new, old) in pairs if new != old), min(len(text), len(so_far)))
+        kept, self._given = self._given, _Given()
+        for fragment in kept.fragments:
+            if fragment.last <= common:
+                self._given.add(fragment.first, fragment.last, fragment.start_ms, fragment.end_ms)
+        self._text, self._length = [text], len(text)
+        self._answer = None
         self._estimate.replace_text(text)
 
     def end_text(self) -> None:
+        self._text_over = True
+        self._answer = None
         self._estimate.end_text()
 
     def add_audio(self, pcm: bytes) -> None:
@@ -113,7 +117,7 @@ class GivenAlignment:
             if fragment.end_ms is not None and fragment.end_ms > fragment.start_ms:
                 end_ms = min(fragment.end_ms, next_start_ms)
                 yield (knot := _Knot(fragment.last, letters.end(fragment.last), end_ms))
-        if self._audio_over:
+        if self._text_over and self._audio_over:
             yield _Knot(self._length, self._ends_ms, self._ends_ms)
         else:
             yield _Knot(self._length, knot.estimated_ms + _AFAR, knot.ms + _AFAR)

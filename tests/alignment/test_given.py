@@ -130,6 +130,18 @@ def test_words_before_the_first_and_behind_the_last_that_has_a_time() -> None:
     assert told(*fragments, audio_ms=2500).words()[-1].end_ms == 2500, "and it ends with its audio"
 
 
+def test_text_that_goes_on_when_its_audio_is_over_keeps_its_pace() -> None:
+    """There may be more of it in that audio; once there is none, it ends with it."""
+    alignment = begun()
+    alignment.add_timed_text("One", 500, 700)
+    alignment.add_audio(bytes(900 * BYTES_PER_MS))
+    alignment.end_audio()
+    alignment.add_text(" two three ")
+    assert [word.end_ms > 900 for word in alignment.words()] == [False, True, True]
+    alignment.end_text()
+    assert [word.end_ms for word in alignment.words()][::2] == [700, 900]
+
+
 def test_a_word_that_begins_with_a_time_begins_there() -> None:
     hello, world = told(("Hel", 300, None), ("lo", None, None), (" world", 900, 1300)).words()
     assert (hello.start_ms, hello.end_ms, hello.estimated) == (300, 900, False)
