@@ -151,6 +151,9 @@ def _add_serve(add_parser: AddParser) -> None:
     command.add_argument("--port", type=_port, default=PORT, help="(%(default)s); 0 is any that is free")
     command.add_argument("--token", type=_text, help="the API key that clients must know")
     command.add_argument("--voice", type=_text, help="of eSpeak NG, such as en-us, en or en-us+f3; or `tone`")
+    command.add_argument(
+        "--word-times", action="store_true", help="tell when each word is spoken, as xAI's servers do (start_time)"
+    )
     command.add_argument("--log", action="store_true", help="print every event")
     command.set_defaults(run=_serve)
 
@@ -268,7 +271,14 @@ def _talk(arguments: argparse.Namespace) -> int:
 def _serve(arguments: argparse.Namespace) -> int:
     from rtactors.cli.serve import serve
 
-    return serve(arguments.host, arguments.port, token=arguments.token, voice=arguments.voice, log=arguments.log)
+    return serve(
+        arguments.host,
+        arguments.port,
+        token=arguments.token,
+        voice=arguments.voice,
+        word_times=arguments.word_times,
+        log=arguments.log,
+    )
 
 
 def _draw(arguments: argparse.Namespace) -> int:
