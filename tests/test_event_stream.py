@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_in_order_then_it_ends() -> None:
-    stream = EventStream(8)
+    stream = EventStream[Unhandled](8)
     for name in "abc":
         stream.push(Unhandled(name))
     stream.close()
@@ -26,7 +26,7 @@ async def test_in_order_then_it_ends() -> None:
 
 
 async def test_a_slow_reader_is_told_what_it_missed() -> None:
-    stream = EventStream(2)
+    stream = EventStream[Unhandled](2)
     for name in "abcde":
         stream.push(Unhandled(name))
     stream.close()
@@ -34,7 +34,7 @@ async def test_a_slow_reader_is_told_what_it_missed() -> None:
 
 
 async def test_a_waiting_reader_wakes_up_for_news_and_for_the_end() -> None:
-    stream = EventStream(8)
+    stream = EventStream[Unhandled](8)
     seen: list[object] = []
 
     async def read() -> None:
@@ -50,7 +50,7 @@ async def test_a_waiting_reader_wakes_up_for_news_and_for_the_end() -> None:
 
 
 async def test_two_readers_of_one_stream_share_it_and_both_end() -> None:
-    stream = EventStream(8)
+    stream = EventStream[Unhandled](8)
     seen: list[object] = []
     ended = 0
 
@@ -73,7 +73,7 @@ async def test_two_readers_of_one_stream_share_it_and_both_end() -> None:
 
 
 async def test_what_comes_after_the_end_is_left_out_and_not_counted() -> None:
-    stream = EventStream(1)
+    stream = EventStream[Unhandled](1)
     stream.push(Unhandled("a"))
     stream.close()
     stream.push(Unhandled("b"))
