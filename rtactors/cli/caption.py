@@ -1,13 +1,18 @@
-"""A conversation as running text: the model's words as they are heard, everything else a line of its own."""
+"""A conversation as running text: the model's words as they are heard, everything else a line of its own.
+
+A word stands there once it was heard to its end, as in the history: nothing that was printed has to be taken back. (The
+keyboard's echo is on the same line of the terminal, so there is no going back on it to highlight a word for a while.)
+"""
 
 from typing import TextIO
 
-from rtactors.cli.seen import Seen
+from rtactors.cli.seen import Seen, SeenMessage
 from rtactors.cli.terminal import plain
-from rtactors.heard_text import heard_text
 from rtactors.history import HistoryItem
 from rtactors.session_events import (
     AgentSaid,
+    Caption,
+    CaptionsEnded,
     ConnectionChanged,
     FunctionCalled,
     MessageShown,
@@ -29,6 +34,7 @@ class Captions:
         self._seen = seen
         self._rate = rate
         self._shown: dict[str, str] = {}  # by message, what of it stands there already
+        self._heard: dict[str, str] = {}  # by message, what of that was spoken
         self._line: str | None = None  # the message whose line is not ended
         self._connected = False
         self._lost = False
@@ -43,8 +49,10 @@ class Captions:
                 self._unheard.append(self._seen.messages[event.id].text)
                 if self._line is None:  # else what is being stopped has its end first
                     self._tell_unheard()
+            case Caption() | CaptionsEnded():
+                self._catch_up(self._seen.messages[event.message_id])
             case MessageShown():
-                self._go_on(event.message_id, self._shown.get(event.message_id, "") + event.text)
+                self._go_on(event.message_id, event.text)
             case UserSaid():
                 self.line("you", event.text or "(not understood)")
             case ConnectionChanged():
@@ -74,9 +82,8 @@ class Captions:
     def position(self) -> None:
         """The sink has played on."""
         for message in self._seen.in_order:
-            if message.frames and not message.over:
-                ms = message.frames * 1000 // self._rate
-                self._go_on(message.id, heard_text(message.text, ms, 0, complete=False))
+            if not message.captions_over:
+                self._catch_up(message)
 
     def waiting(self) -> None:
         """Nothing has come for long."""
@@ -95,21 +102,31 @@ class Captions:
             text = item.heard_text or item.output or f"{item.name}({item.arguments})"
             self.line(NAMES[item.role], text + (" —" if item.interrupted else ""))
 
-    def _go_on(self, message_id: str, heard: str) -> None:
+    def _catch_up(self, message: SeenMessage) -> None:
+        """With the words that were heard to their ends since."""
+        heard, _ = message.spoken(self._rate)
+        before = self._heard.get(message.id, "")
+        if heard.startswith(before):
+            self._go_on(message.id, heard[len(before) :])
+            self._heard[message.id] = heard
+
+    def _go_on(self, message_id: str, text: str) -> None:
         shown = self._shown.get(message_id, "")
-        if not heard.startswith(shown) or heard == shown:
+        text = text if shown else text.lstrip()
+        if not text:
             return
         if self._line != message_id:
             self._break()
             self._line = message_id
             self._write(f"{'model':{MARGIN}}{'…' if shown else ''}")
-        self._write(plain(heard[len(shown) :]))
-        self._shown[message_id] = heard
+        self._write(plain(text))
+        self._shown[message_id] = shown + text
 
     def _end(self, said: HistoryItem) -> None:
-        self._go_on(said.id, said.heard_text)
-        if self._shown.get(said.id, "") != said.heard_text:  # it was estimated, and ran ahead
-            self.line("", f"(as heard: {said.heard_text})")
+        shown, heard = self._shown.get(said.id, "").rstrip(), said.heard_text.strip()
+        self._go_on(said.id, heard.removeprefix(shown) if heard.startswith(shown) else "")
+        if not heard.startswith(shown):  # in a message of several parts what was shown may stand between what was said
+            self.line("", f"(as heard: {heard})")
         if said.interrupted:
             how_much = f": {said.heard_ms / 1000:.1f} of {said.generated_ms / 1000:.1f} s heard"
             stopped = f"(stopped{how_much if said.generated_ms else ''})"

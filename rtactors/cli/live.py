@@ -1,18 +1,23 @@
-"""The demo on the terminal: every message with its state, how much of it was heard, and which words those were."""
+"""The demo on the terminal: every message with its state, how much of it was heard, and which words those were.
 
-from collections.abc import Callable, Sequence
+Below them is the line that is being spoken, as karaoke: words that were heard, the one that is, and those to come.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import anyio
 
+from rtactors.alignment.words import whole_words
 from rtactors.cli.report import Message, Report
 from rtactors.cli.seen import Seen, SeenMessage
-from rtactors.cli.terminal import Line, Style, Terminal
-from rtactors.heard_text import heard_text
+from rtactors.cli.terminal import Line, Piece, Style, Terminal, width
 from rtactors.loopback.conversation import FRAMES_PER_MS
 from rtactors.session_events import AgentSaid, SessionEvent, UserSaid, UserStartedSpeaking
 
 REDRAW_S = 0.1
 BAR, SHORTEST_BAR = 20, 5
+_INDENT = "   "
 NARROW = 60
 """Columns below which the closing table has no room for its values side by side."""
 SOURCES = "heard: what left the sink, found again in heard.wav; server: its own history, read directly"
@@ -52,7 +57,9 @@ class Live:
 
     def _draw(self) -> None:
         if self._terminal.live:
-            self._terminal.draw([self._row(message) for message in self._seen.in_order])
+            messages = self._seen.in_order
+            playing = [message for message in messages if message.state in {"playing", "paused"}]
+            self._terminal.draw([*map(self._row, messages), *(self._spoken(message) for message in playing)])
 
     def event(self, event: SessionEvent) -> None:
         """After `seen` has taken it in."""
@@ -89,14 +96,19 @@ class Live:
         amounts = (f" {self._amounts(message)}  ", f" {heard_ms / 1000:6.3f} s  ", "")
         amount = next(text for text in amounts if len(text.rstrip()) <= room)
         bar = self._bar(heard_ms, generated_ms, room - len(amount))
-        heard = message.heard_text or heard_text(message.text, heard_ms, generated_ms, complete=False)
-        return [
-            (head, style),
-            *zip(bar, (style, "faint"), strict=True),
-            (amount, ""),
-            (heard, "strong"),
-            (message.text[len(heard) :], "faint"),
-        ]
+        return [(head, style), *zip(bar, (style, "faint"), strict=True), (amount, ""), *_text(message)]
+
+    def _spoken(self, message: SeenMessage) -> Line:
+        """Of its text, broken into lines, the one that has come to be heard."""
+        line: list[Piece] = [(_INDENT, "")]
+        for text, style in _text(message):
+            for word in whole_words(text, over=True):
+                if sum(width(each) for each, _ in line) + width(word) >= self._terminal.columns:
+                    if style == "faint":
+                        return line
+                    line = [(_INDENT, "")]
+                line.append((word if len(line) > 1 else word.lstrip(), style))
+        return line
 
     def _bar(self, heard_ms: int, generated_ms: int, room: int) -> tuple[str, str]:
         """What is done of it, and what is not; empty if there is no room."""
@@ -110,7 +122,18 @@ class Live:
         return f"{heard_ms / 1000:6.3f} of {generated_ms / 1000:6.3f} s"
 
 
-def show_report(terminal: Terminal, report: Report, files: Sequence[str]) -> None:
+def _text(message: SeenMessage) -> Iterator[Piece]:
+    """What of it was heard, the word that is being heard, what is to come."""
+    heard, word = message.spoken(FRAMES_PER_MS * 1000)
+    begun = heard + word
+    yield heard, "strong"
+    yield word[: len(word) - len(word.lstrip())], ""
+    yield word.lstrip(), "spoken"
+    if message.text.startswith(begun):
+        yield message.text[len(begun) :], "faint"
+
+
+def show_report(terminal: Terminal, report: Report, files: Sequence[Path]) -> None:
     """Side by side: what was heard, what the server kept, what the chat history holds; then the verdict."""
     terminal.print()
     if terminal.live and terminal.columns < NARROW:
@@ -129,7 +152,7 @@ def show_report(terminal: Terminal, report: Report, files: Sequence[str]) -> Non
         count = len(report.messages)
         what = f"The record equals what was heard: {count} messages, {_seconds(heard)} of speech, no difference."
         terminal.print((what, "good"))
-    terminal.print((f"See and hear it: {', '.join(files)}", ""))
+    terminal.print((f"See and hear it in {files[0].parent}: {', '.join(file.name for file in files)}", ""))
 
 
 def _print_table(terminal: Terminal, report: Report) -> None:

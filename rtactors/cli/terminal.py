@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Literal, TextIO, TypeAlias
 
-Style: TypeAlias = Literal["", "strong", "faint", "good", "bad", "warm", "live"]
+Style: TypeAlias = Literal["", "strong", "faint", "good", "bad", "warm", "live", "spoken"]
 Piece: TypeAlias = tuple[str, Style]
 Line: TypeAlias = Sequence[Piece]
 
@@ -21,6 +21,7 @@ _CODES: dict[Style, str] = {
     "bad": "31",
     "warm": "33",
     "live": "36",
+    "spoken": "1;4;36",
 }
 _UP_AND_CLEAR = "\x1b[{}F\x1b[J"
 _HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
@@ -83,7 +84,9 @@ class Terminal:
     def _styled(self, line: Line) -> str:
         if not self._colour:
             return "".join(plain(text) for text, _ in line).rstrip()
-        return "".join(f"\x1b[{_CODES[style]}m{plain(text)}\x1b[0m" if style else plain(text) for text, style in line)
+        return "".join(
+            f"\x1b[{_CODES[style]}m{plain(text)}\x1b[0m" if style and text else plain(text) for text, style in line
+        )
 
     def _write(self, parts: Sequence[str]) -> None:
         self._stream.write("".join(parts))
@@ -93,15 +96,15 @@ class Terminal:
 def _cut(line: Line, columns: int) -> Iterator[Piece]:
     for text, style in line:
         fitting = text
-        while _columns(fitting) > columns:
+        while width(fitting) > columns:
             fitting = fitting[:-1]
-        columns -= _columns(fitting)
+        columns -= width(fitting)
         yield fitting, style
         if fitting != text:
             return
 
 
-def _columns(text: str) -> int:
+def width(text: str) -> int:
     """How wide a terminal shows it: an ideograph takes two columns, an accent none."""
     if text.isascii():
         return len(text)

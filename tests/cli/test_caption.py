@@ -4,13 +4,17 @@ from io import StringIO
 
 import pytest
 
+from rtactors.alignment.words import whole_words
 from rtactors.cli.caption import Captions
 from rtactors.cli.seen import Seen
 from rtactors.history import HistoryItem
 from rtactors.session_events import (
     AgentSaid,
+    Caption,
+    CaptionsEnded,
     FunctionCalled,
     MessageAnnounced,
+    MessageShown,
     MessageText,
     Problem,
     SessionEvent,
@@ -21,7 +25,8 @@ from rtactors.sinks.base import Progress, Started
 
 RATE = 24_000
 TEXT = "One two three four."
-MS = 65 * len(TEXT)
+MS_PER_CHARACTER = 65
+MS = MS_PER_CHARACTER * len(TEXT)
 
 
 class Talk:
@@ -44,13 +49,38 @@ class Talk:
         self.seen.report(Started(message, 0))
         self.seen.report(Progress(message, ms * RATE // 1000))
         self.captions.position()
+        words = [word for word in self.words(message) if word.start_ms <= ms]
+        self.tell(*words[len(self.seen.messages[message].captions) :])
 
-    def say(self, message: str, heard: str, ms: int = MS) -> None:
+    def say(self, message: str, heard: str, ms: int = MS, mark: str = "") -> None:
+        """It ends, and this was heard of it."""
         interrupted = heard != TEXT
-        item = HistoryItem(
-            id=message, role="assistant", heard_text=heard, interrupted=interrupted, heard_ms=ms, generated_ms=MS
+        words = self.words(message)[: len(heard.split())]
+        self.tell(
+            CaptionsEnded(
+                message_id=message, words=tuple(words), text=heard + mark, interrupted=interrupted, at=ms / 1000
+            ),
+            AgentSaid(
+                HistoryItem(
+                    id=message,
+                    role="assistant",
+                    heard_text=heard + mark,
+                    interrupted=interrupted,
+                    heard_ms=ms,
+                    generated_ms=MS,
+                )
+            ),
         )
-        self.tell(AgentSaid(item))
+
+    def words(self, message: str) -> list[Caption]:
+        """Each character takes as long as the next."""
+        words: list[Caption] = []
+        start = 0
+        for word in whole_words(self.seen.messages[message].text, over=True):
+            end = start + MS_PER_CHARACTER * len(word)
+            words.append(Caption(message, word, start, end, start / 1000, estimated=True))
+            start = end
+        return words
 
     def skip(self, message: str) -> None:
         moved = Transition(chart="message", id=message, before="pending", event=None, after="skipped", effects=(), at=0)
@@ -72,9 +102,17 @@ def test_words_come_as_they_are_heard(talk: Talk) -> None:
     talk.play("m", 100)
     assert talk.shown == ""
     talk.play("m", MS // 2)
-    assert talk.shown == "model    One two"
+    assert talk.shown == "model    One two"  # of `three` only the beginning was heard
+    talk.play("m", 13 * MS_PER_CHARACTER)
+    assert talk.shown == "model    One two three"  # to its end, though the next one has not begun
     talk.say("m", TEXT)
     assert talk.shown == "model    One two three four.\n"
+
+
+def test_a_word_is_over_when_the_next_one_begins_whatever_the_device_says(talk: Talk) -> None:
+    talk.announce("m")
+    talk.tell(*talk.words("m")[:2])
+    assert talk.shown == "model    One"
 
 
 def test_what_is_stopped_ends_where_it_was_stopped(talk: Talk) -> None:
@@ -82,6 +120,13 @@ def test_what_is_stopped_ends_where_it_was_stopped(talk: Talk) -> None:
     talk.play("m", MS // 2)
     talk.say("m", "One two", 617)
     assert talk.shown == "model    One two — (stopped: 0.6 of 1.2 s heard)\n"
+
+
+def test_the_mark_of_a_cut_is_shown(talk: Talk) -> None:
+    talk.announce("m")
+    talk.play("m", MS // 2)
+    talk.say("m", "One two", 617, " [cut]")
+    assert talk.shown == "model    One two [cut] — (stopped: 0.6 of 1.2 s heard)\n"
 
 
 def test_what_is_stopped_before_its_first_word(talk: Talk) -> None:
@@ -113,7 +158,17 @@ def test_another_line_comes_between(talk: Talk) -> None:
     )
 
 
-def test_a_caption_that_ran_ahead_is_put_right(talk: Talk) -> None:
+def test_two_messages_at_a_time_each_have_their_words(talk: Talk) -> None:
+    """What is shown waits for nothing, and the words of the one before may end later."""
+    talk.announce("m")
+    talk.announce("n", "Five.")
+    talk.play("m", MS // 2)
+    talk.tell(MessageShown("n", "Five."))
+    talk.say("m", TEXT)
+    assert talk.shown == "model    One two\nmodel    Five.\nmodel    … three four.\n"
+
+
+def test_a_history_that_is_not_what_was_shown_is_told(talk: Talk) -> None:
     talk.announce("m")
     talk.play("m", MS // 2)
     talk.say("m", "One", 600)
@@ -124,6 +179,14 @@ def test_a_text_cannot_steer_the_terminal(talk: Talk) -> None:
     talk.announce("m", "One\ntwo \x1b[2J three.")
     talk.play("m", 10 * MS)
     assert talk.shown == "model    One two  [2J three."
+
+
+def test_white_space_around_a_message_is_nothing_to_tell_of(talk: Talk) -> None:
+    talk.announce("m", "\n\nOne two. \n")
+    talk.play("m", 10 * MS)
+    talk.say("m", "One two.")
+    assert talk.shown.startswith("model    One two.")
+    assert "as heard" not in talk.shown
 
 
 def test_the_history(talk: Talk) -> None:

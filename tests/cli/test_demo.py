@@ -89,8 +89,10 @@ def test_heard_wav_is_as_long_as_the_conversation(demos: dict[str, Demo], way: s
 @pytest.mark.parametrize("way", WAYS)
 def test_what_is_left_behind_names_no_path_and_no_secret(demos: dict[str, Demo], way: str) -> None:
     demo = demos[way]
-    assert sorted(file.name for file in demo.output.iterdir()) == ["heard.wav", "report.json", "timeline.svg"]
-    for name in ("report.json", "timeline.svg"):
+    assert sorted(file.name for file in demo.output.iterdir()) == [
+        *("heard.srt", "heard.vtt", "heard.wav", "report.json", "timeline.svg")
+    ]
+    for name in ("heard.srt", "heard.vtt", "report.json", "timeline.svg"):
         text = (demo.output / name).read_text(encoding="utf-8")
         assert not re.search(r"(?<!<)/[a-z]+/|127\.0\.0\.1|\w{43}", text.replace("http://www.w3.org/2000/svg", ""))
     ET.parse(demo.output / "timeline.svg")
