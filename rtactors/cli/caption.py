@@ -1,13 +1,12 @@
 """A conversation as running text: the model's words as they are heard, everything else a line of its own.
 
-A word stands there once it was heard to its end, as in the history: nothing that was printed has to be taken back. (The
-keyboard's echo is on the same line of the terminal, so there is no going back on it to highlight a word for a while.)
+A word stands there once it was heard to its end, as in the history: nothing that was printed has to be taken back. A
+terminal also has the word that is being spoken, highlighted, which goes if it is stopped.
 """
 
-from typing import TextIO
-
+from rtactors.cli.running import RunningText
 from rtactors.cli.seen import Seen, SeenMessage
-from rtactors.cli.terminal import plain
+from rtactors.cli.terminal import Style, Terminal, plain
 from rtactors.history import HistoryItem
 from rtactors.session_events import (
     AgentSaid,
@@ -29,8 +28,9 @@ MARGIN = 9
 class Captions:
     """Shows no word of the model before it was heard: a message that is stopped ends where it was stopped."""
 
-    def __init__(self, stream: TextIO, seen: Seen, rate: int) -> None:
-        self._stream = stream
+    def __init__(self, terminal: Terminal, seen: Seen, rate: int) -> None:
+        self._terminal = terminal
+        self._text = RunningText(terminal, MARGIN)
         self._seen = seen
         self._rate = rate
         self._shown: dict[str, str] = {}  # by message, what of it stands there already
@@ -52,7 +52,7 @@ class Captions:
             case Caption() | CaptionsEnded():
                 self._catch_up(self._seen.messages[event.message_id])
             case MessageShown():
-                self._go_on(event.message_id, event.text)
+                self._go_on(event.message_id, event.text, "strong")
             case UserSaid():
                 self.line("you", event.text or "(not understood)")
             case ConnectionChanged():
@@ -85,6 +85,11 @@ class Captions:
             if not message.captions_over:
                 self._catch_up(message)
 
+    def typed(self, line: str) -> None:
+        """Somebody has, at this terminal."""
+        if self._terminal.live and self._line is not None and not self._text.typed(line):
+            self._line = None
+
     def waiting(self) -> None:
         """Nothing has come for long."""
         self.line("", "(waiting for the server ...)")
@@ -92,34 +97,34 @@ class Captions:
     def line(self, who: str, text: str) -> None:
         """A line of its own; a message that is being heard goes on below it."""
         self._break()
-        self._write(f"{who:{MARGIN}}{plain(text)}\n")
+        self._terminal.write(f"{who:{MARGIN}}{plain(text)}\n")
 
     def history(self, history: list[HistoryItem]) -> None:
         """The whole conversation as it was heard."""
         self._break()
-        self._write("\nas heard:\n")
+        self._terminal.write("\nas heard:\n")
         for item in history:
             text = item.heard_text or item.output or f"{item.name}({item.arguments})"
             self.line(NAMES[item.role], text + (" —" if item.interrupted else ""))
 
     def _catch_up(self, message: SeenMessage) -> None:
         """With the words that were heard to their ends since."""
-        heard, _ = message.spoken(self._rate)
+        heard, word = message.spoken(self._rate)
         before = self._heard.get(message.id, "")
         if heard.startswith(before):
-            self._go_on(message.id, heard[len(before) :])
+            self._go_on(message.id, heard[len(before) :], "strong")
             self._heard[message.id] = heard
+        if word and self._terminal.coloured and self._line in {message.id, None}:
+            self._go_to(message.id)
+            self._text.highlight(word)
 
-    def _go_on(self, message_id: str, text: str) -> None:
+    def _go_on(self, message_id: str, text: str, style: Style = "") -> None:
         shown = self._shown.get(message_id, "")
         text = text if shown else text.lstrip()
         if not text:
             return
-        if self._line != message_id:
-            self._break()
-            self._line = message_id
-            self._write(f"{'model':{MARGIN}}{'…' if shown else ''}")
-        self._write(plain(text))
+        self._go_to(message_id)
+        self._text.add(text, style)
         self._shown[message_id] = shown + text
 
     def _end(self, said: HistoryItem) -> None:
@@ -130,8 +135,8 @@ class Captions:
         if said.interrupted:
             how_much = f": {said.heard_ms / 1000:.1f} of {said.generated_ms / 1000:.1f} s heard"
             stopped = f"(stopped{how_much if said.generated_ms else ''})"
-            self._write(f" — {stopped}" if self._line == said.id else f"{'model':{MARGIN}}— {stopped}")
-            self._line = said.id
+            self._go_to(said.id)
+            self._text.add(f" — {stopped}")
         self._break()
         self._tell_unheard()
 
@@ -140,11 +145,15 @@ class Captions:
             self.line("model", f"(not heard: {text})" if text else "(not heard)")
         self._unheard.clear()
 
+    def _go_to(self, message_id: str) -> None:
+        """The line of a message; a new one if another thing came between."""
+        if self._line != message_id:
+            self._break()
+            self._line = message_id
+            self._text.begin("model")
+            self._text.add("…" if message_id in self._shown else "")
+
     def _break(self) -> None:
         if self._line is not None:
             self._line = None
-            self._write("\n")
-
-    def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
+            self._text.end()

@@ -7,6 +7,7 @@ import pytest
 from rtactors.alignment.words import whole_words
 from rtactors.cli.caption import Captions
 from rtactors.cli.seen import Seen
+from rtactors.cli.terminal import Terminal
 from rtactors.history import HistoryItem
 from rtactors.session_events import (
     AgentSaid,
@@ -22,6 +23,8 @@ from rtactors.session_events import (
     UserSaid,
 )
 from rtactors.sinks.base import Progress, Started
+from tests.cli.emulator import Emulator
+from tests.cli.test_terminal import Tty
 
 RATE = 24_000
 TEXT = "One two three four."
@@ -32,10 +35,10 @@ MS = MS_PER_CHARACTER * len(TEXT)
 class Talk:
     """A conversation that is only told of."""
 
-    def __init__(self) -> None:
+    def __init__(self, out: StringIO | None = None) -> None:
         self.seen = Seen()
-        self.out = StringIO()
-        self.captions = Captions(self.out, self.seen, RATE)
+        self.out = out or StringIO()
+        self.captions = Captions(Terminal(self.out), self.seen, RATE)
 
     def tell(self, *events: SessionEvent) -> None:
         for event in events:
@@ -87,6 +90,12 @@ class Talk:
         self.tell(moved)
 
     @property
+    def screen(self) -> Emulator:
+        screen = Emulator()
+        screen.feed(self.shown)
+        return screen
+
+    @property
     def shown(self) -> str:
         return self.out.getvalue()
 
@@ -107,6 +116,42 @@ def test_words_come_as_they_are_heard(talk: Talk) -> None:
     assert talk.shown == "model    One two three"  # to its end, though the next one has not begun
     talk.say("m", TEXT)
     assert talk.shown == "model    One two three four.\n"
+
+
+def test_on_a_terminal_the_word_that_is_spoken_is_highlighted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    talk = Talk(Tty())
+    talk.announce("m")
+    talk.play("m", 10)
+    assert (talk.screen.lines, talk.screen.styled("1;4;36")) == (["model    One"], "One")
+    talk.play("m", MS // 2)
+    assert (talk.screen.lines, talk.screen.styled("1;4;36")) == (["model    One two three"], "three")
+    assert talk.screen.styled("1") == "One two"
+    talk.say("m", "One two", 617)
+    assert talk.screen.lines == ["model    One two — (stopped: 0.6 of 1.2 s heard)"]
+
+
+def test_a_terminal_without_colours_has_only_what_was_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    talk = Talk(Tty())
+    talk.announce("m")
+    talk.play("m", MS // 2)
+    assert talk.shown == "model    One two"
+
+
+def test_enter_at_the_terminal_leaves_no_gap_and_a_line_of_words_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    talk = Talk(Tty())
+    talk.announce("m")
+    talk.play("m", MS // 3)
+    for line in ("", "Who?"):
+        talk.out.write(f"{line}\r\n")  # the echo
+        talk.captions.typed(line)
+    talk.play("m", MS // 2)
+    talk.say("m", TEXT)
+    assert talk.screen.lines == ["model    OneWho?", "model    … two three four."]
 
 
 def test_a_word_is_over_when_the_next_one_begins_whatever_the_device_says(talk: Talk) -> None:
@@ -172,7 +217,7 @@ def test_a_history_that_is_not_what_was_shown_is_told(talk: Talk) -> None:
     talk.announce("m")
     talk.play("m", MS // 2)
     talk.say("m", "One", 600)
-    assert talk.shown == "model    One two\n         (as heard: One)\nmodel    — (stopped: 0.6 of 1.2 s heard)\n"
+    assert talk.shown == "model    One two\n         (as heard: One)\nmodel    … — (stopped: 0.6 of 1.2 s heard)\n"
 
 
 def test_a_text_cannot_steer_the_terminal(talk: Talk) -> None:
