@@ -61,10 +61,10 @@ async def test_a_file(begin: Begin, example: dict[str, Any], tmp_path: Path, mon
         await talk.ask()
         await talk.sink.play(60 * len(FIRST) + 300)
         await talk.tells(CaptionsEnded)
-        assert len(WebVTT.read("call.vtt", strict=True)) == 1  # it was not closed yet
+        assert len(WebVTT.read("call.vtt", strict=True).captions) == 1  # it was not closed yet
         await talk.speak()
         await talk.session.quiet()
-    first, second = WebVTT.read("call.vtt", strict=True)
+    first, second = WebVTT.read("call.vtt", strict=True).captions
     assert first.text.replace("\n", " ") == FIRST
     assert second.text == talk.said()[1].heard_text
     assert second.text.endswith(" —")
