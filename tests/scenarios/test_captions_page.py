@@ -28,8 +28,12 @@ def example() -> dict[str, Any]:
 
 async def test_captions_in_an_app(begin: Begin, example: dict[str, Any]) -> None:
     drawn: list[tuple[str, str]] = []
+
+    def draw(message: str, text: str) -> None:
+        drawn.append((message, text))
+
     async with anyio.create_task_group() as tasks, begin(replies([FIRST, SECOND])) as talk:
-        tasks.start_soon(example["show_captions"], talk.session, lambda *shown: drawn.append(shown))
+        tasks.start_soon(example["show_captions"], talk.session, draw)
         await talk.ask()
         talk.sink.play_all()
         await talk.session.quiet()
@@ -44,8 +48,12 @@ async def test_captions_in_an_app(begin: Begin, example: dict[str, Any]) -> None
 
 async def test_captions_in_an_app_that_is_interrupted(begin: Begin, example: dict[str, Any]) -> None:
     drawn: list[tuple[str, str]] = []
+
+    def draw(message: str, text: str) -> None:
+        drawn.append((message, text))
+
     async with anyio.create_task_group() as tasks, begin(replies([FIRST, SECOND])) as talk:
-        tasks.start_soon(example["show_captions"], talk.session, lambda *shown: drawn.append(shown))
+        tasks.start_soon(example["show_captions"], talk.session, draw)
         await talk.ask()
         await talk.sink.play(900)
         await talk.speak()
