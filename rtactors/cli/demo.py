@@ -82,14 +82,15 @@ async def _run(
     async with Server(voice=voice, recognizer=ears, faults=faults, api_key=key) as server:
         provider = OpenAIRealtime(api_key=key, websocket_base_url=server.url)
         seen = Seen()
-        sink = Witness(WavSink(recording, provider.capabilities.output_rate), seen)
+        live = Live(terminal, seen, partial(_generated_ms, server)) if terminal else None
+        device = WavSink(recording, provider.capabilities.output_rate)
+        sink = Witness(device, seen, live.position) if live else Witness(device, seen)
         session = Session(provider, sink=sink, recorder=recorder)
         person = Person(session)
         show = JsonLines(sys.stdout).event
         connected_at = anyio.current_time()
         async with anyio.create_task_group() as showing:
-            if terminal:
-                live = Live(terminal, seen, partial(_generated_ms, server))
+            if live:
                 show = live.event
                 showing.start_soon(live.run)
             async with anyio.create_task_group() as watching:

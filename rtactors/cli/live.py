@@ -10,14 +10,17 @@ import anyio
 
 from rtactors.alignment.words import whole_words
 from rtactors.cli.report import Message, Report
+from rtactors.cli.running import RunningText
 from rtactors.cli.seen import Seen, SeenMessage
 from rtactors.cli.terminal import Line, Piece, Style, Terminal, width
 from rtactors.loopback.conversation import FRAMES_PER_MS
-from rtactors.session_events import AgentSaid, SessionEvent, UserSaid, UserStartedSpeaking
+from rtactors.session_events import AgentSaid, Caption, CaptionsEnded, SessionEvent, UserSaid, UserStartedSpeaking
 
+RATE = FRAMES_PER_MS * 1000
 REDRAW_S = 0.1
 BAR, SHORTEST_BAR = 20, 5
 _INDENT = "   "
+MARGIN = 10
 NARROW = 60
 """Columns below which the closing table has no room for its values side by side."""
 SOURCES = "heard: what left the sink, found again in heard.wav; server: its own history, read directly"
@@ -44,6 +47,7 @@ class Live:
         self._generated_ms = generated_ms
         self._began = anyio.current_time()
         self._said: dict[str, str] = {}
+        self._text = RunningText(terminal, MARGIN)
 
     async def run(self) -> None:
         """Keep the block up to date, until cancelled; its last picture stays."""
@@ -70,6 +74,8 @@ class Live:
                 self._say(f"the user said: {event.text or '(not understood)'}")
             case AgentSaid() if not self._terminal.live:
                 self._say_state(self._seen.messages[event.message.id])
+            case Caption() | CaptionsEnded() if not self._terminal.live:
+                self._say_words(self._seen.messages[event.message_id])
             case _ if not self._terminal.live:
                 for message in self._seen.in_order:
                     if message.state not in {"full", "partial"}:  # these come with what was said
@@ -77,14 +83,30 @@ class Live:
             case _:
                 pass
 
+    def position(self) -> None:
+        """The sink has played on."""
+        if not self._terminal.live:
+            for message in self._seen.in_order:
+                self._say_words(message)
+
+    def _say_words(self, message: SeenMessage) -> None:
+        """Without a block they come as they were heard to their ends."""
+        heard, _ = message.spoken(RATE)
+        self._text.follow(message.id, self._now, heard, "")
+
     def _say_state(self, message: SeenMessage) -> None:
         """Without a block each change of a message's state is a line."""
         if message.state != self._said.get(message.id):
             self._said[message.id] = message.state
-            self._say(f"message {message.number}  {message.state:8}{self._amounts(message)}  {message.heard_text}")
+            self._say(f"message {message.number}  {message.state:8}{self._amounts(message)}")
 
     def _say(self, text: str) -> None:
-        self._terminal.print((f"{anyio.current_time() - self._began:6.1f} s  ", "faint"), (text, ""))
+        self._text.end()
+        self._terminal.print((self._now, "faint"), (text, ""))
+
+    @property
+    def _now(self) -> str:
+        return f"{anyio.current_time() - self._began:6.1f} s  "
 
     def _row(self, message: SeenMessage) -> Line:
         sign, style = _STATES.get(message.state, ("?", ""))
@@ -124,7 +146,7 @@ class Live:
 
 def _text(message: SeenMessage) -> Iterator[Piece]:
     """What of it was heard, the word that is being heard, what is to come."""
-    heard, word = message.spoken(FRAMES_PER_MS * 1000)
+    heard, word = message.spoken(RATE)
     begun = heard + word
     yield heard, "strong"
     yield word[: len(word) - len(word.lstrip())], ""

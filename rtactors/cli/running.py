@@ -15,47 +15,85 @@ _UP_TO = "\x1b[A\x1b[{}G"
 
 
 class RunningText:
-    """Lines that are broken between words, and go on behind `margin` columns of space."""
+    """Texts that take turns, each known by its id; a line is broken between words, and goes on behind a `margin`."""
 
     def __init__(self, terminal: Terminal, margin: int) -> None:
         self._terminal = terminal
         self._margin = margin
+        self._shown: dict[str, str] = {}  # by id, all of it
+        self._heard: dict[str, str] = {}  # by id, what of it was spoken
         self._column = 0
         self._ahead = ""  # what stands behind the cursor
+        self.open: str | None = None
+        """Whose line it is that has no end yet."""
 
-    def begin(self, head: str) -> None:
-        """A line, with what stands before the text."""
-        self._put(f"{head:{self._margin}}")
+    def shown(self, id: str) -> str:
+        """All of a text that stands there."""
+        return self._shown.get(id, "")
 
-    def add(self, text: str, style: Style = "") -> None:
-        """More words, of which the last may go on; at the end of the line."""
-        for word in whole_words(plain(text), over=True):
-            self._put(self._fitted(word), style)
+    def follow(self, id: str, head: str, heard: str, word: str) -> None:
+        """A text as far as it was heard by now, and the word that is being spoken."""
+        before = self._heard.get(id, "")
+        if heard.startswith(before):
+            self.add(id, head, heard[len(before) :], "strong")
+            self._heard[id] = heard
+        if word:
+            self.highlight(id, head, word)
 
-    def highlight(self, word: str) -> None:
-        """What is being spoken, until `add` has it, or anything else is written. Needs a terminal with colours."""
+    def add(self, id: str, head: str, text: str, style: Style = "") -> None:
+        """More of a text, in whole words. Where it has no line, or not the last one, a new one begins with `head`."""
+        text = text if id in self._shown else text.lstrip()
+        if text:
+            self._go_to(id, head)
+            self._put_words(text, style)
+            self._shown[id] = self.shown(id) + text
+
+    def remark(self, id: str, head: str, text: str) -> None:
+        """Something about a text, at its end."""
+        self._go_to(id, head)
+        self._put_words(text)
+
+    def highlight(self, id: str, head: str, word: str) -> None:
+        """What is being spoken of a text, until `add` has it, or anything else is written.
+
+        It is not shown while another text has the line, nor where there are no colours.
+        """
         word = plain(word)
-        if word == self._ahead:
+        if not (self._terminal.coloured and word != self._ahead and self.open in {id, None}):
             return
+        self._go_to(id, head)
         fitted = self._fitted(word)
         text = fitted.lstrip()
         columns = width(fitted)
         if self._column + columns < self._terminal.columns:
-            space = fitted[: len(fitted) - len(text)]
-            shown = space + self._terminal.styled(text, "spoken")
+            shown = fitted[: len(fitted) - len(text)] + self._terminal.styled(text, "spoken")
             self._terminal.write(f"{_ERASE}{shown}{_BACK.format(columns)}")
             self._ahead = word
 
     def end(self) -> None:
-        self._put("\n")
+        """The line, if there is one: what comes next is below it."""
+        if self.open is not None:
+            self.open = None
+            self._put("\n")
 
-    def typed(self, line: str) -> bool:
-        """The keyboard has echoed a line here. Gives whether this one goes on, as it does if that was just Enter."""
+    def typed(self, line: str) -> None:
+        """The keyboard has echoed a line here. After one of words the text goes on below it, after Enter as before."""
+        if self.open is None or not self._terminal.live:
+            return
         if line:
-            self._column, self._ahead = 0, ""
-            return False
-        self._terminal.write(_UP_TO.format(self._column + 1))
-        return True
+            self.open, self._column, self._ahead = None, 0, ""
+        else:
+            self._terminal.write(_UP_TO.format(self._column + 1))
+
+    def _go_to(self, id: str, head: str) -> None:
+        if self.open != id:
+            self.end()
+            self.open = id
+            self._put(f"{head:{self._margin}}{'…' if id in self._shown else ''}")
+
+    def _put_words(self, text: str, style: Style = "") -> None:
+        for word in whole_words(plain(text), over=True):
+            self._put(self._fitted(word), style)
 
     def _fitted(self, word: str) -> str:
         """With the line broken before it if there is no room for it."""

@@ -36,58 +36,55 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "30")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    seen = Seen()
-    seen.text.begin("model")
-    return seen
+    return Seen()
 
 
 def test_the_word_that_is_spoken_is_highlighted_and_then_as_the_others(seen: Seen) -> None:
-    seen.text.add("One two", "strong")
-    seen.text.highlight(" three")
+    seen.text.add("m", "model", "One two", "strong")
+    seen.text.highlight("m", "model", " three")
     assert seen.screen.lines == ["model    One two three"]
     assert (seen.screen.styled(STRONG), seen.screen.styled(SPOKEN)) == ("One two", "three")
-    seen.text.add(" three", "strong")
+    seen.text.add("m", "model", " three", "strong")
     assert (seen.screen.styled(STRONG), seen.screen.styled(SPOKEN)) == ("One two three", "")
 
 
 def test_the_word_in_which_it_is_stopped_goes(seen: Seen) -> None:
-    seen.text.add("One two")
-    seen.text.highlight(" three")
-    seen.text.add(" — (stopped)")
+    seen.text.add("m", "model", "One two")
+    seen.text.highlight("m", "model", " three")
+    seen.text.remark("m", "model", " — (stopped)")
     assert seen.screen.lines == ["model    One two — (stopped)"]
 
 
 def test_lines_are_broken_between_words(seen: Seen) -> None:
-    seen.text.add("One two three four five")
-    seen.text.highlight(" six")
+    seen.text.add("m", "model", "One two three four five")
+    seen.text.highlight("m", "model", " six")
     assert seen.screen.lines == ["model    One two three four", "         five six"]
-    seen.text.add(" six seven eight")
-    seen.text.highlight(" nine")
+    seen.text.add("m", "model", " six seven eight")
+    seen.text.highlight("m", "model", " nine")
     assert seen.screen.lines == ["model    One two three four", "         five six seven eight", "         nine"]
-    seen.text.add(" nine")
+    seen.text.add("m", "model", " nine")
     assert seen.screen.lines[2] == "         nine"
 
 
 def test_just_enter_leaves_the_line_as_it_was(seen: Seen) -> None:
-    seen.text.add("One two")
-    seen.text.highlight(" three")
+    seen.text.add("m", "model", "One two")
+    seen.text.highlight("m", "model", " three")
     seen.echo("\r\n")
-    assert seen.text.typed("")
-    seen.text.add(" — (stopped)")
+    seen.text.typed("")
+    seen.text.remark("m", "model", " — (stopped)")
     assert seen.screen.lines == ["model    One two — (stopped)"]
 
 
 def test_what_is_typed_stays_and_is_never_written_over(seen: Seen) -> None:
-    seen.text.add("One")
-    seen.text.highlight(" two")
+    seen.text.add("m", "model", "One")
+    seen.text.highlight("m", "model", " two")
     seen.echo("hey")
-    seen.text.add(" two")
+    seen.text.add("m", "model", " two")
     assert seen.screen.lines == ["model    Onehey two"]
-    seen.text.highlight(" three")
+    seen.text.highlight("m", "model", " three")
     seen.echo("\r\n")
-    assert not seen.text.typed("hey")
-    seen.text.begin("model")
-    seen.text.add("… three")
+    seen.text.typed("hey")
+    seen.text.add("m", "model", " three")
     assert seen.screen.lines == ["model    Onehey two three", "model    … three"]
 
 
@@ -105,13 +102,12 @@ def test_whatever_was_highlighted_what_is_seen_is_what_was_added(
         monkeypatch.setenv("COLUMNS", "30")
         monkeypatch.delenv("NO_COLOR", raising=False)
         seen = Seen()
-        seen.text.begin("model")
         for space, word in words:
             if data.draw(st.booleans()):
-                seen.text.highlight(space + word)
+                seen.text.highlight("m", "model", space + word)
             if data.draw(st.booleans()):
-                seen.text.highlight(" another")
-            seen.text.add(space + word)
+                seen.text.highlight("m", "model", " another")
+            seen.text.add("m", "model", space + word)
         seen.text.end()
     shown = "".join("".join(seen.screen.lines).split())
     assert shown == "model" + "".join(word for _, word in words)
