@@ -113,8 +113,9 @@ async def _run(
 
 async def _write_subtitles(session: Session, files: list[Path]) -> None:
     """From now on, when the recording begins too: players that know subtitles show these with it."""
+    began = anyio.current_time()
     with ExitStack() as stack:
-        written = [stack.enter_context(SubtitleFile(file)) for file in files]
+        written = [stack.enter_context(SubtitleFile(file, began=began)) for file in files]
         async for caption in session.captions():
             for file in written:
                 file.write(caption)

@@ -64,7 +64,7 @@ async def test_captions_in_an_app_that_is_interrupted(begin: Begin, example: dic
 
 async def test_a_file(begin: Begin, example: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    async with anyio.create_task_group() as tasks, begin(replies([FIRST, SECOND]), session={"cut_mark": " —"}) as talk:
+    async with anyio.create_task_group() as tasks, begin(replies([FIRST, SECOND])) as talk:
         tasks.start_soon(example["keep"], talk.session)
         await talk.ask()
         await talk.sink.play(60 * len(FIRST) + 300)
@@ -75,5 +75,4 @@ async def test_a_file(begin: Begin, example: dict[str, Any], tmp_path: Path, mon
     first, second = WebVTT.read("call.vtt", strict=True).captions
     assert first.text.replace("\n", " ") == FIRST
     assert second.text == talk.said()[1].heard_text
-    assert second.text.endswith(" —")
     assert [first.identifier, second.identifier] == [f"{message.id} {n}" for n, message in enumerate(talk.said(), 1)]
