@@ -41,7 +41,7 @@ from rtactors.recording.tap import Tap
 from rtactors.reminders import Reminders
 from rtactors.reply import Reply, ReplyRecord
 from rtactors.ring import Surroundings
-from rtactors.session_events import ConversationEnded, FunctionCalled, Problem, SessionEvent
+from rtactors.session_events import Caption, CaptionsEnded, ConversationEnded, FunctionCalled, Problem, SessionEvent
 from rtactors.sinks.base import Sink
 from rtactors.tools.runner import Runner
 from rtactors.transports.base import Connect, Socket
@@ -125,7 +125,8 @@ class Session(AsyncContextManagerMixin):
         """What goes on with the delegate, if there is one: `stop` ends what it works on."""
         self._deadlines = deadlines
         self._bounds = bounds
-        self._streams: WeakSet[EventStream] = WeakSet()  # one that nobody reads any more is gone
+        self._streams: WeakSet[EventStream[SessionEvent]] = WeakSet()  # one that nobody reads any more is gone
+        self._captions: WeakSet[EventStream[Caption | CaptionsEnded]] = WeakSet()
         self._failure: RtactorsError | None = None
         self._failed = anyio.Event()
         self._crash: Exception | None = None
@@ -375,19 +376,34 @@ class Session(AsyncContextManagerMixin):
         self._count = max([self._count, *(number_of(item.id) for item in wanted)])
         await self._record(mail.SetHistory(wanted))
 
-    def events(self) -> EventStream:
+    def events(self) -> EventStream[SessionEvent]:
         """What happens from now on, as it happens.
 
         With a journal: as soon as it is written down. Of a resumed session it begins with the function calls that were
         handed over before and are not answered yet (`FunctionCalled.resumed`), on every stream.
         """
-        stream = EventStream(self._bounds.events)
+        stream = EventStream[SessionEvent](self._bounds.events)
         self._streams.add(stream)
         for event in self._left:
             if isinstance(event, Problem) or event.call_id in self._actors.context.ledger.unanswered:
                 stream.push(event)
         if self._ended:
             stream.push(self._ended)
+            stream.close()
+        return stream
+
+    def captions(self) -> EventStream[Caption | CaptionsEnded]:
+        """The words of the model's messages from now on, each as it begins to be heard; ends with the session.
+
+            async for caption in session.captions():
+                if isinstance(caption, Caption):  # or CaptionsEnded, of rtactors.session_events
+                    print(caption.text, end="", flush=True)
+
+        Its words wait apart from what `events` has to tell, and so are lost (`Dropped`) by none but its own reader.
+        """
+        stream = EventStream[Caption | CaptionsEnded](self._bounds.events)
+        self._captions.add(stream)
+        if self._ended:
             stream.close()
         return stream
 
@@ -471,6 +487,8 @@ class Session(AsyncContextManagerMixin):
         self._ended = self._how_it_ended()
         for stream in self._streams:
             stream.push(self._ended)
+            stream.close()
+        for stream in self._captions:
             stream.close()
         for record in self._asked:
             if not record.ended.is_set():
@@ -561,6 +579,9 @@ class Session(AsyncContextManagerMixin):
             companion.hear(event)
         for stream in self._streams:
             stream.push(event)
+        if isinstance(event, Caption | CaptionsEnded):
+            for stream in self._captions:
+                stream.push(event)
 
     def _check(self) -> None:
         if self._failure:

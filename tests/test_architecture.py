@@ -29,6 +29,7 @@ FLOORS = {
         "rtactors.delegation",
         "rtactors.loopback",
         "rtactors.recording",
+        "rtactors.subtitles",
         "rtactors.tools",
     ],
     "contracts": [
