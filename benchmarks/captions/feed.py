@@ -11,8 +11,8 @@ from utterances import SEED, Utterance
 
 PACES = (1, 3, 10)
 """How many seconds of audio arrive in one second."""
-TEXT_LEAD_MS = 300
-TEXT_AHEAD = 1.5
+TEXT_LEAD_MS = 500
+TEXT_AHEAD = 2
 """Text comes that much quicker than the audio, and begins that much before it (or with it)."""
 
 
