@@ -2,5 +2,6 @@
 
 from rtactors.alignment.base import Aligner, Alignment, Word
 from rtactors.alignment.even import EvenAligner
+from rtactors.alignment.speech import SpeechAligner
 
-__all__ = ["Aligner", "Alignment", "EvenAligner", "Word"]
+__all__ = ["Aligner", "Alignment", "EvenAligner", "SpeechAligner", "Word"]
