@@ -2,9 +2,9 @@
 
     python livekit_side.py JOBS [--real]      # in an environment of its own: locks/livekit.txt
 
-JOBS is a file of JSON lines, one `Job` each; so is what it prints, one list of transcripts for each job, and at last
-the CPU time of all. The synchronizer works by the clock. It gets a virtual one, in which an hour takes minutes and no
-busy machine disturbs it; `--real` is to see that this changes nothing, and lets all jobs run at once.
+JOBS is a file of JSON lines, one `Job` each; so is what it prints: of each job a list of transcripts, and at last the
+CPU time of all, and the version. The synchronizer works by the clock. It gets a virtual one, in which an hour takes
+minutes and no busy machine disturbs it; `--real` is to see that this changes nothing.
 """
 # pyright: basic, reportMissingImports=false
 # (its packages are not installed where we are checked)
@@ -14,6 +14,7 @@ import asyncio
 import json
 import sys
 import time
+from importlib.metadata import version
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,10 +25,11 @@ from livekit.agents import tokenize
 from livekit.agents.voice import io
 from livekit.agents.voice.transcription import synchronizer as livekit
 
+AT_ONCE = 6
+"""How many jobs have the real clock at a time: they share one thread, and shall not wait for each other."""
+
 
 class Job(TypedDict):
-    name: str
-    pace: int
     pcm: str
     """A file."""
     rate: int
@@ -39,9 +41,9 @@ class Job(TypedDict):
 class Device(io.AudioOutput):
     """Plays by the loop's clock what it gets, from the first frame on, until it is cleared."""
 
-    def __init__(self, now: SimpleNamespace) -> None:
+    def __init__(self, clock: SimpleNamespace) -> None:
         super().__init__(label="device", capabilities=io.AudioOutputCapabilities(pause=False))
-        self._clock = now
+        self._clock = clock
         self._started: float | None = None
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
@@ -62,7 +64,7 @@ async def play(job: Job, clock: SimpleNamespace) -> list[str]:
     """The transcript at each cut; at the last one the message is interrupted, and this is what history gets."""
     synchronizer = livekit.TranscriptSynchronizer(next_in_chain_audio=Device(clock), next_in_chain_text=None)
     text_output, audio_output = synchronizer.text_output, synchronizer.audio_output
-    pcm = Path(job["pcm"]).read_bytes()
+    pcm = Path(job["pcm"]).read_bytes()  # noqa: ASYNC240 - before its time begins
     texts = sum(bool(text) for _, text, _ in job["arrivals"])
     arrivals, cuts = job["arrivals"][::-1], job["cuts_ms"][::-1]
     taken = 0
@@ -112,7 +114,13 @@ async def run(jobs: list[Job], *, real: bool) -> None:
     clock = SimpleNamespace(time=time.time)
     tokenize.basic.hyphenate_word("warm")  # reads its patterns at the first word, which takes a while
     if real:
-        answers = await asyncio.gather(*(play(job, clock) for job in jobs))
+        places = asyncio.Semaphore(AT_ONCE)
+
+        async def take_place(job: Job) -> list[str]:
+            async with places:
+                return await play(job, clock)
+
+        answers = await asyncio.gather(*map(take_place, jobs))
     else:
         clock = livekit.time = SimpleNamespace(time=asyncio.get_running_loop().time)
         answers = [await play(job, clock) for job in jobs]
@@ -129,7 +137,7 @@ def main() -> None:
     began = time.process_time()
     with asyncio.Runner(loop_factory=None if options.real else virtual_loop) as runner:
         runner.run(run(jobs, real=options.real))
-    json.dump({"cpu_s": time.process_time() - began}, sys.stdout)
+    json.dump({"cpu_s": time.process_time() - began, "version": version("livekit-agents")}, sys.stdout)
 
 
 if __name__ == "__main__":
