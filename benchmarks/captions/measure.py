@@ -192,7 +192,8 @@ def report(measured: Measured) -> Iterator[str]:
     for name in ("all", "held out"):
         if name in measured.groups:
             ours, livekit = measured.groups[name][OURS], measured.groups[name].get(LIVEKIT)
-            yield f"{name}: {ours.words_median:.0f} words off in the median (to reach: 0), {ours.words_p95:.0f} at p95 (1)"
+            median_, p95 = ours.words_median, ours.words_p95
+            yield f"{name}: {median_:.0f} words off in the median (to reach: 0), {p95:.0f} at p95 (to reach: 1)"
             if livekit:
                 part = ours.ms_mean / livekit.ms_mean
                 yield f"{name}: {part:.2f} of the mean error in ms of {LIVEKIT} (to reach: 0.50)"
