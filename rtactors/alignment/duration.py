@@ -26,17 +26,19 @@ class Spoken(NamedTuple):
     pause: Pause
 
 
-_VOWEL, _MORE_VOWELS, _CONSONANT, _MORE_CONSONANTS = 105, 40, 70, 55
-_WORD_ONSET = 20  # each word has a little more than its letters: what its sounds don't share with the next one's
+_VOWEL, _MORE_VOWELS, _CONSONANT, _MORE_CONSONANTS = 105, 40, 65, 40
+_WORD_ONSET = 0  # each word has a little more than its letters: what its sounds don't share with the next one's
 _SPELT_LETTER = 190  # USA
-_DIGIT, _ZERO = 300, 130  # a numeral and what it counts ("five hundred"); zeros mostly only say which
+_DIGIT = 300  # "five"
+_PLACES = (300, 400, 450, 350)  # "five", "fifty", "five hundred", "five thousand": of the last digits of a number
+_SPELT_NUMBER = 7  # digits: longer ones are read one by one
 _SIGN = 380  # "percent", "euros", "plus"
 _DOT = 180  # in example.com, 2.5
 
 # Letters of scripts that write syllables, or leave vowels out: (first, last, ms each). The others are alphabets.
 _SYLLABLES = (
     (0x0590, 0x08FF, 105),  # Hebrew, Arabic and their kin: short vowels aren't written
-    (0x0900, 0x0DFF, 115),  # of India: a consonant and its inherent vowel
+    (0x0900, 0x0DFF, 125),  # of India: a consonant and its inherent vowel
     (0x0E00, 0x0EFF, 85),  # Thai, Lao: part of the vowels are letters
     (0x1000, 0x109F, 110),  # Burmese
     (0x1200, 0x139F, 150),  # Ethiopic
@@ -45,9 +47,9 @@ _SYLLABLES = (
     (0x31F0, 0x31FF, 125),
     (0xAC00, 0xD7AF, 170),  # Hangul: a syllable
     (0xFF66, 0xFF9D, 125),
-    (0x2E80, 0x9FFF, 220),  # Han: a syllable
-    (0xF900, 0xFAFF, 220),
-    (0x20000, 0x3FFFF, 220),
+    (0x2E80, 0x9FFF, 205),  # Han: a syllable
+    (0xF900, 0xFAFF, 205),
+    (0x20000, 0x3FFFF, 205),
 )
 _SMALL_KANA = frozenset("ぁぃぅぇぉゃゅょゎァィゥェォャュョヮ")  # they change the mora before them
 _VIRAMAS = frozenset("\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca\u1039\u103a\u17d2")  # no vowel
@@ -91,9 +93,7 @@ def _duration(text: str) -> float:
             ms += takes
         else:
             sound = ""
-            if kind == "Nd":
-                ms += _ZERO if unicode_zero(each) else _DIGIT
-            elif kind[0] == "N":
+            if kind[0] == "N" and kind != "Nd":
                 ms += _DIGIT
             elif kind == "Sc" or each in "%&+=@°‰":
                 ms += _SIGN
@@ -102,15 +102,26 @@ def _duration(text: str) -> float:
             elif kind in {"Mc", "Mn"}:
                 sound = before
         before = sound
+    ms += sum(_number(each) for each in _NUMBER.findall(text))
     ms += _DOT * len(_INNER_DOT.findall(text))
     return ms + _WORD_ONSET if ms else 0
 
 
-_INNER_DOT = re.compile(r"(?<=\w)[./@](?=\w)|(?<=\d),(?=\d\d?(?!\d))")
+_INNER_DOT = re.compile(r"(?<=[^\W\d])[./@](?=\w)|(?<=\d)[.,](?=\d\d?(?!\d))")
 
 
-def unicode_zero(digit: str) -> bool:
-    return int(digit) == 0
+_NUMBER = re.compile(r"\d+(?:[.,'\u00a0\u202f]\d{3}(?!\d))*")
+
+
+def _number(written: str) -> float:
+    digits = [each for each in written if each.isdecimal()]
+    if len(digits) > _SPELT_NUMBER or (len(digits) > 1 and digits[0] == "0"):
+        return _DIGIT * len(digits)
+    ms = float(_PLACES[3] * (len(digits) > 4))
+    for place, digit in enumerate(reversed(digits)):
+        if int(digit) or len(digits) == 1:
+            ms += _PLACES[place if place < 4 else place % 3]
+    return ms
 
 
 def _is_spelt(letters: str) -> bool:
