@@ -49,7 +49,7 @@ bench: $(DEV) ## measure, and keep the evidence in benchmarks/results
 	$(BIN)/python benchmarks/audio_event.py --json benchmarks/results/audio_event.json $(ARGS)
 
 bench-captions: $(DEV) $(PEER)/stamp ## measure how near to the heard word captions end, ours and livekit-agents'
-	$(BIN)/python benchmarks/captions/measure.py --livekit $(PEER)/bin/python \
+	$(BIN)/python -m benchmarks.captions.measure --livekit $(PEER)/bin/python \
 		--json benchmarks/results/captions.json $(ARGS)
 
 soak: $(DEV) ## let thousands of short sessions live and see that all they took comes back; keep the evidence

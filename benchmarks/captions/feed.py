@@ -6,8 +6,8 @@ Playback begins with the first audio and never starves, so time since then is th
 import random
 from typing import NamedTuple
 
-from truth import RATE
-from utterances import SEED, Utterance
+from benchmarks.captions.truth import RATE
+from benchmarks.captions.utterances import SEED, Utterance
 
 PACES = (1, 3, 10)
 """How many seconds of audio arrive in one second."""

@@ -1,6 +1,6 @@
 """How far from what was heard captions and history are cut: by us, by livekit-agents, and in proportion to time.
 
-    python benchmarks/captions/measure.py [--livekit PYTHON] [--split tune] [--each 26] [--json FILE]
+    python -m benchmarks.captions.measure [--livekit PYTHON] [--split tune] [--each 26] [--json FILE]
 
 PYTHON is one that has livekit-agents (`make bench-captions` makes it); without it, only ours are measured.
 """
@@ -17,12 +17,11 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any, NamedTuple, TypeAlias
 
-import peer
-from feed import PACES
-from ours import Held, Missed, listen, missed
-from peer import Heard
-from utterances import EACH, LANGUAGES, Split, Utterance, utterances
-
+from benchmarks.captions import peer
+from benchmarks.captions.feed import PACES
+from benchmarks.captions.ours import Held, Missed, listen, missed
+from benchmarks.captions.peer import Heard
+from benchmarks.captions.utterances import EACH, LANGUAGES, Split, Utterance, utterances
 from rtactors.alignment import Aligner, EvenAligner, SpeechAligner
 
 OURS, LIVEKIT, EVEN = "rtactors", "livekit-agents", "in proportion"
@@ -75,6 +74,7 @@ def groups_of(utterance: Utterance, pace: int) -> Iterator[str]:
     yield f"audio at {pace}x"
     yield "hesitating" if utterance.hesitates else "fluent"
     yield utterance.channel
+    yield "with digits" if any(map(str.isdigit, utterance.text)) else "without digits"
     seconds, speed = utterance.duration_ms / 1000, utterance.speed
     yield "up to 5 s" if seconds <= 5 else "5 to 15 s" if seconds <= 15 else "over 15 s"
     yield "120-150 a minute" if speed <= 150 else "165-190 a minute" if speed <= 190 else "210-260 a minute"
@@ -83,7 +83,7 @@ def groups_of(utterance: Utterance, pace: int) -> Iterator[str]:
 
 ORDER = (
     *("all", "held out", "tune", *(f"audio at {pace}x" for pace in PACES), "fluent", "hesitating"),
-    *("clean", "noise", "telephone", "up to 5 s", "5 to 15 s", "over 15 s"),
+    *("clean", "noise", "telephone", "with digits", "without digits", "up to 5 s", "5 to 15 s", "over 15 s"),
     *("120-150 a minute", "165-190 a minute", "210-260 a minute"),
     *(language for languages in LANGUAGES.values() for language in languages),
 )

@@ -3,10 +3,9 @@
 from time import process_time
 from typing import NamedTuple
 
-from feed import arrivals
-from truth import RATE
-from utterances import Utterance
-
+from benchmarks.captions.feed import arrivals
+from benchmarks.captions.truth import RATE
+from benchmarks.captions.utterances import Utterance
 from rtactors.alignment import Aligner, Word
 
 REPORT_MS = 100

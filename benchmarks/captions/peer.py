@@ -7,10 +7,10 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from feed import arrivals
-from ours import Held
-from truth import RATE
-from utterances import Utterance
+from benchmarks.captions.feed import arrivals
+from benchmarks.captions.ours import Held
+from benchmarks.captions.truth import RATE
+from benchmarks.captions.utterances import Utterance
 
 Heard: TypeAlias = tuple[Utterance, int]
 """An utterance, and the pace of its audio."""

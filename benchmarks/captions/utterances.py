@@ -3,7 +3,8 @@
     utterances("tune")      # to set an estimate's constants by
     utterances("held out")  # to judge it by
 
-The same in every run: all that is left to chance comes from one seed.
+The same in every run that asks for the same ones in the same order: all that is left to chance comes from one seed, and
+eSpeak varies its sound a little from call to call.
 """
 
 import random
@@ -14,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from unicodedata import category
 
-import truth
-from truth import RATE, Spoken
+from benchmarks.captions import truth
+from benchmarks.captions.truth import RATE, Spoken
 
 if TYPE_CHECKING:
     import numpy as np
