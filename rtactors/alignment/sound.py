@@ -1,11 +1,11 @@
 """Where somebody speaks in audio, and how much is said by when. Needs numpy.
 
-The audio is cut into frames of 10 ms. One is loud if it isn't far below the loudest so far, nor about as quiet as the
-quietest. Silence of `GAP_MS` or longer is a gap: a pause, or the closure of a plosive: which of them, the aligner decides.
+The audio is cut into frames of 10 ms. A frame is loud if it isn't far below the loudest so far, nor about as quiet as
+the quietest. Silence of `GAP_MS` or longer is a gap: a pause, or only the closure of a plosive.
 
-How much is said isn't measured by the clock alone: who speaks faster puts more syllables into a second. The nucleus of a
-syllable is a peak of loudness between two dips (Mermelstein 1975), and each is worth as much as the next, whatever time
-it takes; the rest goes by time. A voice's pace comes out about half as uncertain as by time alone.
+How much is said isn't told by the clock alone: who speaks faster puts more syllables into a second. The nucleus of a
+syllable is a peak of loudness between two dips (Mermelstein 1975). Each is worth as much as the next, however long it
+takes; the rest of what is said goes by time.
 """
 
 from array import array
@@ -14,160 +14,163 @@ from typing import Any, NamedTuple
 
 FRAME_MS = 10
 GAP_MS = 50
-_BELOW_PEAK = 0.025  # -32 dB: quiet vowels are above it, breath and the tail of a room below
+"""About the shortest closure of a plosive: of what is shorter, nothing follows."""
+_BELOW_PEAK = 0.025  # -32 dB: quiet vowels are above it; breath, and a voice's tail in a room, below
 _ABOVE_FLOOR = 2.5  # what a steady noise varies by
 _FLOOR_MOST = 0.1  # of the peak: speech without any gap isn't taken for noise
-_PEAK_FALLS, _FLOOR_RISES = 0.9995, 1.005  # a frame: they follow changes within seconds
+_PEAK_FALLS, _FLOOR_RISES = 0.9995, 1.005  # in a frame: both follow a change within seconds
 _SILENCE = 20.0  # RMS of PCM16, -64 dB: nobody speaks, whatever comes later
+_CLICK = 1  # frames: what is loud no longer, within silence, is no speech
 
-BLIP = 2  # frames: what is loud no longer is no speech
-_DIP = 1.5  # 3 dB: less is no border of syllables
+_DIP = 1.5  # 3.5 dB: less is no border of two syllables
 _NUCLEUS = 0.056  # of the peak, -25 dB: what is quieter is no vowel
-SYLLABLE = 142.0  # of what a mean syllable of 200 ms is worth, this much is the nucleus
-_TIME = 0.29  # and this much of each ms of speech
+_SMOOTH = (1, 3, 4, 3, 1)  # weights of neighbouring frames: a period of a deep voice is longer than a frame
+_LATE = 3  # frames: so much later the middle of these is looked at
+# A syllable takes 200 ms, of which vowels and consonants are in our durations worth some 200 ms as well. What the nucleus
+# alone is worth, and each ms, predict together best how much is said, for any pace; see docs/decisions/0021.
+_PER_NUCLEUS, _PER_MS = 142.0, 0.29
+_ORDINARY = 1.1  # of what is said in a ms of ordinary speech
 
 
 class Gap(NamedTuple):
-    """Silence between speech, in ms."""
+    """Silence between speech."""
 
-    start: int
-    end: int
+    start_ms: float
+    end_ms: float
 
 
 class Sound:
-    """The audio of one stretch so far."""
+    """The audio of one stretch so far: PCM16 of `rate` Hz."""
 
     def __init__(self, rate: int) -> None:
         self._size = max(1, rate * FRAME_MS // 1000)  # samples a frame
-        self._rest: list[bytes] = []
+        self._frame_ms = 1000 * self._size / rate
+        self._gap_frames = GAP_MS / self._frame_ms
+        self._pieces: list[bytes] = []  # not looked at yet
         self._frames = 0
-        self._peak = 0.0
-        self._floor = 1e9
-        self._quiet_since = 0  # frame, or -1 while it is loud
+        self._peak, self._floor = 0.0, 1e9  # RMS
+        self._quiet_since: int | None = 0  # frame
+        self._loud = 0  # frames, since it was quiet
+        self._levels = [0.0] * len(_SMOOTH)
+        self._falling, self._extreme, self._extreme_at = False, 0.0, 0
+        self._nucleus = False  # seen since the last border
+        self._speech_ms = 0.0
+        self._borders = array("d", [0.0])  # ms, of syllables and gaps
+        self._said = array("d", [0.0])  # by then
         self.gaps: list[Gap] = []
-        """Those that ended; the first begins at 0, even if it has no length."""
-        self._times = array("d", [0.0])
-        self._said = array("d", [0.0])
-        self._window = [0.0] * 5
-        self._high = 0.0  # of this syllable
-        self._low = 0.0
-        self._low_at = 0
-        self._falling = False
-        self._nucleus = False
-        self._spoken_ms = 0
-        self._loud = 0
+        """Those that have ended, in order. The first begins at 0, even if it has no length."""
 
     @property
-    def ms(self) -> int:
-        return self._frames * FRAME_MS
+    def ms(self) -> float:
+        """How much of it was looked at."""
+        return self._frames * self._frame_ms
 
     @property
-    def quiet_since(self) -> int | None:
-        """Start of the gap that hasn't ended."""
-        if self._quiet_since < 0 or (self.gaps and self._frames - self._quiet_since < GAP_MS // FRAME_MS):
+    def quiet_since_ms(self) -> float | None:
+        """Where the gap begins that hasn't ended."""
+        since = self._quiet_since
+        if since is None or (self.gaps and self._frames - since < self._gap_frames):
             return None
-        return self._quiet_since * FRAME_MS
+        return since * self._frame_ms
 
     @property
     def rate(self) -> float:
-        """How much is said in a ms of speech."""
-        return (self._said[-1] + 1100) / (self._spoken_ms + 1000)
+        """How much is said in a ms of speech; at first, an ordinary voice counts as much as a second of this one."""
+        return (self._said[-1] + 1000 * _ORDINARY) / (self._speech_ms + 1000)
 
     def add(self, pcm: bytes) -> None:
-        self._rest.append(pcm)
+        self._pieces.append(pcm)
 
     def listen(self) -> None:
-        """Look at what came."""
-        if not self._rest:
-            return
-        pcm = b"".join(self._rest)
-        whole = len(pcm) // (2 * self._size)
-        self._rest = [pcm[whole * 2 * self._size :]]
-        if whole:
-            for rms in _loudness(pcm, whole, self._size):
-                self._frame(rms)
+        """Look at what was added."""
+        pcm = b"".join(self._pieces)
+        frames = len(pcm) // (2 * self._size)
+        if frames:
+            for level in _levels(pcm, frames, self._size):
+                self._hear(level)
+        self._pieces = [pcm[frames * 2 * self._size :]]
 
     def said(self, ms: float) -> float:
-        """How much is said by then: ms of speech at an ordinary pace."""
-        times = self._times
-        if ms >= times[-1]:
-            quiet = self.quiet_since
-            since = (ms if quiet is None else min(ms, max(quiet, times[-1]))) - times[-1]
-            return self._said[-1] + _TIME * since + min(SYLLABLE, (1.1 - _TIME) * since)
-        after = bisect_right(times, ms)
-        first, last = times[after - 1], times[after]
-        part = (ms - first) / (last - first)
-        return self._said[after - 1] + part * (self._said[after] - self._said[after - 1])
+        """How much is said by then, at most by now: in ms of ordinary speech."""
+        borders, said = self._borders, self._said
+        after = bisect_right(borders, ms)
+        if after < len(borders):
+            part = (ms - borders[after - 1]) / (borders[after] - borders[after - 1])
+            return said[after - 1] + part * (said[after] - said[after - 1])
+        quiet = self.quiet_since_ms
+        since = (ms if quiet is None else min(ms, max(quiet, borders[-1]))) - borders[-1]
+        return said[-1] + _PER_MS * since + min(_PER_NUCLEUS, (_ORDINARY - _PER_MS) * since)
 
     def when(self, said: float) -> float:
-        """When so much is said."""
-        amounts = self._said
+        """When so much is said, in ms."""
+        borders, amounts = self._borders, self._said
         after = bisect_left(amounts, said)
-        if after >= len(amounts):
-            return self._times[-1] + (said - amounts[-1]) / 1.1
-        if not after:
-            return self._times[0]
-        first, last = amounts[after - 1], amounts[after]
-        part = (said - first) / (last - first)
-        return self._times[after - 1] + part * (self._times[after] - self._times[after - 1])
+        if after == len(amounts):
+            return borders[-1] + (said - amounts[-1]) / _ORDINARY
+        if after == 0:
+            return borders[0]
+        part = (said - amounts[after - 1]) / (amounts[after] - amounts[after - 1])
+        return borders[after - 1] + part * (borders[after] - borders[after - 1])
 
-    def _knot(self, frame: int, *, speech: bool) -> None:
-        ms = frame * FRAME_MS
-        length = ms - self._times[-1]
-        if length <= 0:
-            return
-        self._times.append(ms)
-        if speech:
-            self._spoken_ms += length
-        self._said.append(self._said[-1] + speech * (_TIME * length + SYLLABLE * self._nucleus))
-        self._nucleus = False
-
-    def _frame(self, rms: float) -> None:
-        self._floor = min(max(rms, 1.0), self._floor * _FLOOR_RISES)
-        self._peak = max(self._peak, rms)
-        if rms > max(_SILENCE, self._peak * _BELOW_PEAK, min(self._floor * _ABOVE_FLOOR, self._peak * _FLOOR_MOST)):
+    def _hear(self, level: float) -> None:
+        self._floor = min(max(level, 1.0), self._floor * _FLOOR_RISES)
+        self._peak = max(self._peak, level)
+        noise = min(self._floor * _ABOVE_FLOOR, self._peak * _FLOOR_MOST)
+        if level > max(_SILENCE, self._peak * _BELOW_PEAK, noise):
             self._peak *= _PEAK_FALLS
             self._loud += 1
-            if self._quiet_since >= 0 and self._loud >= BLIP:
-                begun = self._frames + 1 - self._loud
-                if not self.gaps or begun - self._quiet_since >= GAP_MS // FRAME_MS:
-                    self._end_syllable(self._quiet_since)
-                    self._knot(begun, speech=False)
-                    self.gaps.append(Gap(self._quiet_since * FRAME_MS, begun * FRAME_MS))
-                self._quiet_since = -1
+            if self._quiet_since is not None and self._loud > _CLICK:
+                self._speaks_again(self._quiet_since, self._frames + 1 - self._loud)
+                self._quiet_since = None
         else:
             self._loud = 0
-            if self._quiet_since < 0:
+            if self._quiet_since is None:
                 self._quiet_since = self._frames
         self._frames += 1
-        # syllables, two frames late
-        window = self._window
-        del window[0]
-        window.append(rms)
-        a, b, c, d, e = window
-        level = (a + 3 * b + 4 * c + 3 * d + e) / 12 + 1
-        at = self._frames - 3
-        if self._falling:
-            if level < self._low:
-                self._low, self._low_at = level, at
-            elif level > self._low * _DIP:
-                self._knot(self._low_at, speech=True)
-                self._falling, self._high = False, level
-        elif level > self._high:
-            self._high = level
-        elif level * _DIP < self._high:
-            self._nucleus = self._high > self._peak * _NUCLEUS
-            self._falling, self._low, self._low_at = True, level, at
+        self._levels = [*self._levels[1:], level]
+        a, b, c, d, e = self._levels
+        self._follow((a + 3 * b + 4 * c + 3 * d + e) / 12 + 1)
 
-    def _end_syllable(self, frame: int) -> None:
+    def _speaks_again(self, quiet: int, loud: int) -> None:
+        if self.gaps and loud - quiet < self._gap_frames:
+            return
         if not self._falling:
-            self._nucleus = self._high > max(_SILENCE, self._peak * _NUCLEUS)
-        self._knot(frame, speech=True)
-        self._falling, self._low, self._low_at = True, 1.0, frame
+            self._nucleus = self._extreme > max(_SILENCE, self._peak * _NUCLEUS)
+        self._border(quiet, speech=True)
+        self._border(loud, speech=False)
+        self._falling, self._extreme, self._extreme_at = True, 1.0, loud
+        self.gaps.append(Gap(quiet * self._frame_ms, loud * self._frame_ms))
+
+    def _follow(self, level: float) -> None:
+        """From peak to dip to peak."""
+        if self._falling:
+            if level < self._extreme:
+                self._extreme, self._extreme_at = level, self._frames - _LATE
+            elif level > self._extreme * _DIP:
+                self._border(self._extreme_at, speech=True)
+                self._falling, self._extreme = False, level
+        elif level > self._extreme:
+            self._extreme = level
+        elif level * _DIP < self._extreme:
+            self._nucleus = self._extreme > self._peak * _NUCLEUS
+            self._falling, self._extreme, self._extreme_at = True, level, self._frames - _LATE
+
+    def _border(self, frame: int, *, speech: bool) -> None:
+        length = frame * self._frame_ms - self._borders[-1]
+        if length <= 0:
+            return
+        said = 0.0
+        if speech:
+            self._speech_ms += length
+            said = _PER_MS * length + _PER_NUCLEUS * self._nucleus
+            self._nucleus = False
+        self._borders.append(frame * self._frame_ms)
+        self._said.append(self._said[-1] + said)
 
 
-def _loudness(pcm: bytes, frames: int, size: int) -> list[float]:
-    import numpy as np  # noqa: PLC0415
+def _levels(pcm: bytes, frames: int, size: int) -> list[float]:
+    """RMS of each frame."""
+    import numpy as np  # noqa: PLC0415 - banned at module level
 
     samples = np.frombuffer(pcm, "<i2", frames * size).reshape(frames, size).astype(np.float32)
     result: Any = np.sqrt(np.einsum("ij,ij->i", samples, samples) / size)

@@ -1,55 +1,36 @@
-"""Estimates where the words are from pauses."""
+"""The aligner that listens: it estimates from the audio where the words of the text are.
+
+What the audio says by itself is where somebody pauses, and roughly how many syllables are said by when (`sound.py`).
+What the text says is about how long each word takes, and where pauses are likely (`duration.py`, `script.py`). Both are
+brought together pause by pause (`matching.py`); between two pauses the words follow one another as their durations say,
+and each syllable of the audio takes its share. What is not in the audio yet lies behind it, at the pace of this voice.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from math import exp, log
+from bisect import bisect_left
 from collections.abc import Sequence
+from copy import copy
+from typing import overload
 
 from rtactors.alignment.base import Alignment, Word
-from rtactors.alignment.duration import Pause, spoken
-from rtactors.alignment.sound import Gap, Sound
-from rtactors.alignment.words import whole_words
+from rtactors.alignment.matching import Guess, Matching
+from rtactors.alignment.script import REST_MS, Script
+from rtactors.alignment.sound import Sound
 
-MISSING = (0.0, 1.5, 3.0)  # no gap seen
-PACE_PRIOR_MS = 1200
-UNSURE, WANDER, WORDY = 0.1, 0.05, 15
-NUMBER, LOGVAR, HESITATES = 0.15, 0.0, 2.5
-LAG = 0.0
-BEAM = 6
-SKIPS = 4
-RESUMES = 50
-MEDIAN, QUANTILE = True, 0.35
-EXPECTED_GAP = (0, 200, 450)
-
-
-def _here(gap: float, pause: int) -> float:
-    """Cost of a gap that stands at a boundary of this kind."""
-    if pause == 0:
-        return min(HESITATES, 0.8 + gap / 100)
-    if pause == 1:
-        return 0.5 if gap > 80 else 1.0
-    return 0.0 if gap > 150 else 1.0
-
-
-def _skipped(gap: float) -> float:
-    """Cost of a gap within a word."""
-    return 0.2 + max(0.0, (gap - 60) / 40)
-
-
-class _Node:
-    __slots__ = ("cost", "expected", "gap", "parent", "placed", "speech", "word")
-
-    def __init__(self, word: int, gap: int, cost: float, speech: float, expected: float, parent: _Node | None) -> None:
-        self.word, self.gap, self.cost = word, gap, cost
-        self.speech, self.expected = speech, expected
-        self.parent = parent
-        self.placed: list[Word] | None = None
+_RESUMES_MS = 50
+"""Silence that lasts goes on for at least so long."""
 
 
 class SpeechAligner:
+    """Knows no language and no voice; what it says gets better with each piece of audio and of text.
+
+    Costs less than 1 ms of CPU time for each second of audio, however long the message is.
+    """
+
     def begin(self, rate: int) -> Alignment:
-        import numpy  # noqa
+        """The first one imports numpy, which takes some 100 ms: let a thread begin one before it matters."""
+        import numpy as np  # noqa: F401 - so that the first audio doesn't have to wait for it
 
         return _SpeechAlignment(rate)
 
@@ -57,206 +38,135 @@ class SpeechAligner:
 class _SpeechAlignment:
     def __init__(self, rate: int) -> None:
         self._sound = Sound(rate)
-        self._tail = ""
-        self._text_over = False
         self._audio_over = False
-        self._clear()
+        self._read(Script())
 
-    def _clear(self) -> None:
-        self._words: list[str] = []
-        self._cum = [0.0]
-        self._vague = [0.0]
-        self._pause: list[int] = [0]  # kind behind word i-1
-        self._missing = [0.0]  # cumulated cost of boundaries 1..i without gap
+    def _read(self, script: Script) -> None:
+        self._script = script
+        self._matching = Matching(script, self._sound)
         self._settled: list[Word] = []
-        self._columns: dict[int, list[_Node]] = {}
-        self._done = -1  # last gap whose column is there
+        self._known: Sequence[Word] | None = None  # as long as nothing came
 
     def add_text(self, text: str) -> None:
-        self._tail += text
-        self._take(over=False)
-
-    def _take(self, *, over: bool) -> None:
-        words = whole_words(self._tail, over=over)
-        if words:
-            self._tail = self._tail[sum(map(len, words)) :]
-            for word in words:
-                ms, pause = spoken(word)
-                self._vague.append(self._vague[-1] + (NUMBER * ms * ms if any(map(str.isdigit, word)) else WORDY * ms))
-                if self._words and "\n" in word[: len(word) - len(word.lstrip())]:
-                    self._pause[-1] = Pause.SENTENCE
-                    self._missing[-1] = self._missing[-2] + MISSING[2]
-                self._words.append(word)
-                self._cum.append(self._cum[-1] + ms)
-                self._pause.append(pause)
-                self._missing.append(self._missing[-1] + MISSING[pause])
+        self._script.add(text)
+        self._known = None
 
     def replace_text(self, text: str) -> None:
-        self._clear()
-        self._tail = text
-        self._take(over=self._text_over)
+        if text == self._script.text:
+            return
+        script = Script()
+        script.add(text)
+        if self._script.over:
+            script.end()
+        self._read(script)
 
     def end_text(self) -> None:
-        self._text_over = True
-        self._take(over=True)
+        self._script.end()
+        self._known = None
 
     def add_audio(self, pcm: bytes) -> None:
         self._sound.add(pcm)
+        self._known = None
 
     def end_audio(self) -> None:
         self._audio_over = True
-
-    def _pace(self, node: _Node) -> float:
-        return (node.speech + PACE_PRIOR_MS) / (node.expected + PACE_PRIOR_MS)
-
-    def _column(self, number: int, gap: Gap, *, last: bool = False) -> list[_Node] | None:
-        """All good ways to say what is said before gap `number`; None while there is too little text."""
-        gaps = self._sound.gaps
-        best: dict[int, _Node] = {}
-        skipped = 0.0
-        count = len(self._words)
-        cum, missing = self._cum, self._missing
-        for back in range(1, SKIPS + 1):
-            before = number - back
-            if before not in self._columns:
-                break
-            if back > 1:
-                skipped += _skipped(gaps[before + 1].end - gaps[before + 1].start)
-                if skipped > 8:
-                    break
-            speech = self._sound.said(gap.start) - self._sound.said(gaps[before].end)
-            for node in self._columns[before]:
-                pace = self._pace(node)
-                v = node.word
-                unsure = UNSURE * PACE_PRIOR_MS / (PACE_PRIOR_MS + node.expected) + WANDER
-                target = speech / pace
-                fixed = (unsure * target) ** 2 + 40**2
-                spread = 2.5 * (WORDY * target + fixed) ** 0.5 + 100
-                if cum[v] + target + spread > cum[-1] and not self._text_over:
-                    if node is self._columns[before][0]:
-                        return None
-                if last:
-                    low, high = count, count
-                else:
-                    low = bisect_left(cum, cum[v] + target - spread, v, count)
-                    high = bisect_right(cum, cum[v] + target + spread, v, count + 1) - 1
-                    low = min(low, high)
-                for w in range(low, high + 1):
-                    d = cum[w] - cum[v]
-                    variance = self._vague[w] - self._vague[v] + fixed
-                    cost = node.cost + skipped + (d - target) ** 2 / (2 * variance) + LOGVAR * log(variance / 40**2)
-                    if w > v:
-                        cost += missing[w - 1] - missing[v]
-                        cost += _here(gap.end - gap.start, self._pause[w])
-                    else:
-                        cost += 3
-                    known = best.get(w)
-                    if known is None or cost < known.cost:
-                        best[w] = _Node(w, number, cost, node.speech + speech, node.expected + d, node)
-        nodes = sorted(best.values(), key=lambda each: each.cost)[:BEAM]
-        return [each for each in nodes if each.cost < nodes[0].cost + 12]
-
-    def _advance(self) -> None:
-        gaps = self._sound.gaps
-        if not gaps:
-            return
-        if self._done < 0:
-            self._columns[0] = [_Node(0, 0, 0.0, 0.0, 0.0, None)]
-            self._done = 0
-        while self._done + 1 < len(gaps):
-            column = self._column(self._done + 1, gaps[self._done + 1])
-            if column is None:
-                break
-            self._done += 1
-            self._columns[self._done] = column
-            self._columns.pop(self._done - SKIPS, None)
+        self._known = None
 
     def words(self) -> Sequence[Word]:
-        sound = self._sound
-        sound.listen()
-        self._advance()
-        gaps = sound.gaps
-        if not gaps:
-            return self._ahead([], 0, sound.ms + RESUMES if sound.ms else 0, 1.0)
-        edge = sound.ms
-        number = len(gaps)
-        quiet = sound.quiet_since
-        end = Gap(quiet if quiet is not None else edge, edge)
-        over = self._audio_over and self._text_over
-        ideas: list[tuple[float, float, _Node]] = []  # how far in the text, cost
-        if self._done + 1 == number and (quiet is not None or self._audio_over):
-            column = self._column(number, end, last=over)
-            ideas += [(self._cum[node.word], node.cost, node) for node in column or ()]
-        if not (over and ideas):
-            skipped = _skipped(edge - quiet) if quiet is not None else 0.0
-            for back in range(SKIPS):
-                before = self._done - back
-                if before not in self._columns:
-                    break
-                if back:
-                    skipped += _skipped(gaps[before + 1].end - gaps[before + 1].start)
-                if skipped > 8 and ideas:
-                    break
-                said = sound.said(edge) - sound.said(gaps[before].end)
-                for node in self._columns[before]:
-                    at = self._cum[node.word] + said / self._pace(node)
-                    passed = max(node.word, bisect_right(self._cum, at - 0.1 * said) - 2)
-                    ideas.append((at, node.cost + skipped + self._missing[passed] - self._missing[node.word], node))
-        ideas.sort(key=lambda idea: idea[0])
-        if MEDIAN:
-            least = min(idea[1] for idea in ideas)
-            weights = [exp(least - idea[1]) for idea in ideas]
-            half = sum(weights) * QUANTILE
-            best = 0
-            while half > weights[best] and best + 1 < len(ideas):
-                half -= weights[best]
-                best += 1
-            node = ideas[best][2]
-        else:
-            node = min(ideas, key=lambda idea: idea[1])[2]
-        if node.gap == number:
-            out = self._trace(node, end)
-            rest = max(RESUMES, EXPECTED_GAP[self._pause[node.word]] - (edge - end.start))
-            return self._ahead(out, node.word, edge + (0 if self._audio_over else rest), self._pace(node))
-        out = self._trace(node, gaps[node.gap])
-        pace = self._pace(node) * (1 + LAG * (0 if over else UNSURE * PACE_PRIOR_MS / (PACE_PRIOR_MS + node.expected) + WANDER))
-        return self._ahead(out, node.word, gaps[node.gap].end, pace)
+        if self._known is None:
+            self._sound.listen()
+            self._known = self._estimate()
+        return self._known
 
-    def _trace(self, node: _Node, end: Gap) -> list[Word]:
-        sound = self._sound
-        gaps = sound.gaps
-        links: list[list[Word]] = []
-        at: _Node | None = node
-        while at is not None and at.parent is not None:
-            parent = at.parent
-            begin = gaps[parent.gap].end
-            stop = end.start if at is node else gaps[at.gap].start
-            whole = self._cum[at.word] - self._cum[parent.word]
-            first = sound.said(begin)
-            said = sound.said(stop) - first
-            placed = []
-            now = begin
-            for i in range(parent.word, at.word):
-                b = (self._cum[i + 1] - self._cum[parent.word]) / whole if whole else 0
-                then = stop if i + 1 == at.word else max(now, min(stop, round(sound.when(first + said * b))))
-                placed.append(Word(self._words[i], now, then))
-                now = then
-            links.append(placed)
-            at = parent
-        return [word for link in reversed(links) for word in link]
+    def _estimate(self) -> Sequence[Word]:
+        sound, script = self._sound, self._script
+        over = self._audio_over and script.over
+        if not sound.gaps:  # no speech so far
+            if over:
+                return self._between(0, len(script.words), 0.0, sound.ms)
+            return _Words([], script, sound.ms + _RESUMES_MS if sound.ms else 0.0, 1 / sound.rate)
+        self._matching.advance()
+        if settled := self._matching.settle():
+            self._settled += self._until(settled)
+            settled.before = None
+        guess = self._matching.best(audio_over=self._audio_over)
+        begun = [*self._settled, *self._until(guess)]
+        at = guess.gap.end_ms
+        if at < sound.ms:
+            words, at = self._being_said(guess)
+            begun += words
+        else:  # it is silent, or over
+            at += max(_RESUMES_MS, REST_MS[script.pauses[guess.word]] - (at - guess.gap.start_ms))
+        return _Words(begun, script, at, guess.pace / sound.rate)
 
-    def _ahead(self, out: list[Word], first: int, at: int, pace: float) -> list[Word]:
-        sound = self._sound
-        edge = sound.ms
-        said = sound.said(at)
-        whole = sound.said(edge)
-        later = max(0, at - edge)
-        for i in range(first, len(self._words)):
-            said += (self._cum[i + 1] - self._cum[i]) * pace
-            end = max(at, round(sound.when(said) if said < whole else edge + (said - whole) / sound.rate + later))
-            out.append(Word(self._words[i], at, end))
+    def _until(self, guess: Guess) -> list[Word]:
+        """The words of its chain."""
+        parts: list[list[Word]] = []
+        while (before := guess.before) is not None:
+            if not guess.placed:
+                guess.placed = self._between(before.word, guess.word, before.gap.end_ms, guess.gap.start_ms)
+            parts.append(guess.placed)
+            guess = before
+        return [word for part in reversed(parts) for word in part]
+
+    def _between(self, first: int, behind: int, start_ms: float, end_ms: float) -> list[Word]:
+        """Words that are said within this time."""
+        sound, ms = self._sound, self._script.ms
+        begin = sound.said(start_ms)
+        said, planned = sound.said(end_ms) - begin, ms[behind] - ms[first]
+        words: list[Word] = []
+        at = start_ms
+        for index in range(first, behind):
+            if said and planned:
+                end = sound.when(begin + said * (ms[index + 1] - ms[first]) / planned)
+            else:
+                end = start_ms + (end_ms - start_ms) * (index + 1 - first) / (behind - first)
+            end = end_ms if index + 1 == behind else min(max(at, end), end_ms)
+            words.append(Word(self._script.words[index], int(at), int(end)))
             at = end
-            if at > edge:
-                at += EXPECTED_GAP[self._pause[i + 1]]
-                later += EXPECTED_GAP[self._pause[i + 1]]
-        return out
+        return words
+
+    def _being_said(self, guess: Guess) -> tuple[list[Word], float]:
+        """The words behind it that have begun; and where those begin that have not."""
+        sound, script = self._sound, self._script
+        said, whole = sound.said(guess.gap.end_ms), sound.said(sound.ms)
+        first = guess.word
+        behind = bisect_left(script.ms, script.ms[first] + (whole - said) / guess.pace, first, len(script.words))
+        words: list[Word] = []
+        at = guess.gap.end_ms
+        for index in range(first, behind):
+            said += (script.ms[index + 1] - script.ms[index]) * guess.pace
+            end = sound.when(said) if said < whole else sound.ms + (said - whole) / sound.rate
+            end = max(at, end)
+            words.append(Word(script.words[index], int(at), int(end)))
+            at = end
+        return words, max(at, sound.ms) + (REST_MS[script.pauses[behind]] if behind > first else 0)
+
+
+class _Words(Sequence[Word]):
+    """Those that have begun; and those whose audio isn't here yet, one by one when they are asked for: there may be many."""
+
+    def __init__(self, begun: list[Word], script: Script, at_ms: float, pace: float) -> None:
+        self._begun, self._script = begun, script
+        self._at_ms, self._pace = at_ms, pace  # of those that have not
+        self._indices = range(len(script.words))
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, index: int) -> Word: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Word]: ...
+    def __getitem__(self, index: int | slice) -> Word | Sequence[Word]:
+        if isinstance(index, slice):
+            some = copy(self)
+            some._indices = self._indices[index]
+            return some
+        number = self._indices[index]
+        if number < len(self._begun):
+            return self._begun[number]
+        script, first = self._script, len(self._begun)
+        at_ms = self._at_ms + script.rest_ms[number] - script.rest_ms[first]
+        start, end = (at_ms + (script.ms[n] - script.ms[first]) * self._pace for n in (number, number + 1))
+        return Word(script.words[number], int(start), int(end))

@@ -19,9 +19,15 @@ _UNSPACED = (
 _STACKING = "\u1039\u17d2"  # of the next letter of Burmese and Khmer make one that is written below this one
 _OPENING = "(\\[{\u201c\u2018\u00ab\u3008\u300a\u300c\u300e\u3010\u3014\u3016\uff08\uff3b\uff5b"
 _WORD = re.compile(
-    rf"\s*+(?:[^\w\s{_UNSPACED}]*[{_THAI_LAO_FIRST}]*[{_UNSPACED}]"
-    rf"(?:[{_STACKING}][{_UNSPACED}]|[{_JOINED}]|[^\w\s{_OPENING}])*+|[^\s{_UNSPACED}]++)"
+    rf"\s*+(?:[^\w\s{_UNSPACED}]*[{_THAI_LAO_FIRST}]{{0,2}}[{_UNSPACED}]"
+    rf"(?:[{_STACKING}][{_UNSPACED}]|[{_JOINED}]|[^\w\s{_OPENING}]){{0,30}}+|[^\s{_UNSPACED}]++)"
 )
+_MAY_END = re.compile(rf"[\s{_UNSPACED}]")
+
+
+def may_end_a_word(text: str) -> bool:
+    """Whether a word may be whole that was not before this came; if not, it only makes the last one longer."""
+    return _MAY_END.search(text) is not None
 
 
 def whole_words(text: str, *, over: bool) -> list[str]:

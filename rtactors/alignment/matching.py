@@ -1,0 +1,207 @@
+"""Which words are said between which pauses: a search for what is likeliest. Pure.
+
+Each gap in the audio is a pause between two words, or only a closure within one. What is said from one pause to the next
+is a run of whole words, and that it is just these is the likelier, the better their durations agree: what was said by
+the audio and its syllables, and what the text takes at the pace at which all before it was said. Punctuation makes a
+pause likely, and its absence unlikely. For each word that may be the first behind a gap the likeliest way to there is
+kept, and of all these the best few: the guesses from which those for the next gap are made (dynamic programming with a
+beam). Costs are negative logarithms of likelihoods.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from math import exp, sqrt
+
+from rtactors.alignment.base import Word
+from rtactors.alignment.duration import PER_SYLLABLE, Pause
+from rtactors.alignment.script import Script
+from rtactors.alignment.sound import Gap, Sound
+
+_BEAM = 6
+_IN_A_ROW = 4
+"""So many gaps in a row may hold the next pause."""
+_WINDOW = 16
+"""Gaps, some 8 s: what is older is settled, for hardly anything that comes would change it."""
+_WORDS = 24
+"""So many may be the first behind a gap at most: only where nothing is said, as in a row of emoji, there are more."""
+
+_VOICE_MS = 1200  # of an ordinary voice: so much is this one taken for one
+_PACE_OFF = 0.15  # how much voices differ, as a share: by syllables, which is less than by time
+_PACE_WANDERS = 0.05  # how much one does by itself
+_EDGES_OFF_MS = 40  # where a run begins and ends
+_DEVIATIONS = 4  # what is further off than so many isn't looked at
+_UNWRITTEN = 3.0  # a run without words: a breath, a cough, a word that is not in the text
+_HOPELESS = 8.0  # what costs so much more than others is given up
+_CAUTION = 0.5
+"""Of all likelihood, so much is for having come no further: what was told too early can't be taken back."""
+
+
+def _pause_cost(ms: float, pause: Pause) -> float:
+    """Of a gap between two words."""
+    match pause:
+        case Pause.NONE:
+            return min(2.5, 0.8 + ms / 100)  # a closure happens to be just there; or somebody hesitates
+        case Pause.PHRASE:
+            return 0.5 if ms > 80 else 1.0
+        case Pause.SENTENCE:
+            return 0.0 if ms > 150 else 1.0
+
+
+def _closure_cost(ms: float) -> float:
+    """Of a gap within a word: a plosive is rarely closed for more than 100 ms."""
+    return 0.2 + max(0.0, ms - 60) / 40
+
+
+class Guess:
+    """That `word` is the first behind `gap`."""
+
+    __slots__ = ("before", "cost", "gap", "placed", "planned", "said", "word")
+
+    def __init__(self, word: int, gap: Gap, cost: float, said: float, planned: float, before: Guess | None) -> None:
+        self.word, self.gap, self.cost = word, gap, cost
+        self.said, self.planned = said, planned
+        """How much until there, by the audio and by the text: in ms at an ordinary pace."""
+        self.before = before
+        """The guess it follows from; None for what is settled."""
+        self.placed: list[Word] = []
+        """The words since then, once somebody asked for them."""
+
+    @property
+    def pace(self) -> float:
+        """How much longer than planned it takes this voice."""
+        return (self.said + _VOICE_MS) / (self.planned + _VOICE_MS)
+
+    def variance(self, planned: float) -> float:
+        """Of how much is said while so much is planned, behind this guess: by what isn't known of the voice."""
+        pace_off = _PACE_OFF * _VOICE_MS / (_VOICE_MS + self.planned) + _PACE_WANDERS
+        return (pace_off * planned) ** 2 + _EDGES_OFF_MS**2
+
+    def reach(self, planned: float) -> float:
+        """By how much that may be off at most."""
+        return _DEVIATIONS * sqrt(self.variance(planned) + PER_SYLLABLE * planned)
+
+
+class Matching:
+    """Of a script and its sound, as both come."""
+
+    def __init__(self, script: Script, sound: Sound) -> None:
+        self._script, self._sound = script, sound
+        self._columns = [[Guess(0, Gap(0, 0), 0.0, 0.0, 0.0, None)]]
+        """For each of the last gaps, the cheapest guess first. Before the first gap there are no words."""
+        self._done = 1
+        """Gaps that were looked at."""
+
+    def advance(self) -> None:
+        """Look at the gaps that have ended, as far as there is text for them."""
+        gaps = self._sound.gaps
+        while self._done < len(gaps) and self._has_text(gaps[self._done]):
+            self._columns = [*self._columns[1 - _IN_A_ROW :], self._column(gaps[self._done])]
+            self._done += 1
+
+    def settle(self) -> Guess | None:
+        """What all goes back to from now on, if that is something new. To be made first of its chain by the caller."""
+        chain = _chain(self._columns[-1][0])
+        if len(chain) < 2 * _WINDOW:
+            return None
+        settled = chain[-_WINDOW]
+        self._columns = [[guess for guess in column if settled in _chain(guess)] for column in self._columns]
+        return settled
+
+    def best(self, *, audio_over: bool) -> Guess:
+        """The last that is known: what comes behind it is being said. Its gap is the one that hasn't ended, if any."""
+        sound, script = self._sound, self._script
+        quiet = sound.quiet_since_ms
+        gap = Gap(sound.ms if quiet is None else quiet, sound.ms)
+        ways: list[tuple[float, float, Guess]] = []  # how far it is now in the text; the cost; the guess
+        if self._done == len(sound.gaps) and (quiet is not None or audio_over) and self._has_text(gap):
+            column = self._column(gap, over=script.over and audio_over)
+            if script.over and audio_over:
+                return column[0]
+            ways = [(script.ms[guess.word], guess.cost, guess) for guess in column]
+        costs = 0.0 if quiet is None else _closure_cost(gap.end_ms - gap.start_ms)
+        for passed, column in self._latest():
+            if costs > _HOPELESS and ways:
+                break
+            said = sound.said(sound.ms) - sound.said(passed.end_ms)
+            for guess in column:
+                now = script.ms[guess.word] + said / guess.pace
+                behind = max(guess.word, bisect_right(script.ms, now - 0.1 * said) - 2)  # that is certain
+                unseen = script.unseen[behind] - script.unseen[guess.word]
+                ways.append((now, guess.cost + costs + unseen, guess))
+            costs += _closure_cost(passed.end_ms - passed.start_ms)
+        return _cautious(ways)
+
+    def _latest(self) -> Iterator[tuple[Gap, list[Guess]]]:
+        """Gaps and their guesses, the last one first."""
+        gaps = self._sound.gaps
+        return ((gaps[self._done - back], column) for back, column in enumerate(reversed(self._columns), start=1))
+
+    def _has_text(self, gap: Gap) -> bool:
+        """Whether all is there that may be said before it."""
+        guess = self._columns[-1][0]
+        planned = self._said(guess.gap, gap) / guess.pace
+        return self._script.over or self._script.ms[guess.word] + planned + guess.reach(planned) <= self._script.ms[-1]
+
+    def _said(self, begin: Gap, end: Gap) -> float:
+        return self._sound.said(end.start_ms) - self._sound.said(begin.end_ms)
+
+    def _column(self, gap: Gap, *, over: bool = False) -> list[Guess]:
+        """Which words may be the first behind a gap. If all is `over`, there is none."""
+        script = self._script
+        ms, variance, unseen, pauses = script.ms, script.variance, script.unseen, script.pauses
+        pause_costs = [_pause_cost(gap.end_ms - gap.start_ms, pause) for pause in Pause]
+        best: dict[int, tuple[float, float, Guess]] = {}
+        closures = 0.0
+        for passed, column in self._latest():
+            if closures > _HOPELESS and not over:
+                break
+            said = self._said(passed, gap)
+            for guess in column:
+                first, planned = guess.word, said / guess.pace
+                low = high = len(script.words)
+                if not over:
+                    reach = guess.reach(planned)
+                    high = bisect_right(ms, ms[first] + planned + reach, first) - 1
+                    low = min(bisect_left(ms, ms[first] + planned - reach, first), high)
+                    high = min(high, low + _WORDS)
+                known = guess.variance(planned) - variance[first]
+                for word in range(low, high + 1):
+                    off = ms[word] - ms[first] - planned
+                    cost = guess.cost + closures + off * off / (2 * (known + variance[word]))
+                    if word > first:
+                        cost += unseen[word - 1] - unseen[first] + pause_costs[pauses[word]]
+                    else:
+                        cost += _UNWRITTEN
+                    if word not in best or cost < best[word][0]:
+                        best[word] = cost, said, guess
+            closures += _closure_cost(passed.end_ms - passed.start_ms)
+        likeliest = sorted((cost, word) for word, (cost, _, _) in best.items())[:_BEAM]
+        guesses: list[Guess] = []
+        for cost, word in likeliest:
+            _, said, guess = best[word]
+            planned = guess.planned + ms[word] - ms[guess.word]
+            guesses.append(Guess(word, gap, cost, guess.said + said, planned, guess))
+        return guesses
+
+
+def _chain(guess: Guess) -> list[Guess]:
+    """All that it follows from, from what is settled to itself."""
+    chain = [guess]
+    while (before := chain[-1].before) is not None:
+        chain.append(before)
+    return chain[::-1]
+
+
+def _cautious(ways: list[tuple[float, float, Guess]]) -> Guess:
+    """Neither the furthest nor the likeliest, but that of which others say with some likelihood that it is too far."""
+    ways.sort(key=lambda way: way[0])
+    least = min(cost for _, cost, _ in ways)
+    likelihoods = [exp(least - cost) for _, cost, _ in ways]
+    rest = _CAUTION * sum(likelihoods)
+    for likelihood, (_, _, guess) in zip(likelihoods, ways, strict=True):
+        rest -= likelihood
+        if rest <= 0:
+            return guess
+    return ways[-1][2]
