@@ -38,7 +38,7 @@ SPEEDS: dict[Split, tuple[int, ...]] = {
 }
 """Words a minute, by eSpeak's reckoning."""
 CHANNELS = ("clean", "clean", "clean", "noise", "telephone")
-"""Noise: white, 30 dB below the speech. Telephone: 300 to 3,400 Hz, by mu-law at 8 kHz."""
+"""Noise: white, 30 dB below the speech. Telephone: 300 to 3,400 Hz, in 8 bits of mu-law."""
 EACH = 26
 """Utterances in each language."""
 CUTS = 4
