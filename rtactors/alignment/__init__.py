@@ -2,6 +2,7 @@
 
 from rtactors.alignment.base import Aligner, Alignment, Word
 from rtactors.alignment.even import EvenAligner
+from rtactors.alignment.given import GivenAlignment
 from rtactors.alignment.speech import SpeechAligner
 
-__all__ = ["Aligner", "Alignment", "EvenAligner", "SpeechAligner", "Word"]
+__all__ = ["Aligner", "Alignment", "EvenAligner", "GivenAlignment", "SpeechAligner", "Word"]

@@ -85,7 +85,7 @@ def _add_demo(add_parser: AddParser) -> None:
         type=_path,
         default=Path("demo-output"),
         metavar="DIR",
-        help="where heard.wav, report.json and timeline.svg go (%(default)s)",
+        help="where heard.wav, subtitles of it, report.json and timeline.svg go (%(default)s)",
     )
     command.add_argument(
         "--json", action="store_true", help="print each event as a line of JSON, the report as the last"
@@ -151,6 +151,9 @@ def _add_serve(add_parser: AddParser) -> None:
     command.add_argument("--port", type=_port, default=PORT, help="(%(default)s); 0 is any that is free")
     command.add_argument("--token", type=_text, help="the API key that clients must know")
     command.add_argument("--voice", type=_text, help="of eSpeak NG, such as en-us, en or en-us+f3; or `tone`")
+    command.add_argument(
+        "--word-times", action="store_true", help="tell when each word is spoken, as xAI's servers do (start_time)"
+    )
     command.add_argument("--log", action="store_true", help="print every event")
     command.set_defaults(run=_serve)
 
@@ -201,12 +204,14 @@ def _add_replay(add_parser: AddParser) -> None:
         "  rtactors talk --record call.jsonl\n  rtactors replay call.jsonl --check\n"
         "  rtactors replay call.jsonl --kind published --from 2.5\n"
         "  rtactors replay call.jsonl --step --actor response,context\n"
+        "  rtactors replay call.jsonl --captions call.vtt\n"
         "  rtactors replay call.jsonl --export tests/test_call.py",
     )
     command.add_argument("file", type=_path, metavar="FILE", help="what --record, or a Recorder, wrote")
     does = command.add_mutually_exclusive_group()
     does.add_argument("--check", action="store_true", help="only say whether it is the same")
     does.add_argument("--step", action="store_true", help="stop at each event, with all states and the history")
+    does.add_argument("--captions", type=_path, metavar="FILE", help="write subtitles of what was heard: .vtt or .srt")
     does.add_argument(
         "--export", type=_path, metavar="TEST", help="write a pytest file that replays it, and a copy beside it"
     )
@@ -268,7 +273,14 @@ def _talk(arguments: argparse.Namespace) -> int:
 def _serve(arguments: argparse.Namespace) -> int:
     from rtactors.cli.serve import serve
 
-    return serve(arguments.host, arguments.port, token=arguments.token, voice=arguments.voice, log=arguments.log)
+    return serve(
+        arguments.host,
+        arguments.port,
+        token=arguments.token,
+        voice=arguments.voice,
+        word_times=arguments.word_times,
+        log=arguments.log,
+    )
 
 
 def _draw(arguments: argparse.Namespace) -> int:
@@ -287,16 +299,19 @@ def _draw(arguments: argparse.Namespace) -> int:
 
 def _replay(arguments: argparse.Namespace) -> int:
     from rtactors.cli.export import export
-    from rtactors.cli.replay import Filter, check, show, step
+    from rtactors.cli.replay import Filter, caption, check, show, step
 
     chosen = {name: getattr(arguments, name) for name in ("since", "until") if getattr(arguments, name) is not None}
     for name, field in (("actor", "actors"), ("kind", "kinds"), ("type", "types"), ("id", "ids")):
         if found := getattr(arguments, name):
             chosen[field] = found
-    if chosen and (arguments.check or arguments.export):
-        raise ConfigurationError("--check and --export are about all events: leave out what chooses some of them")
+    if chosen and (arguments.check or arguments.captions or arguments.export):
+        what = "--check, --captions and --export are about all events: leave out what chooses some of them"
+        raise ConfigurationError(what)
     if arguments.export:
         return export(arguments.file, arguments.export)
+    if arguments.captions:
+        return caption(arguments.file, arguments.captions)
     if arguments.check:
         return check(arguments.file)
     return (step if arguments.step else show)(arguments.file, Filter(**chosen))

@@ -14,12 +14,16 @@ AUDIO = {"response.output_audio.delta", "input_audio_buffer.append"}
 """Hundreds a second: not worth a line each."""
 
 
-def serve(host: str, port: int, *, token: str | None, voice: str | None, log: bool) -> int:
+def serve(  # noqa: PLR0913 - a flag each; all but the address go by name
+    host: str, port: int, *, token: str | None, voice: str | None, word_times: bool, log: bool
+) -> int:
     """Until Ctrl-C or SIGTERM; all clients are told goodbye (1001).
 
     Raises ConfigurationError if it can't be served there, or not without a token.
     """
-    options = Options(voice=embedded.voice_named(voice), recognizer=embedded.recognizer(), keep=False)
+    options = Options(
+        voice=embedded.voice_named(voice), recognizer=embedded.recognizer(), word_times=word_times, keep=False
+    )
     if log:
         options["listener"] = _print
     if voice is None and not embedded.has_speech():

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import anyio
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from rtactors.loopback.conversation import BYTES_PER_MS, FRAMES_PER_MS, Conversation, Entry, Part
 from rtactors.loopback.items import to_wire
@@ -47,6 +47,7 @@ class Context(Struct, frozen=True, kw_only=True):
     outbox: Outbox
     voice: Voice
     timing: Timing
+    word_times: bool
     new_id: Callable[[], str]
     """Ids for items."""
 
@@ -60,6 +61,10 @@ class _Content(Struct, kw_only=True):
     """What was sent of its text, whatever a client did to the item meanwhile."""
     sent: int = 0
     """Bytes of its audio."""
+    timed: bool = False
+    """Whether it is told when each word is spoken."""
+    audio_over: bool = False
+    text_over: bool = False
     closed: bool = False
 
     @property
@@ -112,6 +117,7 @@ class Generation:
         self._outbox = context.outbox
         self._voice = context.voice
         self._timing = context.timing
+        self._word_times = context.word_times
         self._new_id = context.new_id
         self._choose = choose
         self._on_end = on_end
@@ -208,12 +214,22 @@ class Generation:
             put(wire.ResponseOutputTextDone(text=content.text, **place))
             part = wire.ContentPart(type="text", text=content.text)
         else:
-            if content.sent:
-                put(wire.ResponseOutputAudioDone(**place))
-            if content.text:
-                put(wire.ResponseOutputAudioTranscriptDone(transcript=content.text, **place))
+            self._end_audio(made, content)
+            self._end_transcript(made, content)
             part = wire.ContentPart(type="audio", transcript=content.text)
         put(wire.ResponseContentPartDone(part=part, **place))
+
+    def _end_audio(self, made: _Made, content: _Content) -> None:
+        if content.sent and not content.audio_over:
+            content.audio_over = True
+            self._outbox.put(wire.ResponseOutputAudioDone(response_id=self.id, **made.place_of(content)))
+
+    def _end_transcript(self, made: _Made, content: _Content) -> None:
+        if content.text and not content.text_over:
+            content.text_over = True
+            place = made.place_of(content)
+            done = wire.ResponseOutputAudioTranscriptDone(response_id=self.id, transcript=content.text, **place)
+            self._outbox.put(done)
 
     def _close(self, made: _Made) -> None:
         """The `.done` events of one item, as far as it came."""
@@ -298,15 +314,21 @@ class Generation:
         pcm = speech.pcm
         held = len(pcm) // 2 - say.missing_ms * FRAMES_PER_MS
         words = deque(speech.words if say.transcript != "none" else ())
-        lead_ms = _LEAD_MS.get(say.transcript, 0.0)
+        lead_ms = _LEAD_MS.get(say.transcript, 0.0) if say.lead_ms is None else say.lead_ms
+        apart = say.lead_ms is not None  # text and audio end each when it is over
+        content.timed = self._word_times and not say.silent
         gate = say.gate
         gate_at = min(say.gate_ms * BYTES_PER_MS, len(pcm))
         clock = _Clock(self._timing.speed)
         while True:
+            if apart and content.sent == len(pcm):
+                self._end_audio(made, content)
             if gate and content.sent >= gate_at:
                 await self._unless_over(gate.passed())
                 gate, clock = None, _Clock(self._timing.speed, content.sent)
             self._caption(made, content, words, until_ms=content.sent / BYTES_PER_MS + lead_ms)
+            if apart and not words:
+                self._end_transcript(made, content)
             if content.sent == len(pcm):
                 break
             if self._generated_ms >= break_off_ms:
@@ -320,12 +342,16 @@ class Generation:
             self._generated_ms += len(piece) / BYTES_PER_MS
             await self._unless_over(self._outbox.room())
             await self._unless_over(clock.reach(content.sent))
+        while words and apart and lead_ms > float("-inf"):
+            await self._unless_over(clock.reach(int((words[0].at_ms - lead_ms) * BYTES_PER_MS)))
+            self._caption(made, content, words, until_ms=words[0].at_ms)
         self._caption(made, content, words, until_ms=float("inf"))
 
     def _caption(self, made: _Made, content: _Content, words: deque[Word], *, until_ms: float) -> None:
         """The text of the words that begin by then."""
         while words and words[0].at_ms <= until_ms:
-            self._tell(made, content, words.popleft().text)
+            word = words.popleft()
+            self._tell(made, content, word.text, at_ms=word.at_ms if content.timed else None)
 
     async def _write(self, output: Say | Write, made: _Made) -> None:
         content = self._open_part(made, spoken=False)
@@ -337,12 +363,16 @@ class Generation:
             self._tell(made, content, word)
             await self._unless_over(self._outbox.room())
 
-    def _tell(self, made: _Made, content: _Content, text: str) -> None:
+    def _tell(self, made: _Made, content: _Content, text: str, at_ms: int | None = None) -> None:
         content.text += text
         if not content.held.truncated:
             content.held.text = content.text
-        kind = wire.ResponseOutputAudioTranscriptDelta if content.spoken else wire.ResponseOutputTextDelta
-        self._outbox.put(kind(response_id=self.id, delta=text, **made.place_of(content)))
+        place: dict[str, Any] = {"response_id": self.id, **made.place_of(content)}
+        if content.spoken:
+            start_time = UNSET if at_ms is None else at_ms / 1000
+            self._outbox.put(wire.ResponseOutputAudioTranscriptDelta(delta=text, start_time=start_time, **place))
+        else:
+            self._outbox.put(wire.ResponseOutputTextDelta(delta=text, **place))
 
     async def _call(self, call: Call, made: _Made) -> None:
         gate: Gate | None = call.gate

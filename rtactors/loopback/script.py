@@ -68,12 +68,15 @@ class Say(Struct, frozen=True, kw_only=True):
     transcript: Literal["ahead", "aligned", "late", "none"] = "ahead"
     """When each word's text is sent: a second before its sound (as OpenAI's usually is), with it, behind all of the
     audio, or never."""
+    lead_ms: float | None = None
+    """Instead of what `transcript` says: so long before its sound each word's text is sent, or behind it if less than
+    0; `math.inf` is before all audio. Text and audio then end (`done`) each when it is over; OpenAI's end together."""
     silent: bool = False
     """A message without any audio."""
     missing_ms: int = 0
     """The server holds so much less audio than it sent (seen in the wild: 85 ms)."""
     gate: Gate | None = None
-    """Generation stops at `gate_ms` until the gate is opened."""
+    """Generation stops at `gate_ms`, or at the end of the audio if that comes first, until the gate is opened."""
     gate_ms: int = 0
 
 

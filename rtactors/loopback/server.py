@@ -71,6 +71,8 @@ class Options(TypedDict, total=False):
     """How it ends then: with a close frame that says so (1001), or with the error `session_expired`, then a close."""
     obeys_turn_settings: bool
     """False: it takes `interrupt_response` and `create_response`, and acts as if they were true (True)."""
+    word_times: bool
+    """Tell with each word of a transcript when it is spoken (`start_time`), as xAI's servers do (False)."""
 
 
 class _Sessions(Host):
@@ -104,6 +106,7 @@ class _Sessions(Host):
             session_limit_s=options.get("session_limit_s", session_limit_s),
             at_limit=options.get("at_limit", "close"),
             obeys_turn_settings=options.get("obeys_turn_settings", True),
+            word_times=options.get("word_times", False),
             new_id=self._new_id,
         )
 

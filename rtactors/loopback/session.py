@@ -66,6 +66,7 @@ class Shared(Struct, frozen=True, kw_only=True):
     session_limit_s: float
     at_limit: AtLimit
     obeys_turn_settings: bool
+    word_times: bool
     new_id: Callable[[str], str]
 
 
@@ -85,6 +86,7 @@ class Session:
             outbox=self._outbox,
             voice=shared.voice,
             timing=shared.timing,
+            word_times=shared.word_times,
             new_id=self._new_item_id,
         )
         self._settings = Settings(model, obeys=shared.obeys_turn_settings)

@@ -33,7 +33,7 @@ async def ask(url: str, key: str) -> str:
 
 
 def test_the_official_client_talks_to_it() -> None:
-    with running("serve", "--port", "0", "--token", "secret", "--log") as server:
+    with running("serve", "--port", "0", "--token", "secret", "--word-times", "--log") as server:
         url = url_of(server)
         assert anyio.run(ask, url, "secret").startswith("Ada kept the lighthouse.")
         server.interrupt()
@@ -44,6 +44,7 @@ def test_the_official_client_talks_to_it() -> None:
     assert result.out.startswith(f"serving at {url}\nin another terminal:\n{copied}")
     assert re.search(r"<- response\.create \{", result.out)
     assert re.search(r"-> response\.created \{.*resp_\w{12}_000001", result.out)
+    assert re.search(r'-> response\.output_audio_transcript\.delta \{.*"start_time":0\.0', result.out)
     assert "output_audio.delta" not in result.out
 
 

@@ -17,6 +17,7 @@ PRINTED = {
     "audio_effect": r"heard: 'I am not a robot\..*', \d+ of \d+ ms\nthe server keeps \d+ ms; robot\.wav has [\d.]+ s\n",
     "guardrail": r"judged: .* is rejected\njudged: .* may be heard\nheard: +.*Please.*\nthe server holds .*Please.*\n",
     "message_recorder": r"(item_\w+\.wav has \d+ ms, of which \d+ ms were heard: '.*'\n){2}",
+    "word_times": r"( *\d+ ms .+\n){9,14}the history: Well, it rains in Oslo\. Take an umbrella,.*\n",
     "text_filter": r"the captions: .*•••• •••• •••• ••••.*\nthe history: .*•••• •••• •••• ••••.*\n",
 }
 """What those print whose pages this test knows. The others have tests of their own."""

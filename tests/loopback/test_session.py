@@ -2,13 +2,14 @@
 
 import base64
 import json
+import math
 from typing import Any
 
 import anyio
 import pytest
 
 from rtactors.loopback.recognizer import Scripted
-from rtactors.loopback.script import Call, Failed, Gate, Incomplete, Reply, Say, Timing, Turn, Write, replies
+from rtactors.loopback.script import IMMEDIATE, Call, Failed, Gate, Incomplete, Reply, Say, Timing, Turn, Write, replies
 from rtactors.loopback.server import MemoryServer
 from rtactors.loopback.voice import ToneVoice
 from rtactors.providers.base import Endpoint
@@ -157,6 +158,98 @@ async def test_where_the_transcript_is(transcript: Any, where: str) -> None:
                 assert last_audio == audio - 1
             case _:
                 assert first_audio < 2 < last_audio - 2
+
+
+AUDIO, TEXT = "response.output_audio.delta", "response.output_audio_transcript.delta"
+AUDIO_DONE, TEXT_DONE = "response.output_audio.done", "response.output_audio_transcript.done"
+
+
+async def told(say: Say, **options: Any) -> tuple[list[str], dict[str, list[int]], Client]:
+    """The types of what came of the one part, and at which ms after the first audio what of each type came."""
+    timing = Timing(command_ms=0, created_ms=0, thinking_ms=0, audio_ms=0, speed=1)
+    voice = ToneVoice(ms_per_char=100)
+    async with MemoryServer(replies(say), voice=voice, timing=timing, **options) as server, connected(server) as client:
+        await client.send("response.create")
+        await client.until("response.done")
+        assert server.sessions[0].items[0].text == say.text
+        sent = [
+            record for record in server.sessions[0].log.records if record.type in {AUDIO, TEXT, AUDIO_DONE, TEXT_DONE}
+        ]
+    began = next(record.at for record in sent if record.type == AUDIO)
+    at: dict[str, list[int]] = {}
+    for record in sent:
+        at.setdefault(record.type, []).append(round((record.at - began) * 1000))
+    return [record.type for record in sent], at, client
+
+
+async def test_text_may_trail_its_audio() -> None:
+    _, at, _ = await told(Say(text="One two three.", lead_ms=-250))
+    assert at[TEXT] == [260, 560, 960], "250 ms behind the words, which begin at 0, 300 and 700, with the next audio"
+    assert at[AUDIO_DONE] == [1400]
+
+
+async def test_text_that_trails_may_end_after_its_audio() -> None:
+    types, at, _ = await told(Say(text="One two three.", lead_ms=-900))
+    assert at[TEXT] == [900, 1200, 1600]
+    assert (at[AUDIO_DONE], at[TEXT_DONE]) == ([1400], [1600])
+    assert types[-3:] == [AUDIO_DONE, TEXT, TEXT_DONE]
+
+
+async def test_text_may_be_over_before_its_audio_begins() -> None:
+    types, _, _ = await told(Say(text="One two three.", lead_ms=math.inf))
+    assert types == [TEXT, TEXT, TEXT, TEXT_DONE, *[AUDIO] * 70, AUDIO_DONE]
+
+
+async def test_text_may_all_come_when_its_audio_is_over() -> None:
+    types, _, _ = await told(Say(text="One two three.", lead_ms=-math.inf))
+    assert types == [*[AUDIO] * 70, AUDIO_DONE, TEXT, TEXT, TEXT, TEXT_DONE]
+
+
+async def test_text_may_be_held_when_its_audio_is_over() -> None:
+    gate = Gate()
+    say = Say(text="One two three.", lead_ms=-math.inf, gate=gate, gate_ms=10_000)
+    async with MemoryServer(replies(say), timing=IMMEDIATE) as server, connected(server) as client:
+        await client.send("response.create")
+        await client.until(AUDIO_DONE)
+        await gate.reached.wait()
+        await client.say("Still there?")
+        await client.until("conversation.item.done")
+        assert not client.find(TEXT)
+        gate.open()
+        await client.until("response.done")
+        assert [event["delta"] for event in client.find(TEXT)] == ["One", " two", " three."]
+
+
+async def test_what_is_cancelled_while_its_text_trails_ends_once() -> None:
+    gate = Gate()
+    say = Say(text="One two three.", lead_ms=-math.inf, gate=gate, gate_ms=10_000)
+    async with MemoryServer(replies(say), timing=IMMEDIATE) as server, connected(server) as client:
+        await client.send("response.create")
+        await client.until(AUDIO_DONE)
+        await client.send("response.cancel")
+        await client.until("response.done")
+        assert [one for one in client.types if one.endswith(".done")] == [
+            AUDIO_DONE,
+            "response.content_part.done",
+            *ITEM_DONE,
+            "response.done",
+        ]
+
+
+async def test_when_words_are_spoken_is_told_if_wanted() -> None:
+    for wanted, expected in (({}, [None] * 3), ({"word_times": True}, [0.0, 0.3, 0.7])):
+        _, _, client = await told(Say(text="One two three."), **wanted)
+        assert [event.get("start_time") for event in client.find(TEXT)] == expected
+
+
+async def test_what_is_not_spoken_has_no_word_times() -> None:
+    script = replies([Say(text="Unheard.", silent=True), Write(text="Shown.")])
+    async with MemoryServer(script, word_times=True) as server, connected(server) as client:
+        await client.send("response.create")
+        await client.until("response.done")
+        deltas = [*client.find(TEXT), *client.find("response.output_text.delta")]
+        assert len(deltas) == 2
+        assert not any("start_time" in delta for delta in deltas)
 
 
 @pytest.mark.parametrize(

@@ -405,6 +405,29 @@ def test_fractions_of_a_millisecond() -> None:
     ]
 
 
+SPOKEN = {"response_id": "r", "item_id": "i", "content_index": 1, "delta": " word"}
+
+
+@pytest.mark.parametrize("kind", ["response.output_audio_transcript.delta", "response.audio_transcript.delta"])
+@pytest.mark.parametrize(
+    ("start_time", "start_ms"), [(0, 0), (0.0, 0), (1.2345, 1234), (3, 3000), (12.0006, 12001), (3600.5, 3_600_500)]
+)
+def test_when_a_word_is_spoken_if_the_server_says_it(kind: str, start_time: float, start_ms: int) -> None:
+    told = {"type": kind, "start_time": start_time, **SPOKEN}
+    assert read(told) == (TextDelta("r", "i", " word", part=1, start_ms=start_ms),)
+
+
+@pytest.mark.parametrize("wrong", [None, -1, -0.001, 1e300, 10**400, True, "1.5", "", [1.5], {"seconds": 1}])
+def test_what_can_be_no_time_costs_no_word(wrong: Any) -> None:
+    told = {"type": "response.output_audio_transcript.delta", "start_time": wrong, **SPOKEN}
+    assert read(told) == (TextDelta("r", "i", " word", part=1),)
+
+
+def test_what_is_shown_has_no_word_times() -> None:
+    told = {"type": "response.output_text.delta", "start_time": 1.5, **SPOKEN}
+    assert read(told) == (TextDelta("r", "i", " word", spoken=False, part=1),)
+
+
 def test_a_transcription_that_failed() -> None:
     def failed(error: dict[str, Any]) -> list[ProviderEvent]:
         kind = "conversation.item.input_audio_transcription.failed"

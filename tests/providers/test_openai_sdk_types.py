@@ -25,6 +25,8 @@ OURS_ONLY = {
     (wire.SessionState, "id"),
     (wire.SessionState, "object"),
     (wire.SessionState, "expires_at"),
+    # Sent by xAI's servers.
+    (wire.ResponseOutputAudioTranscriptDelta, "start_time"),
 }
 
 THEIR_SERVER_EVENTS: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)

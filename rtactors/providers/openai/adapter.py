@@ -24,6 +24,9 @@ _TRANSCRIPTION: Final = wire.Transcription(model="gpt-4o-mini-transcribe")
 class OpenAIRealtime:
     """A session with OpenAI, or with a server that speaks its protocol (GA; the beta's event names are understood).
 
+    OpenAI doesn't say when a word is spoken, so captions estimate it; of servers that do (xAI's `start_time`) it is
+    taken.
+
     What isn't given is read, as the official SDK does, from `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_ORG_ID` and
     `OPENAI_PROJECT_ID`, each time a connection is made.
 

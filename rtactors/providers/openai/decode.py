@@ -55,7 +55,8 @@ def _translate(event: wire.ServerEvent | wire.BetaServerEvent) -> Sequence[Provi
         case wire.ResponseOutputAudioDelta():
             return (AudioDelta(event.response_id, event.item_id, event.delta, event.content_index),)
         case wire.ResponseOutputAudioTranscriptDelta():
-            return (TextDelta(event.response_id, event.item_id, event.delta, part=event.content_index),)
+            part, start_ms = event.content_index, _milliseconds(event.start_time)
+            return (TextDelta(event.response_id, event.item_id, event.delta, part=part, start_ms=start_ms),)
         case wire.ResponseOutputTextDelta():
             part = event.content_index
             return (TextDelta(event.response_id, event.item_id, event.delta, spoken=False, part=part),)
@@ -109,6 +110,13 @@ def _translate(event: wire.ServerEvent | wire.BetaServerEvent) -> Sequence[Provi
             return ()
 
 
+def _milliseconds(seconds: Any) -> int | None:  # noqa: ANN401 - what a server says
+    """None if it says nothing, or what can be no time within a message: that costs no word."""
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds <= _LONGEST_S:
+        return round(seconds * 1000)
+    return None
+
+
 # -------------------------------------------------------------------------------------------- items and responses
 
 _KINDS: Final[dict[str, ItemKind]] = {
@@ -118,6 +126,8 @@ _KINDS: Final[dict[str, ItemKind]] = {
 }
 _ROLES: Final[dict[Any, Role]] = {"system": "system", "user": "user", "assistant": "assistant"}
 _ITEM_STATUSES: Final[dict[Any, ItemStatus]] = {"in_progress": "in_progress", "incomplete": "incomplete"}
+_LONGEST_S: Final = 24 * 60 * 60
+"""No message lasts longer than a day: no session does."""
 _RESPONSE_STATUSES: Final[dict[str, ResponseStatus]] = {
     "completed": "completed",
     "cancelled": "cancelled",

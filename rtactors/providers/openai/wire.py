@@ -665,6 +665,8 @@ class ResponseOutputAudioTranscriptDelta(OfContentPart, tag="response.output_aud
     """Not aligned with the audio: it usually runs ahead."""
 
     delta: str
+    start_time: Maybe[Any] = UNSET
+    """Seconds of that part's audio at which it is spoken: xAI's servers say it, OpenAI's don't."""
 
 
 class ResponseOutputAudioTranscriptDone(OfContentPart, tag="response.output_audio_transcript.done"):
