@@ -91,17 +91,21 @@ class Matching:
         self._done = 0
         """Gaps that were looked at."""
 
-    def advance(self) -> None:
-        """Look at the gaps that have ended, as far as there is text for them."""
+    def advance(self) -> Guess | None:
+        """Look at the gaps that have ended, as far as there is text for them.
+
+        Gives what all goes back to from now on, if that is something new; the caller makes it the first of its chain.
+        """
         gaps = self._sound.gaps
-        if gaps and not self._done:
+        done = self._done
+        if gaps and not done:
             self._columns, self._done = [[Guess(0, gaps[0])]], 1
         while self._done < len(gaps) and self._has_text(gaps[self._done]):
             self._columns = [*self._columns[1 - _IN_A_ROW :], self._column(gaps[self._done])]
             self._done += 1
+        return self._settle() if self._done > done else None
 
-    def settle(self) -> Guess | None:
-        """What all goes back to from now on, if that is something new. To be made first of its chain by the caller."""
+    def _settle(self) -> Guess | None:
         chain = _chain(self._columns[-1][0])
         if len(chain) < 2 * _WINDOW:
             return None

@@ -15,6 +15,7 @@ from operator import mul
 from typing import Any, NamedTuple
 
 FRAME_MS = 10
+_BATCH_FRAMES = 20  # a call of numpy costs as much as that many frames
 GAP_MS = 50
 """About the shortest closure of a plosive: of what is shorter, nothing follows."""
 _BELOW_PEAK = 0.025  # -32 dB: quiet vowels are above it; breath, and a voice's tail in a room, below
@@ -56,6 +57,7 @@ class Sound:
         self._frame_ms = 1000 * self._size / rate
         self._gap_frames = GAP_MS / self._frame_ms
         self._pieces: list[bytes] = []  # not looked at yet
+        self._pending = 0  # bytes of these
         self._frames = 0
         self._peak, self._floor = _LEAST_PEAK, inf  # RMS
         self._quiet_since: int | None = 0  # frame
@@ -88,16 +90,21 @@ class Sound:
         return (self._said[-1] + 1000 * _ORDINARY) / (self._speech_ms + 1000)
 
     def add(self, pcm: bytes) -> None:
+        """Small pieces are only looked at with the next ones, or by `listen`."""
         self._pieces.append(pcm)
+        self._pending += len(pcm)
+        if self._pending >= _BATCH_FRAMES * 2 * self._size:
+            self.listen()
 
     def listen(self) -> None:
-        """Look at what was added."""
+        """Look at all that was added."""
         pcm = b"".join(self._pieces)
         frames = len(pcm) // (2 * self._size)
         if frames:
             for level in _levels(pcm, frames, self._size):
                 self._hear(level)
         self._pieces = [pcm[frames * 2 * self._size :]]
+        self._pending = len(self._pieces[0])
 
     def said(self, ms: float) -> float:
         """How much is said by then, at most by now: in ms of ordinary speech."""
