@@ -26,8 +26,8 @@ _PEAK_FALLS, _FLOOR_RISES = 0.9995, 1.005  # in a frame: both follow a change wi
 _SILENCE = 20.0  # RMS of PCM16, -64 dB: nobody speaks, whatever comes later
 _CLICK = 1  # frames: what is loud no longer, within silence, is no speech
 
-_DIP = 1.5  # 3.5 dB: less is no border of two syllables
-_NUCLEUS = 0.056  # of the peak, -25 dB: what is quieter is no vowel
+_DIP = 1.6  # 4 dB: less is no border of two syllables
+_NUCLEUS = 0.1  # of the peak, -20 dB: what is quieter is no vowel
 _SMOOTH = (
     1 / 12,
     3 / 12,
@@ -37,7 +37,7 @@ _SMOOTH = (
 )  # weights of neighbouring frames: a period of a deep voice is longer than a frame
 _LATE = 3  # frames: so much later the middle of these is looked at
 # In ms of ordinary speech, of which 200 are a syllable: what predicts best how much is said, whatever the pace.
-_PER_NUCLEUS, _PER_MS = 142.0, 0.29
+_PER_NUCLEUS, _PER_MS = 155.0, 0.21
 _ORDINARY = 1.1  # of that, in a ms of ordinary speech
 _NUCLEUS_MS = _PER_NUCLEUS / (_ORDINARY - _PER_MS)  # of a syllable that hasn't ended, it is taken to last so long
 
