@@ -5,6 +5,7 @@ most agree that speech goes forward. The text between two times that count keeps
 lies behind the last of them its pace. So a word is where its provider says, and all are in order, whatever that says.
 """
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -13,6 +14,8 @@ from typing import NamedTuple
 from rtactors.alignment.base import Alignment, Word
 from rtactors.events import BYTES_PER_FRAME
 
+_LETTERS = re.compile(r"\w(?:.*\w)?", re.DOTALL)
+"""What of a text is spoken: without the white space and the punctuation around it."""
 _AFAR = 1 << 40
 """Ms behind all that is known, where nothing is any more."""
 
@@ -45,12 +48,11 @@ class GivenAlignment:
 
         It may be some words, one, or a part of one. What cannot be is ignored: times below 0, an end before its start.
         """
-        first = self._length + len(text) - len(text.lstrip())
-        last = self._length + len(text.rstrip())
-        self.add_text(text)
-        if first < last and start_ms >= 0:
+        letters = _LETTERS.search(text)
+        if letters and start_ms >= 0:
             self._answer = None
-            self._given.add(first, last, start_ms, end_ms)
+            self._given.add(self._length + letters.start(), self._length + letters.end(), start_ms, end_ms)
+        self.add_text(text)
 
     def replace_text(self, text: str) -> None:
         """Times stay with what the text so far and this one begin with in common."""
@@ -124,7 +126,7 @@ class GivenAlignment:
 
 
 class _Fragment(NamedTuple):
-    """A piece of the text, without the white space around it, that the provider timed."""
+    """A piece of the text that the provider timed, from its first letter to its last."""
 
     first: int
     """Where in the text it begins: characters before it."""
@@ -165,18 +167,19 @@ class _Given:
 
 
 class _Letters:
-    """Where the estimate has each character: within a word, each takes as long as the next."""
+    """Where the estimate has each letter: within a word, each takes as long as the next."""
 
     def __init__(self, words: Sequence[Word]) -> None:
         self._words = words
         self.firsts: list[int] = []
-        """Where each word begins in the text, without the white space before it."""
+        """Where the first of each word is, in characters before it."""
         self.lasts: list[int] = []
+        """And up to where the last is."""
         at = 0
         for word in words:
-            text = word.text.strip() or word.text
-            self.firsts.append(at + word.text.index(text))
-            self.lasts.append(self.firsts[-1] + len(text))
+            first, last = letters.span() if (letters := _LETTERS.search(word.text)) else (0, len(word.text))
+            self.firsts.append(at + first)
+            self.lasts.append(at + last)
             at += len(word.text)
 
     def start(self, at: int) -> int:
