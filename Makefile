@@ -9,6 +9,8 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Where livekit-agents lives, which we are measured against and never import.
+PEER := build/livekit
 RUNTIME := $(VENV)/runtime.stamp
 DEV := $(VENV)/dev.stamp
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -17,10 +19,10 @@ UV := uv==0.13.8
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test simulate fuzz lint format bench soak docs lock clean
+.PHONY: help demo test simulate fuzz lint format bench bench-captions soak docs lock clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUNTIME) ## run the main job: a spoken conversation, interrupted, with its record
 	$(BIN)/rtactors demo $(ARGS)
@@ -46,6 +48,10 @@ format: $(DEV) ## format, and fix what can be fixed by itself
 bench: $(DEV) ## measure, and keep the evidence in benchmarks/results
 	$(BIN)/python benchmarks/audio_event.py --json benchmarks/results/audio_event.json $(ARGS)
 
+bench-captions: $(DEV) $(PEER)/stamp ## measure how near to the heard word captions end, ours and livekit-agents'
+	$(BIN)/python -m benchmarks.captions.measure --livekit $(PEER)/bin/python \
+		--json benchmarks/results/captions.json $(ARGS)
+
 soak: $(DEV) ## let thousands of short sessions live and see that all they took comes back; keep the evidence
 	$(BIN)/python benchmarks/soak.py --json benchmarks/results/soak.json $(ARGS)
 
@@ -55,14 +61,15 @@ docs: $(DEV) ## write again what is generated in docs: the charts, the schemas
 	$(BIN)/python -m rtactors.recording.json_schema > docs/recording.schema.json
 
 # Without ARGS=--upgrade, versions that still fit stay as they are.
-lock: pyproject.toml ## write the locks again (ARGS=--upgrade for the newest versions)
+lock: pyproject.toml benchmarks/captions/livekit.in ## write the locks again (ARGS=--upgrade for the newest versions)
 	scripts/venv build/lock $(PYTHON)
 	build/lock/bin/python -m pip --quiet --disable-pip-version-check install '$(UV)'
-	$(call compile,runtime,--group build)
-	$(call compile,dev,--group dev --constraints locks/runtime.txt)
+	$(call compile,runtime,pyproject.toml --all-extras --group build)
+	$(call compile,dev,pyproject.toml --all-extras --group dev --constraints locks/runtime.txt)
+	$(call compile,livekit,benchmarks/captions/livekit.in)
 
 # One lock for every Python from 3.11 on and every system; no index, file or path of this machine may get into it.
-compile = build/lock/bin/uv --no-config pip compile pyproject.toml --all-extras $(2) --output-file locks/$(1).txt \
+compile = build/lock/bin/uv --no-config pip compile $(2) --output-file locks/$(1).txt \
 	--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command 'make lock' --quiet $(ARGS)
 
@@ -74,6 +81,12 @@ $(VENV)/%.stamp: locks/%.txt pyproject.toml | $(BIN)/python
 	@echo "installing $<"
 	@$(PIP) install --require-hashes --requirement $<
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(PEER)/stamp: locks/livekit.txt
+	@scripts/venv $(PEER) $(PYTHON)
+	@echo "installing $<"
+	@$(PEER)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --requirement $<
 	@touch $@
 
 $(BIN)/python:

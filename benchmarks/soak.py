@@ -101,7 +101,7 @@ async def speaking(session: Session) -> None:
     await _first(AgentStartedSpeaking, events)
 
 
-async def _first(what: type[SessionEvent], events: EventStream) -> None:
+async def _first(what: type[SessionEvent], events: EventStream[SessionEvent]) -> None:
     async for event in events:
         if isinstance(event, what):
             return

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast, get_args
 
 from rtactors import events, mail
+from rtactors.alignment.base import Aligner
 from rtactors.errors import ConfigurationError
 from rtactors.events import ItemStatus, Role
 from rtactors.history import HistoryItem
@@ -210,6 +211,13 @@ def _kind(value: object) -> str:
 
 def _shown(value: object) -> str:
     return repr(value) if isinstance(value, str) and len(value) < 40 else f"of the type {_kind(value)}"  # noqa: PLR2004 - a line
+
+
+def aligner(value: object) -> Aligner:
+    """`value`, if it is one."""
+    if isinstance(value, type) or not isinstance(value, Aligner):
+        raise TypeError(f"an aligner is an object such as EvenAligner(), from rtactors.alignment, not {value!r}")
+    return value
 
 
 def parts(provider: Provider, sink: Sink, of_journal: object, voice: object, pipeline: object) -> None:

@@ -1,16 +1,18 @@
 """What one message is made of: pieces of text, each spoken by the server, shown, or spoken by a voice of ours. Pure.
 
-Servers send a message in *parts*, most of them in one. The audio of all pieces, in their order, is one stretch of
-frames, the one that the sink plays: its position says which pieces were heard, and how much of the one in which it
-stopped.
+Servers send a message in *parts*, most of them in one. The audio of all pieces, in their order, is what the sink plays.
+Which words of them were heard is not known here, but in `rtactors.transcript`, which knows pieces by their places.
 """
 
 import re
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
+from rtactors.alignment.even import spoken_in
 from rtactors.events import BYTES_PER_FRAME
-from rtactors.heard_text import heard_text
+
+Place: TypeAlias = tuple[int, int]
+"""Where a piece stands among the others: its part, then a number."""
 
 Kind: TypeAlias = Literal["spoken", "shown", "voiced"]
 
@@ -23,10 +25,11 @@ _END_OF_SENTENCE = re.compile(r"[.!?…]+[\"')\]”’»]*\s+|[。！？]+[」�
 class Piece:
     """A stretch of one part's text, and the audio that goes with it."""
 
-    __slots__ = ("asked", "audio_over", "kind", "part", "seen", "size", "text", "text_over")
+    __slots__ = ("asked", "audio_over", "kind", "part", "place", "seen", "size", "text", "text_over")
 
-    def __init__(self, part: int, kind: Kind) -> None:
+    def __init__(self, part: int, number: int, kind: Kind) -> None:
         self.part = part
+        self.place = part, number
         self.kind: Kind = kind
         self.text = ""
         self.text_over = False
@@ -49,6 +52,7 @@ class Content:
         self._asked: list[Piece] = []  # by their numbers
         self._unspoken = 0  # of these
         self._rests: list[Piece] = []  # what the voice is to be asked for when it is a sentence
+        self._made = 0  # pieces that there ever were
 
     def __len__(self) -> int:
         return len(self._pieces)
@@ -89,6 +93,19 @@ class Content:
         """Whether a voice has not spoken yet what it was asked to, or will be."""
         return bool(self._unspoken or self._rests)
 
+    def spoken_place(self, part: int) -> Place:
+        """Of what the server speaks of this part."""
+        return self._piece(part, "spoken").place
+
+    @property
+    def spoken_places(self) -> list[Place]:
+        """Of all of which the server has sent audio."""
+        return [piece.place for piece in self._of("spoken") if piece.size]
+
+    def voiced_place(self, number: int) -> Place:
+        """Of the sentence of this number."""
+        return self._asked[number].place
+
     def is_next(self, part: int) -> bool:
         """Whether the voice has spoken all that comes before this part."""
         return not any(piece.part < part and not piece.audio_over for piece in self._of("voiced"))
@@ -119,13 +136,19 @@ class Content:
 
     # -- text that is shown
 
-    def show(self) -> str:
-        """What is to be shown now; it counts as shown."""
-        shown = ""
+    def show(self) -> list[tuple[Place, str]]:
+        """What is to be shown now, and of which pieces it is; it counts as shown."""
+        shown: list[tuple[Place, str]] = []
         for piece in self._of("shown"):
-            shown += piece.text[piece.seen :]
-            piece.seen = len(piece.text)
+            if piece.seen < len(piece.text):
+                shown.append((piece.place, piece.text[piece.seen :]))
+                piece.seen = len(piece.text)
         return shown
+
+    @property
+    def shown_text(self) -> str:
+        """All that was."""
+        return "".join(piece.text[: piece.seen] for piece in self._of("shown"))
 
     # -- text that a voice speaks
 
@@ -138,7 +161,7 @@ class Content:
             if is_over:
                 sentences, last = [*sentences, *filter(None, [last])], ""
             for sentence in sentences:
-                piece = Piece(rest.part, "voiced")
+                piece = self._new(rest.part, "voiced")
                 piece.text, piece.asked = sentence, True
                 self._pieces.insert(self._pieces.index(rest), piece)
                 wanted.append((len(self._asked), sentence))
@@ -160,35 +183,28 @@ class Content:
         self._unspoken -= over
         return True
 
-    def show_instead(self) -> None:
-        """No voice will speak the rest: what it said is heard, what it did not is shown."""
+    def show_instead(self) -> list[tuple[Place, str]]:
+        """No voice will speak the rest: what it said is heard, what it did not is shown.
+
+        Gives what it said of each piece that it was asked to speak and did not to the end.
+        """
+        broken_off: list[tuple[Place, str]] = []
         for piece in [piece for piece in self._of("voiced") if not piece.audio_over or not piece.size]:
-            said = Piece(piece.part, "voiced")
-            said.text = heard_text(piece.text, self._ms(piece.frames), self._ms(piece.frames), complete=False)
+            said = self._new(piece.part, "voiced")
             said.size, said.asked, said.audio_over = piece.size, True, True
             if said.size:
+                said.text = spoken_in(piece.text, self._ms(piece.frames))
                 self._pieces.insert(self._pieces.index(piece), said)
                 piece.text = piece.text[len(said.text) :]
+            said.place, piece.place = piece.place, said.place
+            if piece.asked:
+                broken_off.append((said.place, said.text))
             piece.kind, piece.size, piece.audio_over = "shown", 0, True
         self._unspoken = 0
         self._rests.clear()
+        return broken_off
 
-    # -- what was heard of it
-
-    def heard(self, frames: int, *, whole: bool) -> str:
-        """The text of the first `frames`, and what was shown. `whole`: the last text is not ahead of its audio."""
-        text, reached = "", True
-        spoken = [piece for piece in self._pieces if piece.size]
-        for piece in self._pieces:
-            if piece.kind == "shown":
-                text += piece.text[: piece.seen]
-            elif reached and (piece.size or (piece.kind == "voiced" and piece.audio_over)):
-                complete = piece.audio_over if piece.kind == "voiced" else whole or piece is not spoken[-1]
-                mine = min(frames, piece.frames)
-                text += heard_text(piece.text, self._ms(mine), self._ms(piece.frames), complete=complete)
-                frames -= mine
-                reached = mine == piece.frames and (piece.kind == "spoken" or complete)
-        return text
+    # -- where it is cut
 
     def cut(self, frames: int) -> tuple[int | None, int]:
         """The one part of which a server must keep less, if it was stopped after so many frames, and where it begins.
@@ -216,12 +232,16 @@ class Content:
                 return piece
             if piece.part < part:
                 break
-        piece = Piece(part, kind)
+        piece = self._new(part, kind)
         behind = (index for index, other in enumerate(self._pieces) if other.part > part)
         self._pieces.insert(next(behind, len(self._pieces)), piece)
         if kind == "voiced":
             self._rests.append(piece)
         return piece
+
+    def _new(self, part: int, kind: Kind) -> Piece:
+        self._made += 1
+        return Piece(part, self._made, kind)
 
     def _of(self, kind: Kind) -> Iterator[Piece]:
         return (piece for piece in self._pieces if piece.kind == kind)

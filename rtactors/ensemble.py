@@ -15,8 +15,10 @@ from rtactors.actors.journal import JournalActor
 from rtactors.actors.message import MessageActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
+from rtactors.actors.transcript import TranscriptActor
 from rtactors.actors.transport import TransportActor
 from rtactors.actors.turn import TurnActor
+from rtactors.alignment.base import Aligner
 from rtactors.channels import Inbox
 from rtactors.errors import RtactorsError
 from rtactors.events import Setup
@@ -51,6 +53,7 @@ class Ensemble:
         session_id: str,
         pipeline: Pipeline,
         policy: Interruption,
+        aligner: Aligner,
         setup: Setup,
         recorder: Tap | None,
         fail: Callable[[RtactorsError], None],
@@ -68,12 +71,14 @@ class Ensemble:
         self.to_transport = self._line_to("transport", bounds.commands, pipeline.transport)
         to_turn = self._line_to("turn", bounds.inbox, pipeline.turn)
         to_response = self._line_to("response", bounds.inbox, pipeline.response)
+        to_transcript = self._line_to("transcript", bounds.inbox, pipeline.transcript)
         to_sink = self._line_to("sink", bounds.inbox, pipeline.sink)
         to_context = self._line_to("context", bounds.inbox, pipeline.context)
         self.ring = ring = Ring(
             transport=self.to_transport.first,
             turn=to_turn.first,
             response=to_response.first,
+            transcript=to_transcript.first,
             sink=to_sink.first,
             context=to_context.first,
             journal=surroundings.inbox("journal", bounds.inbox) if journal else None,
@@ -97,6 +102,7 @@ class Ensemble:
             spawn=self._start_message,
         )
         self.context = ContextActor(replace(ring, context=to_context.own), surroundings)
+        transcript = TranscriptActor(replace(ring, transcript=to_transcript.own), surroundings, aligner=aligner)
         self.journal: JournalActor | None = None
         if journal and ring.journal:
             self.journal = JournalActor(ring.journal, surroundings, journal=journal, session_id=session_id, fail=fail)
@@ -105,6 +111,7 @@ class Ensemble:
             (self.journal, []),
             (actor_of_sink, to_sink.build(self._place)),
             (self.context, to_context.build(self._place)),
+            (transcript, to_transcript.build(self._place)),
             (self.response, to_response.build(self._place)),
             (turn, to_turn.build(self._place)),
             (self.transport, self.to_transport.build(self._place)),

@@ -1,28 +1,31 @@
 """A reader's view of what happens in a session: bounded, never in the way of the session."""
 
 from collections import deque
+from typing import Generic, Self, TypeVar
 
 import anyio
 
-from rtactors.session_events import Dropped, SessionEvent
+from rtactors.session_events import Dropped
+
+EventT = TypeVar("EventT")
 
 
-class EventStream:
+class EventStream(Generic[EventT]):
     """An async iterator over the events since it was made; ends when the session does, or with `close`.
 
     At most `capacity` events wait for the reader. When more come, the oldest are left out and counted by a `Dropped`.
     """
 
     def __init__(self, capacity: int) -> None:
-        self._waiting: deque[SessionEvent] = deque(maxlen=capacity)
+        self._waiting: deque[EventT] = deque(maxlen=capacity)
         self._dropped = 0
         self._closed = False
         self._news = anyio.Event()
 
-    def __aiter__(self) -> "EventStream":
+    def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> SessionEvent:
+    async def __anext__(self) -> EventT | Dropped:
         while not self._waiting:
             if self._closed:
                 raise StopAsyncIteration
@@ -34,7 +37,7 @@ class EventStream:
             return Dropped(dropped)
         return self._waiting.popleft()
 
-    def push(self, event: SessionEvent) -> None:
+    def push(self, event: EventT) -> None:
         if self._closed:
             return
         if len(self._waiting) == self._waiting.maxlen:

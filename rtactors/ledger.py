@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from rtactors.alignment.even import spoken_in
 from rtactors.events import Item
-from rtactors.heard_text import heard_text
 from rtactors.history import HistoryItem
 from statecharts.chart import Life
 from statecharts.item import ITEM
@@ -139,10 +139,11 @@ class Entry:
         item, spoken = self.item, self.spoken
         heard = item.text or (spoken.heard_text if spoken else "")
         if spoken and spoken.interrupted:
-            heard = spoken.heard_text
+            cut = spoken.heard_text and (spoken.heard_text != item.text or item.status != "completed")
+            heard = spoken.heard_text + (self._ledger.cut_mark if cut else "")
         elif spoken and spoken.heard_ms and item.status == "incomplete" and not spoken.voiced:
             # Known only now: its text was ahead of it.
-            heard = heard_text(item.text, spoken.heard_ms, self.generated_ms, complete=False)
+            heard = spoken_in(item.text, spoken.heard_ms)
         return HistoryItem(
             id=item.id,
             kind=item.kind,
@@ -167,7 +168,9 @@ class Entry:
 class Ledger:
     """The conversation's entries by id, and in the server's order."""
 
-    def __init__(self) -> None:
+    def __init__(self, cut_mark: str = "") -> None:
+        self.cut_mark = cut_mark
+        """Stands behind the heard text of a message that was stopped in its text."""
         self.unanswered: dict[str, str] = {}
         """Function calls that were handed over and have no output yet: call id -> id of the call's item."""
         self.characters = 0

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from rtactors import events
 from rtactors.channels import Inbox
+from rtactors.content import Place
 from rtactors.history import HistoryItem
 from rtactors.interruption import Interruption
 from rtactors.journal.records import Change
@@ -460,12 +461,6 @@ class SegmentStarted(Struct, frozen=True):
     at: float
 
 
-class SegmentProgress(Struct, frozen=True):
-    """`frames` of the message were heard so far. Told only if there is a journal."""
-
-    frames: int
-
-
 class SegmentPaused(Struct, frozen=True):
     pass
 
@@ -496,8 +491,10 @@ class TextDeadline(Struct, frozen=True):
     """The text that trails a message's audio has had its time."""
 
 
-class ShowingDeadline(Struct, frozen=True):
-    """Time to tell the journal what was shown."""
+class TranscriptEnded(Struct, frozen=True):
+    """What was heard of its text: the answer to `EndTranscript`."""
+
+    heard_text: str
 
 
 MessageMail: TypeAlias = (
@@ -513,16 +510,88 @@ MessageMail: TypeAlias = (
     | GenerationEnded
     | SegmentBegun
     | SegmentStarted
-    | SegmentProgress
     | SegmentPaused
     | SegmentResumed
     | SegmentStarved
     | SegmentFinished
     | MessageDeadline
     | TextDeadline
-    | ShowingDeadline
+    | TranscriptEnded
     | Voiced
 )
+
+# ---------------------------------------------------------------------------------------------- to the transcript actor
+
+
+class TranscriptText(Struct, frozen=True):
+    """The next piece of a stretch's text."""
+
+    message_id: str
+    place: Place
+    text: str
+    anew: bool = False
+    """True if it is all of it, instead of what came before."""
+    over: bool = False
+    """True if no more comes."""
+    start_ms: int | None = None
+    """Where in the stretch's audio it is spoken, and up to `end_ms`, if the provider says it."""
+    end_ms: int | None = None
+
+
+class TranscriptShown(Struct, frozen=True):
+    """Text that no sound goes with was shown, which counts as heard."""
+
+    message_id: str
+    place: Place
+    text: str
+    at: float
+
+
+class TranscriptAudio(Struct, frozen=True):
+    """The next of a stretch's audio that is to be heard, PCM16 of whole frames."""
+
+    message_id: str
+    place: Place
+    pcm: bytes
+    over: bool = False
+    """True if that was all, and its text is no longer than it."""
+
+
+class EndTranscript(Struct, frozen=True):
+    """The sink is done with the message, after `frames` of it: say what was heard of its text."""
+
+    message_id: str
+    frames: int
+    interrupted: bool
+    owner: Inbox[MessageMail]
+
+
+class ForgetTranscript(Struct, frozen=True):
+    """The message has ended, and the sink never had anything of it."""
+
+    message_id: str
+
+
+class ShowingDeadline(Struct, frozen=True):
+    """Time to tell the journal what was shown of a message."""
+
+    message_id: str
+
+
+TranscriptMail: TypeAlias = (
+    TranscriptText
+    | TranscriptShown
+    | TranscriptAudio
+    | EndTranscript
+    | ForgetTranscript
+    | ShowingDeadline
+    | sinks.Started
+    | sinks.Progress
+    | sinks.Paused
+    | sinks.Resumed
+    | sinks.Finished
+)
+"""What the sink reports is told by the sink actor: positions never go back, nor beyond what was written."""
 
 # ---------------------------------------------------------------------------------------------------- to the sink actor
 

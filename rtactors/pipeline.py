@@ -67,6 +67,8 @@ class Pipeline(Struct, frozen=True, kw_only=True):
     """Before what decides about replies and the floor."""
     message: tuple[Callable[[MessagePlace], Actor[mail.MessageMail]], ...] = ()
     """Before each of the model's messages: its audio and text, its turn to be heard, and interruptions."""
+    transcript: tuple[Factory[mail.TranscriptMail], ...] = ()
+    """Before what tells which words were heard: text, audio, and what the sink reports."""
     sink: tuple[Factory[mail.SinkMail], ...] = ()
     """Before what gives messages the audio device. (Their audio goes from the message straight to the device.)"""
     context: tuple[Factory[mail.ContextMail], ...] = ()

@@ -35,6 +35,7 @@ class Ring(Struct, frozen=True):
     transport: Inbox[mail.TransportMail]
     turn: Inbox[mail.TurnMail]
     response: Inbox[mail.ResponseMail]
+    transcript: Inbox[mail.TranscriptMail]
     sink: Inbox[mail.SinkMail]
     context: Inbox[mail.ContextMail]
     journal: Inbox[mail.JournalMail] | None = None
@@ -51,6 +52,8 @@ class Surroundings(Struct, frozen=True):
     bounds: Bounds
     voiced: bool = False
     """Whether a voice of ours speaks the text that no audio of the server's goes with."""
+    cut_mark: str = ""
+    """Stands behind the heard text of a message that was stopped in its text."""
     inbox: Callable[[str, int], Inbox[Any]] = Inbox
     """Makes an inbox of a name and a capacity."""
     wall_clock: Callable[[], float] = _wall_clock

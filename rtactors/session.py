@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from rtactors import arguments, events, mail
 from rtactors.actors.journal import JournalActor
+from rtactors.alignment import Aligner, EvenAligner
 from rtactors.causes import causes, the_cause
 from rtactors.companion import Companion, Company
 from rtactors.delegation.companion import Delegation
@@ -40,7 +41,7 @@ from rtactors.recording.tap import Tap
 from rtactors.reminders import Reminders
 from rtactors.reply import Reply, ReplyRecord
 from rtactors.ring import Surroundings
-from rtactors.session_events import ConversationEnded, FunctionCalled, Problem, SessionEvent
+from rtactors.session_events import Caption, CaptionsEnded, ConversationEnded, FunctionCalled, Problem, SessionEvent
 from rtactors.sinks.base import Sink
 from rtactors.tools.runner import Runner
 from rtactors.transports.base import Connect, Socket
@@ -67,6 +68,9 @@ class Session(AsyncContextManagerMixin):
 
     A `recorder` (see `rtactors.recording`) keeps all that happens in a file. A `pipeline` (see `rtactors.pipeline`) has
     actors of your own between those of the session.
+
+    An `aligner` (see `rtactors.alignment`) says where the words of a message are in its audio, for captions and for the
+    heard text of a message that was interrupted, which gets `cut_mark` at its end: here and on the server.
 
     Messages without sound are shown (`MessageShown`). With a `voice` (see `rtactors.voices`) they are spoken by it, and
     `say` needs no provider.
@@ -98,6 +102,7 @@ class Session(AsyncContextManagerMixin):
         delegate: Delegate | None = None,
         interruption: Interruption = AT_ONCE,
         interruption_rule: InterruptionRule | None = None,
+        aligner: Aligner = EvenAligner(),  # noqa: B008 - it keeps nothing
         connect: Connect | None = None,
         reconnect: Backoff | None = Backoff(),  # noqa: B008 - immutable
         deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
@@ -107,10 +112,12 @@ class Session(AsyncContextManagerMixin):
         recorder: Tap | None = None,
         pipeline: Pipeline = Pipeline(),  # noqa: B008 - immutable
         voice: Voice | None = None,
+        cut_mark: str = "",
     ) -> None:
         arguments.settings(provider, sink, connect, reconnect, deadlines, bounds, interruption_rule)
         capabilities = provider.capabilities
         arguments.parts(provider, sink, journal, voice, pipeline)
+        arguments.aligner(aligner)
         self.provider = provider
         self.id = uuid4().hex if session_id is None else arguments.session_id(session_id)
         """Its name in the journal; a random one if it was given none."""
@@ -118,7 +125,8 @@ class Session(AsyncContextManagerMixin):
         """What goes on with the delegate, if there is one: `stop` ends what it works on."""
         self._deadlines = deadlines
         self._bounds = bounds
-        self._streams: WeakSet[EventStream] = WeakSet()  # one that nobody reads any more is gone
+        self._streams: WeakSet[EventStream[SessionEvent]] = WeakSet()  # one that nobody reads any more is gone
+        self._captions: WeakSet[EventStream[Caption | CaptionsEnded]] = WeakSet()
         self._failure: RtactorsError | None = None
         self._failed = anyio.Event()
         self._crash: Exception | None = None
@@ -141,9 +149,15 @@ class Session(AsyncContextManagerMixin):
 
         connect = connect or partial(_websocket, deadlines=deadlines)
         surroundings = Surroundings(
-            self._publish, Reminders(), capabilities, deadlines, bounds, voiced=voice is not None
+            self._publish,
+            Reminders(),
+            capabilities,
+            deadlines,
+            bounds,
+            voiced=voice is not None,
+            cut_mark=arguments.text("cut_mark", cut_mark, bounds.text),
         )
-        self._recorder = recorder
+        self._recorder, self._cut_mark = recorder, cut_mark
         self._reconnect = reconnect
         if recorder is not None:
             arguments.instance("a recorder", recorder, Tap, 'Recorder("call.jsonl"), from rtactors.recording')
@@ -151,6 +165,7 @@ class Session(AsyncContextManagerMixin):
             provider, connect, sink = recorder.provider(provider), recorder.connect(connect), recorder.sink(sink)
             reconnect = reconnect and recorder.reconnect(reconnect)
             journal = journal and recorder.journal(journal)
+            aligner = recorder.aligner(aligner)
         self._pipeline = pipeline
         self._actors = Ensemble(
             surroundings,
@@ -162,6 +177,7 @@ class Session(AsyncContextManagerMixin):
             session_id=self.id,
             pipeline=pipeline,
             policy=interruption,
+            aligner=aligner,
             setup=Setup(
                 functions=tuple(each for companion in self._companions for each in companion.functions),
                 server_acts=interruption.at_once or not capabilities.turn_settings,
@@ -360,19 +376,34 @@ class Session(AsyncContextManagerMixin):
         self._count = max([self._count, *(number_of(item.id) for item in wanted)])
         await self._record(mail.SetHistory(wanted))
 
-    def events(self) -> EventStream:
+    def events(self) -> EventStream[SessionEvent]:
         """What happens from now on, as it happens.
 
         With a journal: as soon as it is written down. Of a resumed session it begins with the function calls that were
         handed over before and are not answered yet (`FunctionCalled.resumed`), on every stream.
         """
-        stream = EventStream(self._bounds.events)
+        stream = EventStream[SessionEvent](self._bounds.events)
         self._streams.add(stream)
         for event in self._left:
             if isinstance(event, Problem) or event.call_id in self._actors.context.ledger.unanswered:
                 stream.push(event)
         if self._ended:
             stream.push(self._ended)
+            stream.close()
+        return stream
+
+    def captions(self) -> EventStream[Caption | CaptionsEnded]:
+        """The words of the model's messages from now on, each as it begins to be heard; ends with the session.
+
+            async for caption in session.captions():
+                if isinstance(caption, Caption):  # or CaptionsEnded, of rtactors.session_events
+                    print(caption.text, end="", flush=True)
+
+        Its words wait apart from what `events` has to tell, and so are lost (`Dropped`) by none but its own reader.
+        """
+        stream = EventStream[Caption | CaptionsEnded](self._bounds.events)
+        self._captions.add(stream)
+        if self._ended:
             stream.close()
         return stream
 
@@ -434,6 +465,7 @@ class Session(AsyncContextManagerMixin):
             session_id=self.id,
             journal=("resumed" if self._resumes else "begun") if self._journal else "",
             stages=self._pipeline.stages,
+            cut_mark=self._cut_mark,
         )
 
     async def _open_journal(self, journal: JournalActor) -> None:
@@ -455,6 +487,8 @@ class Session(AsyncContextManagerMixin):
         self._ended = self._how_it_ended()
         for stream in self._streams:
             stream.push(self._ended)
+            stream.close()
+        for stream in self._captions:
             stream.close()
         for record in self._asked:
             if not record.ended.is_set():
@@ -545,6 +579,9 @@ class Session(AsyncContextManagerMixin):
             companion.hear(event)
         for stream in self._streams:
             stream.push(event)
+        if isinstance(event, Caption | CaptionsEnded):
+            for stream in self._captions:
+                stream.push(event)
 
     def _check(self) -> None:
         if self._failure:

@@ -114,7 +114,8 @@ class CaptionsEnded(Struct, frozen=True, tag=True, gc=False, kw_only=True):
     words: tuple[Caption, ...]
     """Those that were heard to their ends: one that was stopped in the middle is not among them."""
     text: str
-    """What stands in the history: where it was stopped, with the mark for that, if the session has one."""
+    """What was heard: the words joined, and with them what was shown. The history has it too, and puts the session's
+    mark behind a cut."""
     interrupted: bool
     at: float
 

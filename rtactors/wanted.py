@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict
 
+from rtactors.alignment import Aligner
 from rtactors.delegation.delegate import Delegate
 from rtactors.events import Item
 from rtactors.interruption import Interruption, InterruptionRule
@@ -23,6 +24,8 @@ class Options(TypedDict, total=False):
     delegate: Delegate | None
     interruption: Interruption
     interruption_rule: InterruptionRule | None
+    aligner: Aligner
+    cut_mark: str
     connect: Connect | None
     reconnect: Backoff | None
     deadlines: Deadlines

@@ -14,11 +14,13 @@ from statecharts import (
     playback,
     requests,
     response,
+    transcript,
 )
 from statecharts.chart import Chart
 
 _CHARTS: tuple[tuple[Chart[Any, Any], str | None], ...] = (
     (message.MESSAGE, message.__doc__),
+    (transcript.TRANSCRIPT, transcript.__doc__),
     (response.RESPONSE, response.__doc__),
     (requests.REQUESTS, requests.__doc__),
     (agent.AGENT, agent.__doc__),
@@ -37,6 +39,7 @@ PROSE: dict[str, str] = {chart.name: (prose or "").strip() for chart, prose in _
 
 RUN_BY: dict[str, str] = {
     "message": "rtactors/actors/message.py",
+    "transcript": "rtactors/actors/transcript.py",
     "response": "rtactors/actors/response.py",
     "requests": "rtactors/actors/response.py",
     "agent": "rtactors/actors/response.py",

@@ -29,6 +29,7 @@ FLOORS = {
         "rtactors.delegation",
         "rtactors.loopback",
         "rtactors.recording",
+        "rtactors.subtitles",
         "rtactors.tools",
     ],
     "contracts": [
@@ -48,6 +49,7 @@ FLOORS = {
     ],
     "words": [
         "rtactors.actor",
+        "rtactors.alignment",
         "rtactors.causes",
         "rtactors.channels",
         "rtactors.content",
@@ -66,6 +68,7 @@ FLOORS = {
         "rtactors.reply",
         "rtactors.resample",
         "rtactors.session_events",
+        "rtactors.transcript",
         "rtactors.user_audio",
     ],
     "charts": ["statecharts"],

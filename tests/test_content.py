@@ -1,4 +1,4 @@
-"""What a message is made of: which text belongs to which audio, what was heard, and what a server is to cut."""
+"""What a message is made of: which text belongs to which audio, what is shown, and what a server is to cut."""
 
 import pytest
 from hypothesis import given
@@ -18,6 +18,10 @@ def content(*pieces: tuple[Kind, int, str, int]) -> Content:
         if ms:
             made.add_audio(part, 2 * ms)
     return made
+
+
+def shown(made: Content) -> str:
+    return "".join(text for _, text in made.show())
 
 
 def test_its_text_is_that_of_its_parts_in_their_order() -> None:
@@ -40,41 +44,26 @@ def test_what_a_part_says_at_its_end_replaces_its_pieces_and_no_other_part() -> 
 
 def test_what_was_shown_is_not_changed_any_more() -> None:
     made = content(("shown", 0, "Hello", 0))
-    assert made.show() == "Hello"
+    assert shown(made) == "Hello"
     made.end_text(0, "Hello there", "shown")
-    assert (made.show(), made.text) == (" there", "Hello there")
+    assert (shown(made), made.text) == (" there", "Hello there")
     made.end_text(0, "Something else", "shown")
-    assert (made.show(), made.text) == ("", "Hello there")
+    assert (shown(made), made.text) == ("", "Hello there")
+    assert made.shown_text == "Hello there"
 
 
-@pytest.mark.parametrize(
-    ("frames", "heard", "cut"),
-    [
-        (0, "", (None, 0)),
-        (500, "one two", (None, 0)),
-        (1000, "one two three ", (None, 0)),
-        (1400, "one two three four", (2, 1000)),
-        (2000, "one two three four five six", (2, 1000)),
-    ],
-)
-def test_what_was_heard_of_two_audios(frames: int, heard: str, cut: tuple[int | None, int]) -> None:
+@pytest.mark.parametrize(("frames", "part"), [(0, None), (500, None), (1000, None), (1400, 2), (2000, 2)])
+def test_of_two_audios_only_the_last_can_be_cut(frames: int, part: int | None) -> None:
     made = content(("spoken", 0, "one two three ", 1000), ("spoken", 2, "four five six", 1000))
-    assert made.heard(frames, whole=True) == heard
-    assert made.cut(frames) == cut
+    assert made.cut(frames) == (part, 1000 if part else 0)
 
 
-def test_shown_text_counts_as_shown_wherever_it_stands() -> None:
+def test_shown_text_is_never_cut() -> None:
     made = content(("shown", 0, "List. ", 0), ("spoken", 1, "one two three", 1000), ("shown", 2, " End.", 0))
     assert made.cut(500) == (None, 0)  # there is text that was not shown
-    assert made.show() == "List.  End."
-    assert made.heard(500, whole=True) == "List. one End."
+    assert shown(made) == "List.  End."
     assert made.cut(500) == (1, 0)
     assert (made.shown, made.unshown) == (True, False)
-
-
-def test_a_transcript_without_audio_was_not_heard() -> None:
-    made = content(("spoken", 0, "one two", 1000), ("spoken", 1, "three", 0))
-    assert made.heard(1000, whole=True) == "one two"
 
 
 def test_without_words_there_is_always_something_to_cut() -> None:
@@ -130,18 +119,15 @@ def test_the_text_of_a_part_ends_with_it() -> None:
     assert made.wanted(over=False) == [(0, "One")]
 
 
-def test_what_a_voice_said_is_heard_by_the_sentence() -> None:
+def test_a_voice_speaks_sentence_by_sentence() -> None:
     made = Content(RATE)
     made.add_text(0, "one two. three four.", "voiced")
     made.wanted(over=True)
     assert made.awaits_voice
     assert made.add_voice(0, 2 * 1000, over=True)
     assert made.add_voice(1, 2 * 100, over=False)
-    assert made.heard(500, whole=True) == "one"
-    assert made.heard(1000, whole=True) == "one two. "
-    assert made.heard(1100, whole=True) == "one two. "  # the rest of it is not there yet: nobody knows its pace
+    assert made.voiced_place(0) < made.voiced_place(1)
     assert made.add_voice(1, 2 * 900, over=True)
-    assert made.heard(1500, whole=True) == "one two. three"
     assert made.cut(1500) == (None, 0)
     assert not made.awaits_voice
     assert not made.add_voice(1, 2, over=False)
@@ -154,11 +140,12 @@ def test_what_a_voice_does_not_say_is_shown() -> None:
     made.wanted(over=True)
     made.add_voice(0, 2 * 1000, over=True)
     made.add_voice(1, 2 * 800, over=False)
-    made.show_instead()
+    place = made.voiced_place(1)
+    assert made.show_instead() == [(place, "three four")]
     assert not made.awaits_voice
-    assert made.show() == " five."
+    [(place_of_rest, rest)] = made.show()
+    assert (place_of_rest > place, rest) == (True, " five.")
     assert made.text == "one two. three four five."
-    assert made.heard(1800, whole=True) == made.text
 
 
 def test_what_the_server_speaks_waits_for_the_voice_before_it() -> None:
@@ -179,15 +166,12 @@ pieces = st.lists(
 )
 
 
-@given(pieces, st.integers(0, 3000), st.integers(0, 3000))
-def test_more_heard_is_never_less(given_pieces: list[tuple[Kind, int, str, int]], one: int, other: int) -> None:
+@given(pieces, st.integers(0, 3000))
+def test_a_cut_is_made_where_something_is(given_pieces: list[tuple[Kind, int, str, int]], frames: int) -> None:
     made = content(*given_pieces)
-    made.show()
-    less, more = sorted((one, other))
-    assert len(made.heard(less, whole=True)) <= len(made.heard(more, whole=True))
-    assert len(made.heard(more, whole=True)) <= len(made.text)
-    part, begins = made.cut(more)
-    assert part is None or begins >= 0
+    shown(made)
+    part, begins = made.cut(frames)
+    assert part is None or (begins >= 0 and any(part == each for _, each, _, ms in given_pieces if ms))
 
 
 @given(st.lists(st.text("ab .!?\n", max_size=9), max_size=8))

@@ -9,7 +9,15 @@ import pytest
 from rtactors import Bounds, Session
 from rtactors.event_stream import EventStream
 from rtactors.providers import OpenAIRealtime
-from rtactors.session_events import ConversationEnded, Dropped, Unhandled
+from rtactors.session_events import (
+    Caption,
+    CaptionsEnded,
+    ConversationEnded,
+    Dropped,
+    MessageText,
+    SessionEvent,
+    Unhandled,
+)
 from rtactors.sinks import MemorySink
 from rtactors.testing.clock import settled
 from tests.scenarios.by_hand import ServerByHand
@@ -18,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_in_order_then_it_ends() -> None:
-    stream = EventStream(8)
+    stream = EventStream[Unhandled](8)
     for name in "abc":
         stream.push(Unhandled(name))
     stream.close()
@@ -26,7 +34,7 @@ async def test_in_order_then_it_ends() -> None:
 
 
 async def test_a_slow_reader_is_told_what_it_missed() -> None:
-    stream = EventStream(2)
+    stream = EventStream[Unhandled](2)
     for name in "abcde":
         stream.push(Unhandled(name))
     stream.close()
@@ -34,7 +42,7 @@ async def test_a_slow_reader_is_told_what_it_missed() -> None:
 
 
 async def test_a_waiting_reader_wakes_up_for_news_and_for_the_end() -> None:
-    stream = EventStream(8)
+    stream = EventStream[Unhandled](8)
     seen: list[object] = []
 
     async def read() -> None:
@@ -50,7 +58,7 @@ async def test_a_waiting_reader_wakes_up_for_news_and_for_the_end() -> None:
 
 
 async def test_two_readers_of_one_stream_share_it_and_both_end() -> None:
-    stream = EventStream(8)
+    stream = EventStream[Unhandled](8)
     seen: list[object] = []
     ended = 0
 
@@ -73,7 +81,7 @@ async def test_two_readers_of_one_stream_share_it_and_both_end() -> None:
 
 
 async def test_what_comes_after_the_end_is_left_out_and_not_counted() -> None:
-    stream = EventStream(1)
+    stream = EventStream[Unhandled](1)
     stream.push(Unhandled("a"))
     stream.close()
     stream.push(Unhandled("b"))
@@ -115,3 +123,39 @@ async def test_a_slow_reader_of_a_session_is_told_what_it_missed() -> None:
         await settled()
         assert await anext(stream) == Dropped(3)
         assert [await anext(stream), await anext(stream)] == [Unhandled("novelty.3"), Unhandled("novelty.4")]
+
+
+# --------------------------------------------------------------------------------------------------- of its captions
+
+WORDS = [Caption("m", word, 0, 100, 0.0, estimated=True) for word in ("One", " two", " three")]
+ENDED = CaptionsEnded(message_id="m", words=tuple(WORDS), text="One two three", interrupted=False, at=0.3)
+
+
+def publish(session: Session, event: SessionEvent) -> None:
+    session._publish(event)  # pyright: ignore[reportPrivateUsage]
+
+
+async def test_captions_are_a_stream_of_their_own_and_end_with_the_session() -> None:
+    async with session_with(ServerByHand(), Bounds(events=4)) as session:
+        await settled()
+        captions = session.captions()
+        for word in WORDS:
+            publish(session, word)
+            for _ in range(10):  # of these none is lost for the others
+                publish(session, MessageText("m", word.text))
+        publish(session, ENDED)
+    assert [caption async for caption in captions] == [*WORDS, ENDED]
+
+
+async def test_a_slow_reader_of_captions_is_told_what_it_missed() -> None:
+    async with session_with(ServerByHand(), Bounds(events=2)) as session:
+        captions = session.captions()
+        for word in (*WORDS, ENDED):
+            publish(session, word)
+    assert [caption async for caption in captions] == [Dropped(2), WORDS[2], ENDED]
+
+
+async def test_captions_after_the_end_are_none() -> None:
+    async with session_with(ServerByHand()) as session:
+        pass
+    assert [caption async for caption in session.captions()] == []

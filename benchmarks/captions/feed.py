@@ -6,13 +6,13 @@ Playback begins with the first audio and never starves, so time since then is th
 import random
 from typing import NamedTuple
 
-from truth import RATE
-from utterances import SEED, Utterance
+from benchmarks.captions.truth import RATE
+from benchmarks.captions.utterances import SEED, Utterance
 
 PACES = (1, 3, 10)
 """How many seconds of audio arrive in one second."""
-TEXT_LEAD_MS = 300
-TEXT_AHEAD = 1.5
+TEXT_LEAD_MS = 500
+TEXT_AHEAD = 2
 """Text comes that much quicker than the audio, and begins that much before it (or with it)."""
 
 

@@ -54,6 +54,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes
 
 @cache
 def _library() -> tuple[ctypes.CDLL, int]:
+    """It, and its rate in Hz. It can't be set up twice: not in a process that uses `rtactors.espeak`."""
     import espeakng_loader  # pyright: ignore[reportMissingTypeStubs] - it has none
 
     library = ctypes.CDLL(espeakng_loader.get_library_path())

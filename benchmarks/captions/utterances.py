@@ -3,7 +3,8 @@
     utterances("tune")      # to set an estimate's constants by
     utterances("held out")  # to judge it by
 
-The same in every run: all that is left to chance comes from one seed.
+The same in every run that asks for the same ones in the same order: all that is left to chance comes from one seed, and
+eSpeak varies its sound a little from call to call.
 """
 
 import random
@@ -14,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from unicodedata import category
 
-import truth
-from truth import RATE, Spoken
+from benchmarks.captions import truth
+from benchmarks.captions.truth import RATE, Spoken
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,7 @@ SPEEDS: dict[Split, tuple[int, ...]] = {
 }
 """Words a minute, by eSpeak's reckoning."""
 CHANNELS = ("clean", "clean", "clean", "noise", "telephone")
-"""Noise: white, 30 dB below the speech. Telephone: 300 to 3,400 Hz, by mu-law at 8 kHz."""
+"""Noise: white, 30 dB below the speech. Telephone: 300 to 3,400 Hz, in 8 bits of mu-law."""
 EACH = 26
 """Utterances in each language."""
 CUTS = 4

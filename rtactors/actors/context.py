@@ -64,7 +64,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
 
     def __init__(self, ring: Ring, surroundings: Surroundings) -> None:
         super().__init__(ring.context, surroundings.publish, surroundings.reminders)
-        self.ledger = Ledger()
+        self.ledger = Ledger(surroundings.cut_mark)
         self._scribe = Scribe(ring.journal, surroundings.publish)
         self._ring = ring
         self._capabilities = surroundings.capabilities
@@ -82,6 +82,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
 
     def resume(self, ledger: Ledger, last_id: int) -> None:
         """Begin with what a journal holds; the ids of new items have numbers above `last_id`."""
+        ledger.cut_mark = self.ledger.cut_mark
         self.ledger = ledger
         self._scribe.remember(ledger)
         self._items = last_id

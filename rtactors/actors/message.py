@@ -13,10 +13,12 @@ from collections import deque
 from collections.abc import Callable
 
 import anyio
+from msgspec.structs import replace
 
 from rtactors import mail
 from rtactors.actor import ReactiveActor
-from rtactors.content import Content, Kind
+from rtactors.actors.audio_batch import AudioBatch
+from rtactors.content import Content, Kind, Place
 from rtactors.errors import LimitReached
 from rtactors.events import (
     BYTES_PER_FRAME,
@@ -28,14 +30,10 @@ from rtactors.events import (
     TextDelta,
     TextDone,
 )
-from rtactors.reminders import Reminder
 from rtactors.ring import Ring, Surroundings
 from rtactors.session_events import MessageShown, MessageText, Problem, SpeechWanted
 from statecharts import message as chart
 from statecharts.message import MESSAGE, MessageEvent
-
-_JOURNAL_S = 0.25
-"""How often the journal is told what was shown, if there is one."""
 
 _MOST_PIECES = 8192
 """Parts of one message, and sentences of those that a voice speaks."""
@@ -54,6 +52,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._life = MESSAGE.start(self.id)
 
         self._content = Content(self._rate)
+        self._batch = AudioBatch(self.id, self._ring.transcript, self._rate)
+        self._ending: chart.PlaybackFinished | None = None  # while the transcript actor is asked what was heard
         self._characters = 0
         self._generated = 0  # bytes of audio, all that the server or the voice gave
         self._told = 0  # bytes, of these the ledger knows
@@ -72,6 +72,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._started_at: float | None = None
         self._shown_at = 0.0
         self._stopped = False  # interrupted: nothing more goes to the sink, and nothing more is shown
+        self._too_long = False  # it was stopped because of its size
         self._cut_short = False  # stopped while there was more audio to come for it
         self._audio_over = False  # nothing more will come, or nothing more will be played
         self._text_late = False
@@ -80,7 +81,6 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._successor = False
         self._starved = False
         self._deadline = self.remind(self._deadlines.silence, mail.MessageDeadline(0))
-        self._showing_deadline: Reminder | None = None
 
     def handle(self, message: mail.MessageMail) -> None:
         match message:
@@ -93,10 +93,11 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             case AudioDone():
                 self._content.end_audio(message.part)
                 self._drop_half_frame()
+                self._batch.flush()
                 self._advance()
             case OutputDone():
                 if not self._content.text:
-                    self._add_text(0, message.item.text, "spoken")
+                    self._add_text(TextDelta("", self.id, message.item.text))
                 self._on_complete(message.item.status)
             case mail.GenerationEnded():
                 self._on_complete("completed" if message.status == "completed" else "incomplete")
@@ -117,10 +118,9 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             case mail.TextDeadline():
                 self._text_late = True
                 self._conclude()
-            case mail.ShowingDeadline():
-                self._showing_deadline = None
-                if self._life.state == "showing":
-                    self._on_progress(0)
+            case mail.TranscriptEnded():
+                if self._ending:
+                    self._fire(replace(self._ending, heard_text=message.heard_text))
             case mail.SetPaused():
                 self._on_set_paused(paused=message.paused)
             case _:
@@ -137,11 +137,11 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         wanted = self._content.add_audio(delta.part, len(delta.audio))
         first = self._count(delta.audio)
         if self._stopped or self._audio_over or self._final or not wanted:
-            self._on_audio_dropped(len(delta.audio))
+            self._on_audio_dropped(delta)
         elif self._content.voiced and not self._content.is_next(delta.part):
             self._behind_voice.append(delta)
         else:
-            self._play(delta.audio)
+            self._play(self._content.spoken_place(delta.part), delta.audio)
             if first:
                 self._advance()
             self._check_size()
@@ -154,40 +154,56 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             self._begin()
         return first
 
-    def _play(self, audio: bytes) -> None:
+    def _play(self, place: Place, audio: bytes) -> None:
         """Let the sink have it, or keep it until that takes this message."""
-        if self._half_frame or len(audio) % BYTES_PER_FRAME:
-            audio = self._half_frame + audio
-            whole = len(audio) - len(audio) % BYTES_PER_FRAME
-            audio, self._half_frame = audio[:whole], audio[whole:]
+        audio = self._whole_frames(audio)
+        self._batch.add(place, audio)
         if self._write is not None:
             self._starved = False
             self._write(audio)
         else:
             self._waiting.append(audio)
 
+    def _whole_frames(self, audio: bytes) -> bytes:
+        """What came before and this, without what is not whole yet."""
+        if not self._half_frame and len(audio) % BYTES_PER_FRAME == 0:
+            return audio
+        audio = self._half_frame + audio
+        whole = len(audio) - len(audio) % BYTES_PER_FRAME
+        self._half_frame = audio[whole:]
+        return audio[:whole]
+
     def _check_size(self) -> None:
         if self._generated > self._bounds.message_bytes and not self._audio_over:
             self._report(
                 "other", f"has more than {self._bounds.message_bytes} bytes of audio; what comes now is not played"
             )
-            self._cut_short = True
+            self._cut_short = self._too_long = True
             self._on_audio_over()
 
-    def _on_audio_dropped(self, size: int) -> None:
-        """Not played, but the server holds it: the ledger is told once the server is known to hold more."""
-        if self._life.state == "partial" and not self._complete and self._generated == self._told + size:
+    def _on_audio_dropped(self, delta: AudioDelta) -> None:
+        """Not played, but the server holds it: the ledger is told once the server is known to hold more.
+
+        It also says how far the text goes on behind what was heard.
+        """
+        if self._stopped and self._ending is None and not self._too_long:
+            self._batch.add(self._content.spoken_place(delta.part), self._whole_frames(delta.audio))
+        if self._life.state == "partial" and not self._complete and self._generated == self._told + len(delta.audio):
             self._tell_generated()
 
     def _on_text(self, delta: TextDelta) -> None:
-        self._add_text(delta.part, delta.text, self._kind(delta))
+        self._add_text(delta)
         self.publish(MessageText(self.id, delta.text))
         self._on_text_added(delta)
 
     def _on_text_done(self, done: TextDone) -> None:
         self._check_length(self._characters + len(done.text) - len(self._content.text_of(done.part)))
+        corrected = done.text != self._content.text_of(done.part)
         self._content.end_text(done.part, done.text, self._kind(done))
         self._characters = len(self._content.text)
+        if done.spoken:
+            place, text = self._content.spoken_place(done.part), done.text if corrected else ""
+            self._tell_transcript(mail.TranscriptText(self.id, place, text, anew=corrected, over=True))
         self._on_text_added(done)
         self._conclude()
 
@@ -201,10 +217,14 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         """What becomes of it."""
         return "spoken" if text.spoken else "voiced" if self._voiced else "shown"
 
-    def _add_text(self, part: int, text: str, kind: Kind) -> None:
-        self._characters += len(text)
+    def _add_text(self, delta: TextDelta) -> None:
+        self._characters += len(delta.text)
         self._check_length(self._characters)
-        self._content.add_text(part, text, kind)
+        self._content.add_text(delta.part, delta.text, self._kind(delta))
+        if delta.spoken:
+            place = self._content.spoken_place(delta.part)
+            timed = mail.TranscriptText(self.id, place, delta.text, start_ms=delta.start_ms, end_ms=delta.end_ms)
+            self._tell_transcript(timed)
 
     def _check_length(self, characters: int) -> None:
         what = f"the server's message {self.id} has more than"
@@ -234,6 +254,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._deadline.cancel()
         self._complete = True
         self._status = status
+        if not self._stopped:
+            self._tell_audio_over()
         self._ask_voice(over=True)
         self._on_all_there()
         self._conclude()
@@ -243,7 +265,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         """All the text has come; if it is for a voice, has that spoken?"""
         if self._complete and not self._content.awaits_voice:
             if not self._generated:  # the voice had nothing to say of it
-                self._content.show_instead()
+                self._show_instead()
             self._on_audio_over()
 
     def _on_deadline(self, deadline: mail.MessageDeadline) -> None:
@@ -258,6 +280,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         """For the sentences that are there; `over`: also for one that has no end."""
         if self._voiced and not self._stopped and not self._final:
             for number, sentence in self._content.wanted(over=over):
+                place = self._content.voiced_place(number)
+                self._tell_transcript(mail.TranscriptText(self.id, place, sentence, over=True))
                 self.publish(SpeechWanted(self.id, number, sentence))
 
     def _on_spoken(self, spoken: mail.SpokenAudio) -> None:
@@ -265,8 +289,11 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             return
         first = self._count(spoken.pcm)
         if not (self._stopped or self._audio_over or self._final):
-            self._play(spoken.pcm)
+            place = self._content.voiced_place(spoken.number)
+            self._play(place, spoken.pcm)
             if spoken.over:
+                self._batch.flush()
+                self._tell_transcript(mail.TranscriptAudio(self.id, place, b"", over=True))
                 self._on_sentence_over()
             if first:
                 self._advance()
@@ -277,17 +304,24 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         """What the server speaks behind it may follow."""
         self._drop_half_frame()
         while self._behind_voice and self._content.is_next(self._behind_voice[0].part):
-            self._play(self._behind_voice.popleft().audio)
+            delta = self._behind_voice.popleft()
+            self._play(self._content.spoken_place(delta.part), delta.audio)
 
     def _on_voice_failed(self, reason: str) -> None:
         """What it has not said is shown, and what is yet to come."""
         if self._voiced:
             self._voiced = False
             self._report("other", f"could not be spoken, and is shown: {reason}")
-            self._content.show_instead()
+            self._show_instead()
             self._on_sentence_over()
             self._on_all_there()
             self._advance()
+
+    def _show_instead(self) -> None:
+        self._batch.flush()
+        for place, said in self._content.show_instead():
+            self._tell_transcript(mail.TranscriptText(self.id, place, said, anew=True, over=True))
+            self._tell_transcript(mail.TranscriptAudio(self.id, place, b"", over=True))
 
     # -- from the response
 
@@ -316,7 +350,6 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self,
         message: mail.SegmentBegun
         | mail.SegmentStarted
-        | mail.SegmentProgress
         | mail.SegmentPaused
         | mail.SegmentResumed
         | mail.SegmentStarved
@@ -335,8 +368,6 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 self._ring.response.send(mail.MessagePlaying(self.id, message.at))
                 if self._paused:
                     self._on_set_paused(paused=True)
-            case mail.SegmentProgress():
-                self._on_progress(message.frames)
             case mail.SegmentPaused():
                 self._fire(chart.PlaybackPaused())
             case mail.SegmentResumed():
@@ -350,14 +381,6 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 if not self._text_over:
                     self.remind(self._deadlines.text, mail.TextDeadline())
                 self._conclude()
-
-    def _on_progress(self, frames: int) -> None:
-        if self._final:
-            return
-        heard_ms, generated_ms = self._ms(frames), self._ms(self._generated // BYTES_PER_FRAME)
-        text = self._content.heard(frames, whole=self._text_matches_audio)
-        started_at = self._shown_at if self._started_at is None else self._started_at
-        self._ring.context.send(mail.HeardSoFar(self.id, heard_ms, generated_ms, text, started_at))
 
     # -- what follows
 
@@ -404,22 +427,22 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
 
     def _show(self) -> None:
         """Show what is there to be shown."""
-        text = self._content.show()
-        if not text:
+        shown = self._content.show()
+        if not shown:
             return
+        for place, text in shown:
+            self._tell_transcript(mail.TranscriptShown(self.id, place, text, anyio.current_time()))
         if self._life.state == "pending":
             self._shown_at = anyio.current_time()
             self._fire(chart.Shown(self._shown_at))
             self._ring.response.send(mail.MessageShowing(self.id))
-        self.publish(MessageShown(self.id, text))
-        if self._ring.journal and not self._showing_deadline:
-            self._showing_deadline = self.remind(_JOURNAL_S, mail.ShowingDeadline())
+        self.publish(MessageShown(self.id, "".join(text for _, text in shown)))
 
     def _finish_showing(self) -> None:
         """Nothing of it sounds."""
         self._fire(
             chart.ShowingFinished(
-                shown_text=self._content.heard(0, whole=True),
+                shown_text=self._content.shown_text,
                 generated_text=self._content.text,
                 complete=self._complete,
                 started_at=self._shown_at,
@@ -428,31 +451,46 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         )
 
     def _conclude(self) -> None:
-        """End once the sink has had its last word, and the text its time (an interruption doesn't wait for it)."""
-        if self._finished is None or self._final or not (self._text_over or self._stopped or self._successor):
+        """End once the sink has had its last word, and the text its time (an interruption doesn't wait for it).
+
+        Which words were heard is the transcript actor's to say.
+        """
+        if self._finished is None or self._ending or not (self._text_over or self._stopped or self._successor):
             return
         frames, content = self._finished.frames, self._content
         part, part_frames = content.cut(frames)
         awaits_voice = content.awaits_voice
-        self._fire(
-            chart.PlaybackFinished(
-                heard_frames=frames,
-                generated_frames=self._generated // BYTES_PER_FRAME,
-                rate=self._rate,
-                complete=not awaits_voice and (not self._cut_short or self._status == "completed"),
-                stopped=self._stopped or self._cut_short,
-                heard_text=content.heard(frames, whole=self._text_matches_audio),
-                generated_text=content.text,
-                started_at=self._started_at,
-                stopped_at=self._finished.at,
-                confirmed=self._finished.confirmed,
-                part=part,
-                part_frames=part_frames,
-                shown=content.shown,
-                unshown=content.unshown,
-                voiced=content.voiced,
-            )
+        self._ending = chart.PlaybackFinished(
+            heard_frames=frames,
+            generated_frames=self._generated // BYTES_PER_FRAME,
+            rate=self._rate,
+            complete=not awaits_voice and (not self._cut_short or self._status == "completed"),
+            stopped=self._stopped or self._cut_short,
+            generated_text=content.text,
+            started_at=self._started_at,
+            stopped_at=self._finished.at,
+            confirmed=self._finished.confirmed,
+            part=part,
+            part_frames=part_frames,
+            shown=content.shown,
+            unshown=content.unshown,
+            voiced=content.voiced,
         )
+        self._tell_audio_over()
+        interrupted = not chart.heard_everything(self._ending)
+        self._ring.transcript.send(mail.EndTranscript(self.id, frames, interrupted, self.inbox))
+
+    def _tell_transcript(self, told: mail.TranscriptMail) -> None:
+        """Unless it has been asked already what was heard."""
+        if self._ending is None and not self._final:
+            self._ring.transcript.send(told)
+
+    def _tell_audio_over(self) -> None:
+        """Of what the server speaks, if its text ends where its audio does."""
+        self._batch.flush()
+        if self._text_matches_audio and not self._too_long:
+            for place in self._content.spoken_places:
+                self._ring.transcript.send(mail.TranscriptAudio(self.id, place, b"", over=True))
 
     def _fire(self, event: MessageEvent) -> None:
         was_final = self._final
@@ -465,6 +503,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             else:
                 self._ring.context.send(effect)
         if self._final and not was_final:
+            if self._ending is None:
+                self._ring.transcript.send(mail.ForgetTranscript(self.id))
             self._waiting.clear()
             self._ring.response.send(mail.MessageEnded(self.id))
 

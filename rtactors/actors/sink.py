@@ -1,7 +1,8 @@
 """The sink actor: the one segment in flight, and the only word on what was heard.
 
-It gives a message the sink when asked to, passes the sink's reports to the message they name, and sees to it that each
-segment ends: by the sink's own report, or, when that stays out, with the last position the sink did confirm.
+It gives a message the sink when asked to, and passes the sink's reports on: to the message that they name, and to the
+transcript actor, which follows the position. It sees to it that each segment ends: by the sink's own report, or, when
+that stays out, with the last position the sink did confirm.
 """
 
 from collections.abc import Callable
@@ -19,9 +20,6 @@ from rtactors.sinks import base as sinks
 from statecharts import playback
 from statecharts.playback import PLAYBACK, PlaybackEvent
 
-_JOURNAL_MS = 250
-"""How often the journal is told what was heard, if there is one: so much of a message may be lost with the process."""
-
 
 class _Segment:
     """What one message has at the sink. Positions are frames of that message."""
@@ -32,7 +30,7 @@ class _Segment:
         self.written = 0
         self.confirmed = 0
         self.told = 0
-        """The position that the journal was told."""
+        """The position that was passed on."""
         self.finishing = False
         self.expected_from = 0  # where it was when it was given the time to play out
         self.deadline: Reminder | None = None
@@ -57,7 +55,7 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
         super().__init__(ring.sink, surroundings.publish, surroundings.reminders)
         self._deadlines = surroundings.deadlines
         self._sink = sink
-        self._journal_step = sink.rate * _JOURNAL_MS // 1000 if ring.journal else 0  # frames; 0: it is not told
+        self._transcript = ring.transcript
         self._fail = fail
         self._segment: _Segment | None = None
         self._lost = False
@@ -105,19 +103,19 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
     def _on_segment(self, segment: _Segment, message: mail.SegmentMail) -> None:
         match message:
             case sinks.Progress():
-                segment.confirm(message.frames)
-                self._tell_journal(segment)
+                self._tell_position(segment, message.frames, message.at)
             case sinks.Starved():
-                if segment.confirm(message.frames) == segment.written:  # else more was written since
+                self._tell_position(segment, message.frames, message.at)
+                if segment.confirmed == segment.written:  # else more was written since
                     segment.owner.urgent(mail.SegmentStarved())
-                self._tell_journal(segment)
             case sinks.Started():
                 self._fire(segment, playback.Started(message.at))
             case sinks.Paused():
-                segment.confirm(message.frames)
+                segment.told = segment.confirm(message.frames)
+                self._transcript.send(sinks.Paused(message.message_id, segment.told, message.at))
                 segment.owner.urgent(mail.SegmentPaused())
-                self._tell_journal(segment, paused=True)
             case sinks.Resumed():
+                self._transcript.send(message)
                 segment.owner.urgent(mail.SegmentResumed())
             case sinks.Finished():
                 heard = segment.confirm(message.frames)
@@ -137,12 +135,10 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
                 else:
                     self._fire(segment, playback.Expired(segment.confirmed, anyio.current_time()))
 
-    def _tell_journal(self, segment: _Segment, *, paused: bool = False) -> None:
-        """By way of the message, which knows the words; now and then, and where it is `paused`."""
-        step = self._journal_step
-        if step and segment.confirmed > segment.told and (paused or segment.confirmed // step > segment.told // step):
+    def _tell_position(self, segment: _Segment, frames: int, at: float | None) -> None:
+        if segment.confirm(frames) > segment.told:
             segment.told = segment.confirmed
-            segment.owner.send(mail.SegmentProgress(segment.confirmed))
+            self._transcript.send(sinks.Progress(segment.life.id, segment.confirmed, at))
 
     def _expect_the_end(self, segment: _Segment) -> None:
         """A segment that is to play out has the time its audio takes, and some to spare."""
@@ -175,8 +171,10 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
                     if segment.finishing:
                         self._expect_the_end(segment)
                 case playback.TellStarted():
+                    self._transcript.send(sinks.Started(message_id, effect.at))
                     segment.owner.urgent(mail.SegmentStarted(effect.at))
                 case playback.TellFinished():
                     self._segment = None
                     self._expect(segment, None)
+                    self._transcript.send(sinks.Finished(message_id, effect.frames, effect.at, effect.confirmed))
                     segment.owner.urgent(mail.SegmentFinished(effect.frames, effect.at, effect.confirmed))

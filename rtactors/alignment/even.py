@@ -13,6 +13,14 @@ MS_PER_CHARACTER = 65
 """Ordinary speech has about 15 characters a second: what text whose audio isn't all here yet is reckoned at."""
 
 
+def spoken_in(text: str, ms: int) -> str:
+    """The beginning of the text that is spoken in so much time, in whole words."""
+    alignment = _EvenAlignment(rate=1)
+    alignment.add_text(text)
+    alignment.end_text()
+    return "".join(word.text for word in alignment.words() if word.end_ms <= ms)
+
+
 class EvenAligner:
     """Begins alignments that know no more than how long text and audio are."""
 
@@ -45,8 +53,9 @@ class _EvenAlignment:
 
     def words(self) -> Sequence[Word]:
         audio_ms = self._size // BYTES_PER_FRAME * 1000 // self._rate
-        spoken_ms = len(self._text) * MS_PER_CHARACTER
-        whole_ms = audio_ms if self._audio_over else max(audio_ms, spoken_ms)
+        whole_ms = len(self._text) * MS_PER_CHARACTER
+        if self._text_over:  # else there may be more of it in the audio
+            whole_ms = audio_ms if self._audio_over else max(audio_ms, whole_ms)
         words: list[Word] = []
         at = 0
         for word in whole_words(self._text, over=self._text_over):

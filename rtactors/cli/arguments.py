@@ -85,7 +85,7 @@ def _add_demo(add_parser: AddParser) -> None:
         type=_path,
         default=Path("demo-output"),
         metavar="DIR",
-        help="where heard.wav, report.json and timeline.svg go (%(default)s)",
+        help="where heard.wav, subtitles of it, report.json and timeline.svg go (%(default)s)",
     )
     command.add_argument(
         "--json", action="store_true", help="print each event as a line of JSON, the report as the last"
@@ -204,12 +204,14 @@ def _add_replay(add_parser: AddParser) -> None:
         "  rtactors talk --record call.jsonl\n  rtactors replay call.jsonl --check\n"
         "  rtactors replay call.jsonl --kind published --from 2.5\n"
         "  rtactors replay call.jsonl --step --actor response,context\n"
+        "  rtactors replay call.jsonl --captions call.vtt\n"
         "  rtactors replay call.jsonl --export tests/test_call.py",
     )
     command.add_argument("file", type=_path, metavar="FILE", help="what --record, or a Recorder, wrote")
     does = command.add_mutually_exclusive_group()
     does.add_argument("--check", action="store_true", help="only say whether it is the same")
     does.add_argument("--step", action="store_true", help="stop at each event, with all states and the history")
+    does.add_argument("--captions", type=_path, metavar="FILE", help="write subtitles of what was heard: .vtt or .srt")
     does.add_argument(
         "--export", type=_path, metavar="TEST", help="write a pytest file that replays it, and a copy beside it"
     )
@@ -297,16 +299,19 @@ def _draw(arguments: argparse.Namespace) -> int:
 
 def _replay(arguments: argparse.Namespace) -> int:
     from rtactors.cli.export import export
-    from rtactors.cli.replay import Filter, check, show, step
+    from rtactors.cli.replay import Filter, caption, check, show, step
 
     chosen = {name: getattr(arguments, name) for name in ("since", "until") if getattr(arguments, name) is not None}
     for name, field in (("actor", "actors"), ("kind", "kinds"), ("type", "types"), ("id", "ids")):
         if found := getattr(arguments, name):
             chosen[field] = found
-    if chosen and (arguments.check or arguments.export):
-        raise ConfigurationError("--check and --export are about all events: leave out what chooses some of them")
+    if chosen and (arguments.check or arguments.captions or arguments.export):
+        what = "--check, --captions and --export are about all events: leave out what chooses some of them"
+        raise ConfigurationError(what)
     if arguments.export:
         return export(arguments.file, arguments.export)
+    if arguments.captions:
+        return caption(arguments.file, arguments.captions)
     if arguments.check:
         return check(arguments.file)
     return (step if arguments.step else show)(arguments.file, Filter(**chosen))

@@ -1,13 +1,17 @@
-"""A conversation as running text: the model's words as they are heard, everything else a line of its own."""
+"""A conversation as running text: the model's words as they are heard, everything else a line of its own.
 
-from typing import TextIO
+A word stands there once it was heard to its end, as in the history: nothing that was printed has to be taken back. A
+terminal also has the word that is being spoken, highlighted, which goes if it is stopped.
+"""
 
-from rtactors.cli.seen import Seen
-from rtactors.cli.terminal import plain
-from rtactors.heard_text import heard_text
+from rtactors.cli.running import RunningText
+from rtactors.cli.seen import Seen, SeenMessage
+from rtactors.cli.terminal import Terminal, plain
 from rtactors.history import HistoryItem
 from rtactors.session_events import (
     AgentSaid,
+    Caption,
+    CaptionsEnded,
     ConnectionChanged,
     FunctionCalled,
     MessageShown,
@@ -17,19 +21,19 @@ from rtactors.session_events import (
     UserSaid,
 )
 
-NAMES = {"user": "you", "assistant": "model", "system": "system", None: "tool"}
+MODEL = "model"
+NAMES = {"user": "you", "assistant": MODEL, "system": "system", None: "tool"}
 MARGIN = 9
 
 
 class Captions:
     """Shows no word of the model before it was heard: a message that is stopped ends where it was stopped."""
 
-    def __init__(self, stream: TextIO, seen: Seen, rate: int) -> None:
-        self._stream = stream
+    def __init__(self, terminal: Terminal, seen: Seen, rate: int) -> None:
+        self._terminal = terminal
+        self._text = RunningText(terminal, MARGIN)
         self._seen = seen
         self._rate = rate
-        self._shown: dict[str, str] = {}  # by message, what of it stands there already
-        self._line: str | None = None  # the message whose line is not ended
         self._connected = False
         self._lost = False
         self._unheard: list[str] = []  # skipped messages that are still to be told of
@@ -41,10 +45,12 @@ class Captions:
                 self._end(event.message)
             case Transition(chart="message", after="skipped"):
                 self._unheard.append(self._seen.messages[event.id].text)
-                if self._line is None:  # else what is being stopped has its end first
+                if self._text.open is None:  # else what is being stopped has its end first
                     self._tell_unheard()
+            case Caption() | CaptionsEnded():
+                self._catch_up(self._seen.messages[event.message_id])
             case MessageShown():
-                self._go_on(event.message_id, self._shown.get(event.message_id, "") + event.text)
+                self._text.add(event.message_id, MODEL, event.text, "strong")
             case UserSaid():
                 self.line("you", event.text or "(not understood)")
             case ConnectionChanged():
@@ -74,9 +80,12 @@ class Captions:
     def position(self) -> None:
         """The sink has played on."""
         for message in self._seen.in_order:
-            if message.frames and not message.over:
-                ms = message.frames * 1000 // self._rate
-                self._go_on(message.id, heard_text(message.text, ms, 0, complete=False))
+            if not message.captions_over:
+                self._catch_up(message)
+
+    def typed(self, line: str) -> None:
+        """Somebody has, at this terminal."""
+        self._text.typed(line)
 
     def waiting(self) -> None:
         """Nothing has come for long."""
@@ -84,50 +93,34 @@ class Captions:
 
     def line(self, who: str, text: str) -> None:
         """A line of its own; a message that is being heard goes on below it."""
-        self._break()
-        self._write(f"{who:{MARGIN}}{plain(text)}\n")
+        self._text.end()
+        self._terminal.write(f"{who:{MARGIN}}{plain(text)}\n")
 
     def history(self, history: list[HistoryItem]) -> None:
         """The whole conversation as it was heard."""
-        self._break()
-        self._write("\nas heard:\n")
+        self._text.end()
+        self._terminal.write("\nas heard:\n")
         for item in history:
             text = item.heard_text or item.output or f"{item.name}({item.arguments})"
             self.line(NAMES[item.role], text + (" —" if item.interrupted else ""))
 
-    def _go_on(self, message_id: str, heard: str) -> None:
-        shown = self._shown.get(message_id, "")
-        if not heard.startswith(shown) or heard == shown:
-            return
-        if self._line != message_id:
-            self._break()
-            self._line = message_id
-            self._write(f"{'model':{MARGIN}}{'…' if shown else ''}")
-        self._write(plain(heard[len(shown) :]))
-        self._shown[message_id] = heard
+    def _catch_up(self, message: SeenMessage) -> None:
+        """With the words that were heard to their ends since, and the one that is being heard."""
+        self._text.follow(message.id, MODEL, *message.spoken(self._rate))
 
     def _end(self, said: HistoryItem) -> None:
-        self._go_on(said.id, said.heard_text)
-        if self._shown.get(said.id, "") != said.heard_text:  # it was estimated, and ran ahead
-            self.line("", f"(as heard: {said.heard_text})")
+        shown, heard = self._text.shown(said.id).rstrip(), said.heard_text.strip()
+        if heard.startswith(shown):
+            self._text.add(said.id, MODEL, heard.removeprefix(shown))
+        else:  # in a message of several parts what was shown may stand between what was said
+            self.line("", f"(as heard: {heard})")
         if said.interrupted:
             how_much = f": {said.heard_ms / 1000:.1f} of {said.generated_ms / 1000:.1f} s heard"
-            stopped = f"(stopped{how_much if said.generated_ms else ''})"
-            self._write(f" — {stopped}" if self._line == said.id else f"{'model':{MARGIN}}— {stopped}")
-            self._line = said.id
-        self._break()
+            self._text.remark(said.id, MODEL, f" — (stopped{how_much if said.generated_ms else ''})")
+        self._text.end()
         self._tell_unheard()
 
     def _tell_unheard(self) -> None:
         for text in self._unheard:
-            self.line("model", f"(not heard: {text})" if text else "(not heard)")
+            self.line(MODEL, f"(not heard: {text})" if text else "(not heard)")
         self._unheard.clear()
-
-    def _break(self) -> None:
-        if self._line is not None:
-            self._line = None
-            self._write("\n")
-
-    def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()

@@ -1,4 +1,4 @@
-"""Is the record what was heard? Compares what left the sink, what the server keeps, and the chat history.
+"""Is the record what was heard? Compares what left the sink, what the server keeps, the chat history and the captions.
 
 Pure. What is heard comes from the sink and its recording, never from the ledger; each difference is one sentence.
 """
@@ -27,6 +27,8 @@ class Heard(Struct, frozen=True, kw_only=True):
     """How many left the sink."""
     generated: bytes
     """PCM16: all that the server sent."""
+    captions: str
+    """What the captions had when they ended."""
 
     @property
     def name(self) -> str:
@@ -112,6 +114,8 @@ def _of_said(heard: Heard, said: HistoryItem | None, *, full: bool) -> Iterator[
         yield f"the chat history has {name} {has}, but it was {was}"
     if not said.generated_text.startswith(said.heard_text):
         yield f"the chat history has {said.heard_text!r} as the heard part of {name}, which is not how it begins"
+    elif said.heard_text.strip() != heard.captions.strip():
+        yield f"{name} reads {said.heard_text!r} in the chat history, and {heard.captions!r} in its captions"
 
 
 def _of_order(heard: Sequence[Heard], server: Sequence[Snapshot], history: Sequence[HistoryItem]) -> Iterator[str]:

@@ -8,6 +8,7 @@ is started and where its own history is read at the end, and nowhere between.
 import secrets
 import sys
 import wave
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from rtactors.loopback.voice import EspeakVoice, ToneVoice, Voice
 from rtactors.providers import OpenAIRealtime
 from rtactors.recording import Recorder
 from rtactors.sinks import WavSink
+from rtactors.subtitles import SubtitleFile
 
 QUESTION = "Tell me a story."
 INTERRUPTION = "Wait. Who is Ada?"
@@ -50,13 +52,14 @@ def demo(output: Path, *, as_json: bool, faults: Faults | None = None, recorder:
 
     `faults` are what the server does wrong, to see that it is found. `recorder` is the session's.
     """
-    files = [output / name for name in ("heard.wav", "report.json", "timeline.svg")]
+    files = [output / name for name in ("heard.wav", "heard.vtt", "heard.srt", "report.json", "timeline.svg")]
     terminal = Terminal(sys.stdout)
     try:
-        with draft(files) as (recording, data, picture):
+        with draft(files) as (recording, *subtitles, data, picture):
             if not embedded.has_speech():
                 print(f"rtactors: {embedded.MISSING}", file=sys.stderr)
-            report = anyio.run(_run, recording, None if as_json else terminal, faults or Faults(), recorder)
+            shown_on = None if as_json else terminal
+            report = anyio.run(_run, recording, subtitles, shown_on, faults or Faults(), recorder)
             data.write_bytes(json.format(json.encode(report)) + b"\n")
             picture.write_text(draw_timeline(report), encoding="utf-8")
     except BaseException as error:
@@ -66,29 +69,33 @@ def demo(output: Path, *, as_json: bool, faults: Faults | None = None, recorder:
     if as_json:
         JsonLines(sys.stdout).print(report)
     else:
-        show_report(terminal, report, [str(file) for file in files])
+        show_report(terminal, report, files)
     return 1 if report.differences else 0
 
 
-async def _run(recording: Path, terminal: Terminal | None, faults: Faults, recorder: Recorder | None) -> Report:
+async def _run(
+    recording: Path, subtitles: list[Path], terminal: Terminal | None, faults: Faults, recorder: Recorder | None
+) -> Report:
     key = secrets.token_urlsafe()
     ears = embedded.recognizer(QUESTION, INTERRUPTION)
     voice = embedded.voice_named(None)
     async with Server(voice=voice, recognizer=ears, faults=faults, api_key=key) as server:
         provider = OpenAIRealtime(api_key=key, websocket_base_url=server.url)
         seen = Seen()
-        sink = Witness(WavSink(recording, provider.capabilities.output_rate), seen)
+        live = Live(terminal, seen, partial(_generated_ms, server)) if terminal else None
+        device = WavSink(recording, provider.capabilities.output_rate)
+        sink = Witness(device, seen, live.position) if live else Witness(device, seen)
         session = Session(provider, sink=sink, recorder=recorder)
         person = Person(session)
         show = JsonLines(sys.stdout).event
         connected_at = anyio.current_time()
         async with anyio.create_task_group() as showing:
-            if terminal:
-                live = Live(terminal, seen, partial(_generated_ms, server))
+            if live:
                 show = live.event
                 showing.start_soon(live.run)
             async with anyio.create_task_group() as watching:
                 watching.start_soon(watch, session, seen, show)
+                watching.start_soon(_write_subtitles, session, subtitles)
                 await _converse(session, person, seen)
             showing.cancel_scope.cancel()
         return Evidence(
@@ -102,6 +109,16 @@ async def _run(recording: Path, terminal: Terminal | None, faults: Faults, recor
             utterances=person.utterances,
             plan=PLAN,
         ).report()
+
+
+async def _write_subtitles(session: Session, files: list[Path]) -> None:
+    """From now on, when the recording begins too: players that know subtitles show these with it."""
+    began = anyio.current_time()
+    with ExitStack() as stack:
+        written = [stack.enter_context(SubtitleFile(file, began=began)) for file in files]
+        async for caption in session.captions():
+            for file in written:
+                file.write(caption)
 
 
 async def _converse(session: Session, person: Person, seen: Seen) -> None:

@@ -74,6 +74,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
                 state=message.state,
                 frames=message.frames,
                 generated=bytes(made[message.id].pcm) if message.id in made else b"",
+                captions="".join(caption.text for caption in message.captions),
             )
             for message in played
         ]

@@ -33,5 +33,8 @@ class JsonLines:
     def position(self) -> None:
         """Nothing to say: what was heard comes with the events."""
 
+    def typed(self, line: str) -> None:
+        """Nothing to say: what it leads to comes with the events."""
+
     def waiting(self) -> None:
         """Nothing to say: no event comes."""

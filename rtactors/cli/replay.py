@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from msgspec import Struct, json
+from msgspec import Struct, convert, json
 
 from rtactors.cli.ends import FAILED, OK
 from rtactors.cli.terminal import Style, Terminal
@@ -15,6 +15,8 @@ from rtactors.history import HistoryItem
 from rtactors.recording import Recording, lines, read_recording
 from rtactors.recording.reading import Recorded
 from rtactors.recording.telling import kind_of, sentence, type_of
+from rtactors.session_events import CaptionsEnded
+from rtactors.subtitles import SubtitleFile
 from rtactors.testing.replay import Differs, Moment, replay
 
 PROMPT = "Enter: next, a number: go to that event, e: to the end, q: quit > "
@@ -47,6 +49,21 @@ class Filter(Struct, frozen=True, kw_only=True):
 def check(file: Path) -> int:
     """Replay it, and say whether it was the same. Returns the exit code, as all of these."""
     return _replay(read_recording(file), lambda _moment: None)
+
+
+def caption(file: Path, captions: Path) -> int:
+    """Replay it, and write subtitles of what was heard, in seconds since the recording began."""
+    recording = read_recording(file)
+    with SubtitleFile(captions, began=recording.header.at) as subtitles:
+
+        def after(moment: Moment) -> None:
+            match moment.recorded.event:
+                case lines.Published(event={"type": CaptionsEnded.__name__} as event):
+                    subtitles.write(convert(event, CaptionsEnded))
+                case _:
+                    pass
+
+        return _replay(recording, after)
 
 
 def show(file: Path, filter: Filter) -> int:

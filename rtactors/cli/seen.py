@@ -1,4 +1,4 @@
-"""What is seen of a conversation while it runs: every message, its state, its text, and how much of it was heard.
+"""What is seen of a conversation while it runs: every message, its state, its words, and how much of it was heard.
 
 Fed by two sources that know nothing of each other: the session's events, and the sink's reports, which `Witness` takes
 on their way. So how much was heard is known here without the session's ledger.
@@ -13,6 +13,8 @@ from msgspec import Struct
 from rtactors import Session
 from rtactors.session_events import (
     AgentSaid,
+    Caption,
+    CaptionsEnded,
     MessageAnnounced,
     MessageText,
     Problem,
@@ -46,6 +48,9 @@ class SeenMessage(Struct, kw_only=True):
     """As generated so far."""
     heard_text: str = ""
     """As it went into the chat history."""
+    captions: list[Caption] = []
+    """Of the words whose beginning was heard; once it is over, of those that were heard to their ends."""
+    captions_over: bool = False
     frames: int = 0
     """How many have left the sink."""
     started_at: float | None = None
@@ -55,6 +60,13 @@ class SeenMessage(Struct, kw_only=True):
     @property
     def over(self) -> bool:
         return self.state in {"full", "partial", "skipped"}
+
+    def spoken(self, rate: int) -> tuple[str, str]:
+        """Its words that were heard to their ends, and the one that is being heard; `rate` is the sink's, in Hz."""
+        words = [caption.text for caption in self.captions]
+        if not words or self.captions_over or self.captions[-1].end_ms * rate <= self.frames * 1000:
+            return "".join(words), ""
+        return "".join(words[:-1]), words[-1]
 
 
 class Seen:
@@ -86,6 +98,11 @@ class Seen:
                 message.response_id, message.announced_at = event.response_id, event.at
             case MessageText():
                 self._message(event.message_id).text += event.text
+            case Caption():
+                self._message(event.message_id).captions.append(event)
+            case CaptionsEnded():
+                message = self._message(event.message_id)
+                message.captions, message.captions_over = list(event.words), True
             case AgentSaid():
                 self._message(event.message.id).heard_text = event.message.heard_text
             case Transition():

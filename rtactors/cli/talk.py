@@ -19,6 +19,7 @@ from rtactors.cli.devices import Devices, find_devices
 from rtactors.cli.jsonlines import JsonLines
 from rtactors.cli.keyboard import typed_lines
 from rtactors.cli.seen import Seen, Witness, watch
+from rtactors.cli.terminal import Terminal
 from rtactors.loopback.server import Server
 from rtactors.microphone import Microphone
 from rtactors.providers import OpenAIRealtime
@@ -53,6 +54,8 @@ class View(Protocol):
 
     def position(self) -> None: ...
 
+    def typed(self, line: str) -> None: ...
+
     def waiting(self) -> None: ...
 
     def history(self, history: list[HistoryItem]) -> None: ...
@@ -69,7 +72,7 @@ async def _talk(settings: Settings, recorder: Recorder | None) -> None:
         rates = provider.capabilities
         devices = find_devices(rates) if settings.with_audio else Devices(None, None, [])
         seen = Seen()
-        view = JsonLines(sys.stdout) if settings.as_json else Captions(sys.stdout, seen, rates.output_rate)
+        view = JsonLines(sys.stdout) if settings.as_json else Captions(Terminal(sys.stdout), seen, rates.output_rate)
         sink = Witness(devices.speaker or PacedSink(rates.output_rate), seen, view.position)
         session = Session(provider, sink=sink, recorder=recorder)
         connected = False
@@ -108,6 +111,8 @@ async def _follow(session: Session, lines: ObjectReceiveStream[str], seen: Seen,
     """Do what is typed; at its end wait for what was asked for."""
     async with anyio.create_task_group() as replies:
         async for line in lines:
+            if sys.stdin.isatty():
+                view.typed(line)
             match line:
                 case "/quit":
                     replies.cancel_scope.cancel()

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Literal, TextIO, TypeAlias
 
-Style: TypeAlias = Literal["", "strong", "faint", "good", "bad", "warm", "live"]
+Style: TypeAlias = Literal["", "strong", "faint", "good", "bad", "warm", "live", "spoken"]
 Piece: TypeAlias = tuple[str, Style]
 Line: TypeAlias = Sequence[Piece]
 
@@ -21,6 +21,7 @@ _CODES: dict[Style, str] = {
     "bad": "31",
     "warm": "33",
     "live": "36",
+    "spoken": "1;4;36",
 }
 _UP_AND_CLEAR = "\x1b[{}F\x1b[J"
 _HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
@@ -32,12 +33,12 @@ def plain(text: str) -> str:
 
 
 class Terminal:
-    """`live` if a block can be drawn; `NO_COLOR` in the environment takes the colours away."""
+    """`live` if a block can be drawn; `NO_COLOR` in the environment takes the colours (`coloured`) away."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self.live = stream.isatty() and os.environ.get("TERM") != "dumb"
-        self._colour = self.live and not os.environ.get("NO_COLOR")
+        self.coloured = self.live and not os.environ.get("NO_COLOR")
         self._block: list[str] = []
 
     @property
@@ -54,7 +55,7 @@ class Terminal:
 
     def print(self, *pieces: Piece) -> None:
         """One line, above the block if there is one."""
-        self._write([*self._erased(), self._styled(pieces), "\n", *self._drawn()])
+        self.write("".join([*self._erased(), self._styled(pieces), "\n", *self._drawn()]))
 
     def row(self, *pieces: Piece) -> None:
         """The same, cut to the width of the terminal if it is one."""
@@ -66,13 +67,13 @@ class Terminal:
         if block != self._block:
             erased = self._erased() if self._block else [_HIDE_CURSOR]
             self._block = block
-            self._write([*erased, *self._drawn()])
+            self.write("".join([*erased, *self._drawn()]))
 
     def leave(self) -> None:
         """Let the block stand as it is; what comes next is below it."""
         if self._block:
             self._block = []
-            self._write([_SHOW_CURSOR])
+            self.write(_SHOW_CURSOR)
 
     def _erased(self) -> list[str]:
         return [_UP_AND_CLEAR.format(len(self._block))] if self._block else []
@@ -81,27 +82,31 @@ class Terminal:
         return [line + "\n" for line in self._block]
 
     def _styled(self, line: Line) -> str:
-        if not self._colour:
-            return "".join(plain(text) for text, _ in line).rstrip()
-        return "".join(f"\x1b[{_CODES[style]}m{plain(text)}\x1b[0m" if style else plain(text) for text, style in line)
+        styled = "".join(self.styled(plain(text), style) for text, style in line)
+        return styled if self.coloured else styled.rstrip()
 
-    def _write(self, parts: Sequence[str]) -> None:
-        self._stream.write("".join(parts))
+    def styled(self, text: str, style: Style) -> str:
+        """With the codes for it, if the terminal has any."""
+        return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if style and text and self.coloured else text
+
+    def write(self, text: str) -> None:
+        """Where the cursor stands, as it is."""
+        self._stream.write(text)
         self._stream.flush()
 
 
 def _cut(line: Line, columns: int) -> Iterator[Piece]:
     for text, style in line:
         fitting = text
-        while _columns(fitting) > columns:
+        while width(fitting) > columns:
             fitting = fitting[:-1]
-        columns -= _columns(fitting)
+        columns -= width(fitting)
         yield fitting, style
         if fitting != text:
             return
 
 
-def _columns(text: str) -> int:
+def width(text: str) -> int:
     """How wide a terminal shows it: an ideograph takes two columns, an accent none."""
     if text.isascii():
         return len(text)

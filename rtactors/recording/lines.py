@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from rtactors.alignment.base import Word
 from rtactors.interruption import AT_ONCE, Interruption
 from rtactors.limits import Bounds, Deadlines
 from rtactors.providers.base import Capabilities
@@ -37,6 +38,7 @@ class Header(Struct, frozen=True, kw_only=True, tag_field="kind", tag="recording
     deadlines: Deadlines
     bounds: Bounds
     interruption: Annotated[Interruption, Meta(description="Its policy of interruption.")] = AT_ONCE
+    cut_mark: Annotated[str, Meta(description="What stands behind the heard text of a message that was stopped.")] = ""
     reconnect: Annotated[dict[str, float] | None, Meta(description="The numbers of its Backoff.")]
     started: Annotated[float, Meta(description="When it began, in unix seconds.")]
     at: Annotated[float, Meta(description="The same moment by the session's clock, which all events go by; seconds.")]
@@ -171,6 +173,14 @@ class Seen(_Event, frozen=True):
     value: Annotated[float, Meta(description="A share from 0 to 1, or unix seconds.")]
 
 
+class Aligned(_Event, frozen=True):
+    """The aligner was asked where the words of a stretch of a message's text are in its audio."""
+
+    alignment: Annotated[int, Meta(description="Which stretch: 1 for the first that was begun.")]
+    same: Annotated[int, Meta(description="So many words, from the first, are where it said last.")]
+    words: Annotated[tuple[Word, ...], Meta(description="Those behind them.")]
+
+
 class Journal(_Event, frozen=True):
     """The journal has written records, or found them, or failed to."""
 
@@ -206,6 +216,6 @@ class Incomplete(_Event, frozen=True):
     reason: str
 
 
-_FromOutside: TypeAlias = Taken | Cancelled | Begun | Awaited | Seen | Socket | Journal
+_FromOutside: TypeAlias = Taken | Cancelled | Begun | Awaited | Seen | Aligned | Socket | Journal
 _FromAnActor: TypeAlias = Reminder | Published | Closed | Provider | Device | Crashed
 Event: TypeAlias = Sent | _FromOutside | _FromAnActor | Over | Incomplete

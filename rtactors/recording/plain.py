@@ -30,6 +30,7 @@ MAIL: dict[str, dict[str, type[Struct]]] = {
         "transport": mail.TransportMail,
         "turn": mail.TurnMail,
         "response": mail.ResponseMail,
+        "transcript": mail.TranscriptMail,
         "sink": mail.SinkMail,
         "context": mail.ContextMail,
         "message": mail.MessageMail,

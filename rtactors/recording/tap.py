@@ -14,6 +14,7 @@ import anyio
 from msgspec.structs import asdict, replace
 
 from rtactors.actor import Publish
+from rtactors.alignment.base import Aligner
 from rtactors.causes import causes
 from rtactors.channels import Inbox
 from rtactors.interruption import AT_ONCE, Interruption
@@ -23,6 +24,7 @@ from rtactors.providers.base import Provider
 from rtactors.recording import lines
 from rtactors.recording.notes import APP, Notes, who
 from rtactors.recording.tapped import (
+    TappedAligner,
     TappedEvent,
     TappedInbox,
     TappedJournal,
@@ -55,6 +57,7 @@ class Tap(Notes, ABC):
         session_id: str = "",
         journal: Literal["", "begun", "resumed"] = "",
         stages: tuple[str, ...] = (),
+        cut_mark: str = "",
     ) -> None:
         """The session begins. Raises ConfigurationError if nobody can listen."""
         if journal == "resumed":  # what was said before may have keys in it, and is read before they are asked for
@@ -72,6 +75,7 @@ class Tap(Notes, ABC):
                 deadlines=deadlines,
                 bounds=bounds,
                 interruption=interruption,
+                cut_mark=cut_mark,
                 reconnect=reconnect and {name: value for name, value in asdict(reconnect).items() if name != "luck"},
                 started=time.time(),
                 at=anyio.current_time(),
@@ -151,6 +155,9 @@ class Tap(Notes, ABC):
 
     def sink(self, sink: Sink) -> Sink:
         return TappedSink(self, sink)
+
+    def aligner(self, aligner: Aligner) -> Aligner:
+        return TappedAligner(self, aligner)
 
     def journal(self, journal: Journal) -> Journal:
         return TappedJournal(self, journal)

@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 import anyio
 from anyio import get_cancelled_exc_class
+from msgspec.structs import replace
 
+from rtactors.alignment.base import Aligner, Alignment, Word
 from rtactors.channels import Inbox, InboxFull
 from rtactors.errors import ConfigurationError
 from rtactors.events import Setup
@@ -226,6 +228,42 @@ class TappedSocket:
     def _told(self, frame: Frame, *, incoming: bool) -> dict[str, Any]:
         kept = self._notes.leave_out.from_frame(frame, incoming=incoming)
         return {"frame": kept, "binary": isinstance(frame, bytes)}
+
+
+class TappedAligner:
+    """Tells what it says: nobody else has to have it, nor the audio that it looks at."""
+
+    def __init__(self, notes: Notes, aligner: Aligner) -> None:
+        self._notes = notes
+        self._aligner = aligner
+        self._count = 0
+
+    def begin(self, rate: int) -> Alignment:
+        self._count += 1
+        return _TappedAlignment(self._notes, self._count, self._aligner.begin(rate))
+
+
+class _TappedAlignment:
+    def __init__(self, notes: Notes, number: int, alignment: Alignment) -> None:
+        self._notes = notes
+        self._number = number
+        self._alignment = alignment
+        self._said: Sequence[Word] = ()
+        self.add_text = alignment.add_text
+        self.replace_text = alignment.replace_text
+        self.end_text = alignment.end_text
+        self.add_audio = alignment.add_audio
+        self.end_audio = alignment.end_audio
+
+    def words(self) -> Sequence[Word]:
+        words = self._alignment.words()
+        same = next((index for index, (one, other) in enumerate(zip(self._said, words)) if one != other), None)  # noqa: B905
+        same = min(len(self._said), len(words)) if same is None else same
+        plain = self._notes.leave_out.from_plain
+        told = tuple(replace(word, text=plain(word.text)) for word in words[same:])
+        self._notes.tell(lines.Aligned, alignment=self._number, same=same, words=told)
+        self._said = words
+        return words
 
 
 class TappedJournal:

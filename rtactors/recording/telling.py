@@ -49,6 +49,9 @@ def sentence(event: lines.Event, taken: lines.Event | None = None) -> str:  # no
             return f"has waited for {event.wait}"
         case lines.Seen():
             return f"sees {event.what} {event.value}"
+        case lines.Aligned():
+            words = "".join(f"{word.text} ({word.start_ms} to {word.end_ms} ms)" for word in event.words)
+            return f"alignment {event.alignment}: behind {event.same} words{words}"
         case lines.Reminder():
             return f"wants in {event.seconds:g} s: {told(event.mail)}"
         case lines.Published(event={"type": "Transition", **what}):

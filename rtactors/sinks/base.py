@@ -21,10 +21,12 @@ class Started(Struct, frozen=True, tag=True, gc=False):
 
 
 class Progress(Struct, frozen=True, tag=True, gc=False):
-    """`frames` of the message have left the device so far. Optional; a lower bound."""
+    """`frames` of the message have left the device so far. Optional; a lower bound. Captions are as fine as these."""
 
     message_id: str
     frames: int
+    at: float | None = None
+    """When they had, in seconds of `anyio.current_time()`; None if the sink can't say: about now."""
 
 
 class Starved(Struct, frozen=True, tag=True, gc=False):
@@ -32,11 +34,15 @@ class Starved(Struct, frozen=True, tag=True, gc=False):
 
     message_id: str
     frames: int
+    at: float | None = None
+    """As in `Progress`."""
 
 
 class Paused(Struct, frozen=True, tag=True, gc=False):
     message_id: str
     frames: int
+    at: float | None = None
+    """As in `Progress`."""
 
 
 class Resumed(Struct, frozen=True, tag=True, gc=False):

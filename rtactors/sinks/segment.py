@@ -62,13 +62,13 @@ class Segment:
         elif self.stop is not None:
             if heard >= self.stop and not self._paused:
                 self._paused = True
-                self._post(Paused(self.message_id, heard))
+                self._post(Paused(self.message_id, heard, until))
         elif heard == self.written:
             if heard and not self._starved:
                 self._starved = True
-                self._post(Starved(self.message_id, heard))
+                self._post(Starved(self.message_id, heard, until))
         elif self._step and heard // self._step > before // self._step:
-            self._post(Progress(self.message_id, heard))
+            self._post(Progress(self.message_id, heard, until))
 
     def resume(self) -> None:
         if not self._paused:  # the device had not come to a halt yet

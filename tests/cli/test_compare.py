@@ -30,6 +30,7 @@ def heard(message: str) -> Heard:
         state=STATES[message],
         frames=HEARD_MS[message] * FRAMES_PER_MS,
         generated=pcm(message, GENERATED_MS[message]),
+        captions=HEARD_TEXTS[message] if HEARD_MS[message] else "",
     )
 
 
@@ -177,6 +178,10 @@ FALSE: dict[str, tuple[Callable[[Records], object], str]] = {
     "history has words that were not said": (
         in_history(2, heard_text="Two or"),
         "the chat history has 'Two or' as the heard part of message 2, which is not how it begins",
+    ),
+    "captions went on": (
+        in_heard(1, captions="Two and more."),
+        "message 2 reads 'Two and' in the chat history, and 'Two and more.' in its captions",
     ),
     "history holds a stranger": (
         lambda records: records.history.append(replace(said("m1"), id="m9")),

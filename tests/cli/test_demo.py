@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
+from webvtt import WebVTT
 
 from rtactors.cli.demo import INTERRUPTION, QUESTION
 from rtactors.cli.report import Report
@@ -87,10 +88,30 @@ def test_heard_wav_is_as_long_as_the_conversation(demos: dict[str, Demo], way: s
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_subtitles_are_what_was_heard_when_it_was(demos: dict[str, Demo], way: str) -> None:
+    demo = demos[way]
+    subtitles = WebVTT.read(str(demo.output / "heard.vtt"), strict=True).captions
+    words = {message.id: message.heard_text.split() for message in report(demo).messages if message.heard_ms}
+    for message, heard in words.items():
+        cues = [cue for cue in subtitles if cue.identifier and cue.identifier.startswith(f"{message} ")]
+        assert [word for cue in cues for word in cue.text.split()] == heard
+    assert sum(len(cue.text.split()) for cue in subtitles) == sum(map(len, words.values()))
+    others = WebVTT.from_srt(str(demo.output / "heard.srt")).captions
+    assert [(cue.start, cue.end, cue.text) for cue in others] == [(cue.start, cue.end, cue.text) for cue in subtitles]
+    with wave.open(str(demo.output / "heard.wav")) as recording:
+        first = recording.getframerate() * subtitles[0].start_time.in_milliseconds() // 1000
+        a_moment = recording.getframerate() // 5
+        assert not any(recording.readframes(first - a_moment))
+        assert any(recording.readframes(2 * a_moment))
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_what_is_left_behind_names_no_path_and_no_secret(demos: dict[str, Demo], way: str) -> None:
     demo = demos[way]
-    assert sorted(file.name for file in demo.output.iterdir()) == ["heard.wav", "report.json", "timeline.svg"]
-    for name in ("report.json", "timeline.svg"):
+    assert sorted(file.name for file in demo.output.iterdir()) == [
+        *("heard.srt", "heard.vtt", "heard.wav", "report.json", "timeline.svg")
+    ]
+    for name in ("heard.srt", "heard.vtt", "report.json", "timeline.svg"):
         text = (demo.output / name).read_text(encoding="utf-8")
         assert not re.search(r"(?<!<)/[a-z]+/|127\.0\.0\.1|\w{43}", text.replace("http://www.w3.org/2000/svg", ""))
     ET.parse(demo.output / "timeline.svg")
@@ -110,6 +131,9 @@ def test_people_are_told_message_by_message(demos: dict[str, Demo]) -> None:
     ]
     assert sorted(step for step in steps if step.endswith("pending")) == [f"{number}  pending" for number in "1234"]
     assert out.count("the user speaks") == 2
+    words = re.findall(r"^ +[\d.]+ s  (?!message|the user)(.*)$", out, re.MULTILINE)  # as they were heard
+    heard = " ".join(message.heard_text for message in report(demos["plain"]).messages if message.heard_ms)
+    assert " ".join(words).replace(" … ", " ") == heard
     for message in report(demos["plain"]).messages:
         heard = f"{message.heard_ms / 1000:.3f} s" if message.heard_ms else "-"
         assert re.search(rf"^ {message.number} {message.state} +{heard} +{heard} +{heard}( |$)", out, re.MULTILINE)
@@ -121,6 +145,7 @@ def test_people_are_told_message_by_message(demos: dict[str, Demo]) -> None:
 def test_on_a_terminal_the_messages_move_with_the_sound(demos: dict[str, Demo]) -> None:
     out = demos["terminal"].out
     assert len(set(re.findall(r"1 ▶ playing.*?([\d.]+) of", out))) > 10
+    assert {"Every", "counted", "passed,"} <= set(re.findall(r"\x1b\[1;4;36m(.*?)\x1b", out))  # the word that is spoken
     shown = screen(out)
     assert all(len(line) < 80 for line in shown if re.match(r" \d ", line))
     for message, sign in zip(report(demos["terminal"]).messages, "●◐✕●", strict=True):

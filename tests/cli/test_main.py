@@ -45,7 +45,7 @@ def test_help_of_a_command_shows_examples(command: str) -> None:
         (["demo", "--fast"], r"unrecognized arguments: --fast; see rtactors --help"),
         (["draw", "--format", "png"], r"argument --format: invalid choice: 'png' \(.*\); see rtactors draw --help"),
         (["draw", "mesage"], r"there is no chart 'mesage': did you mean message\?"),
-        (["draw", "x"], r"there is no chart 'x': there are message, response, .*"),
+        (["draw", "x"], r"there is no chart 'x': there are message, transcript, response, .*"),
         (["draw", "message", "--json"], r"--json goes with --list; .*"),
         (["draw", "message", "--output", "x.png"], r"the suffix of x\.png is none of \.mmd .*: give it a --format"),
         (
@@ -80,7 +80,7 @@ def test_help_of_a_command_shows_examples(command: str) -> None:
         (["replay", "no such file"], r"cannot read no such file \(No such file or directory\)"),
         (["replay", __file__], r".*test_main\.py is no recording of rtactors: .*"),
         (["replay", "x", "--step", "--check"], r"argument --check: not allowed with argument --step; see .*"),
-        (["replay", "x", "--check", "--id", "y"], r"--check and --export are about all events: .*"),
+        (["replay", "x", "--check", "--id", "y"], r"--check, --captions and --export are about all events: .*"),
         (["replay", "x", "--kind", "mail"], r"argument --kind: 'mail' is no kind of event: there are sent, taken, .*"),
         (["replay", "x", "--from", "noon"], r"argument --from: invalid float value: 'noon'; see .*"),
     ],

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from webvtt import WebVTT
 
 from rtactors.pipeline import Pipeline, Stage
-from rtactors.recording import read_recording
+from rtactors.recording import lines, read_recording
 from tests.cli.command import COMMAND, Result, rtactors, running, screen
 from tests.cli.conftest import IN_TERMINAL, Demo
 from tests.recording.recorded import changed, crashed, record
@@ -120,6 +121,25 @@ def test_a_crash_is_said(tmp_path: Path) -> None:
     result = rtactors("replay", file, "--check")
     assert result.code == 0
     assert re.match(r"Event \d+: sink crashes: OSError: no way to finish item_\d+\n", result.out)
+
+
+@pytest.mark.parametrize("suffix", [".vtt", ".srt"])
+def test_subtitles_are_what_was_heard(file: Path, tmp_path: Path, suffix: str) -> None:
+    captions = tmp_path / f"call{suffix}"
+    result = rtactors("replay", file, "--captions", captions)
+    assert (result.code, result.err) == (0, "")
+    assert re.fullmatch(SAME, result.out)
+    read = WebVTT.read(str(captions)) if suffix == ".vtt" else WebVTT.from_srt(str(captions))
+    events = [recorded.event for recorded in read_recording(file).events]
+    [over] = [event for event in events if isinstance(event, lines.Over)]
+    heard = [item["heard_text"] for item in over.history if item.get("role") == "assistant"]
+    assert " ".join(cue.text.replace("\n", " ") for cue in read.captions) == " ".join(heard)
+
+
+def test_subtitles_of_another_kind_are_a_wrong_call(file: Path, tmp_path: Path) -> None:
+    result = rtactors("replay", file, "--captions", tmp_path / "call.txt")
+    assert (result.code, result.out) == (2, "")
+    assert "let it end with .vtt or .srt" in result.err
 
 
 # ---------------------------------------------------------------------------------------------------------------- steps

@@ -90,9 +90,15 @@ def test_for_programs(url: str) -> None:
         result = talk.end()
     assert (result.code, result.err) == (0, "")
     lines = [json.loads(line) for line in result.out.splitlines()]
-    assert {"Problem", "ConnectionChanged", "MessageAnnounced", "MessageText", "AgentSaid"} <= {
-        line["type"] for line in lines
-    }
+    assert {
+        "Problem",
+        "ConnectionChanged",
+        "MessageAnnounced",
+        "MessageText",
+        "Caption",
+        "CaptionsEnded",
+        "AgentSaid",
+    } <= {line["type"] for line in lines}
     assert lines[-1]["type"] == "History"
     question, answer = lines[-1]["items"]
     assert (question["role"], question["heard_text"]) == ("user", "Tell me a story.")

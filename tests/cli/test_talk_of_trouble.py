@@ -8,6 +8,7 @@ import pytest
 from rtactors.cli.caption import Captions
 from rtactors.cli.seen import Seen
 from rtactors.cli.talk import tell_of_silence
+from rtactors.cli.terminal import Terminal
 from rtactors.reply import Reply, ReplyRecord
 from rtactors.session_events import ConnectionChanged, MessageAnnounced, Problem
 
@@ -29,7 +30,7 @@ class Told(Captions):
     def __init__(self) -> None:
         self.stream = StringIO()
         self.seen = Seen()
-        super().__init__(self.stream, self.seen, 24_000)
+        super().__init__(Terminal(self.stream), self.seen, 24_000)
 
 
 async def test_a_server_that_is_silent_is_said_once() -> None:

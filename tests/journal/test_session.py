@@ -19,8 +19,9 @@ from rtactors import (
     ReplyFailed,
     Session,
     SessionClosed,
+    mail,
 )
-from rtactors.actors.message import MessageActor
+from rtactors.actors.scribe import Scribe
 from rtactors.channels import InboxFull
 from rtactors.journal import MemoryJournal, salvage
 from rtactors.journal.recall import ledger_of, recall
@@ -274,12 +275,12 @@ async def test_speech_stops_the_sink_while_the_journal_hangs() -> None:
 
 
 async def test_without_a_journal_nobody_is_told_what_was_heard_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[int] = []
+    told: list[mail.HeardSoFar] = []
 
-    def note(_message: MessageActor, frames: int) -> None:
-        told.append(frames)
+    def note(_scribe: Scribe, so_far: mail.HeardSoFar) -> None:
+        told.append(so_far)
 
-    monkeypatch.setattr(MessageActor, "_on_progress", note)
+    monkeypatch.setattr(Scribe, "heard", note)
     async with conversation(replies(FIRST)) as talk:
         await talk.ask()
         await talk.sink.play(1100)

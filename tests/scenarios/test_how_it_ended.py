@@ -9,7 +9,7 @@ from rtactors import Bounds, ConnectionFailed, LimitReached, Session, SessionClo
 from rtactors.event_stream import EventStream
 from rtactors.loopback.server import MemoryServer
 from rtactors.providers import OpenAIRealtime
-from rtactors.session_events import ConversationEnded
+from rtactors.session_events import ConversationEnded, SessionEvent
 from rtactors.sinks import MemorySink
 from rtactors.testing.conversation import Conversation
 from tests.scenarios.conftest import Begin
@@ -60,7 +60,7 @@ async def test_the_device_is_lost(begin: Begin) -> None:
     assert "it was unplugged" in ended(talk).message
 
 
-async def end_of(events: EventStream) -> list[tuple[str, str]]:
+async def end_of(events: EventStream[SessionEvent]) -> list[tuple[str, str]]:
     return [(event.reason, event.message) async for event in events if isinstance(event, ConversationEnded)]
 
 
@@ -77,7 +77,7 @@ async def test_it_never_began() -> None:
 
 async def test_the_app_has_failed(begin: Begin) -> None:
     """Its error is its own: what it wanted was to leave."""
-    streams: list[EventStream] = []
+    streams: list[EventStream[SessionEvent]] = []
 
     async def app() -> None:
         async with begin() as talk:
@@ -92,7 +92,7 @@ async def test_the_app_has_failed(begin: Begin) -> None:
 async def test_an_actor_has_crashed() -> None:
     """Or could not keep to its bounds, which is the same to those who listen."""
     provider = OpenAIRealtime(api_key="", websocket_base_url="ws://memory/v1")
-    streams: list[EventStream] = []
+    streams: list[EventStream[SessionEvent]] = []
 
     async def app() -> None:
         async with Session(provider, sink=MemorySink(), connect=server.connect, bounds=Bounds(items=1)) as session:

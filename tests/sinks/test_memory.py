@@ -33,7 +33,7 @@ async def test_held_it_moves_by_hand_and_exactly() -> None:
         assert sink.play(7) == 7
         assert sink.play_ms(5) == 5
         await settled()
-        assert probe.reports == [Started("m", 0), Progress("m", 12)]
+        assert probe.reports == [Started("m", 0), Progress("m", 12, 0)]
         probe.pause("m")
         assert sink.play(5) == 0
         probe.resume("m")
@@ -41,7 +41,7 @@ async def test_held_it_moves_by_hand_and_exactly() -> None:
         probe.clear("m")
         assert sink.play(1) == 0
         await settled()
-    assert probe.reports[2:] == [Paused("m", 12), Resumed("m"), Finished("m", 13, 0)]
+    assert probe.reports[2:] == [Paused("m", 12, 0), Resumed("m"), Finished("m", 13, 0)]
     assert sink.heard == {"m": bytes(range(26))}
 
 
@@ -53,7 +53,7 @@ async def test_held_it_ends_where_the_writing_ends() -> None:
         assert sink.play(1_000) == 10
         probe.finish("m")
         await settled()
-    assert probe.reports == [Started("m", 0), Starved("m", 10), Finished("m", 10, 0)]
+    assert probe.reports == [Started("m", 0), Starved("m", 10, 0), Finished("m", 10, 0)]
 
 
 async def test_what_is_written_before_it_runs_is_heard_when_it_does() -> None:

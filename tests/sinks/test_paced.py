@@ -42,10 +42,10 @@ class TestTimes:
 
         assert heard == [
             (at(1 + 1 / 24_000), Started("m", at(1))),
-            (at(1.1), Progress("m", 2_400)),
-            (at(1.2), Progress("m", 4_800)),
-            (at(1.25), Starved("m", 6_000)),
-            (at(3.05), Progress("m", 7_200)),
+            (at(1.1), Progress("m", 2_400, at(1.1))),
+            (at(1.2), Progress("m", 4_800, at(1.2))),
+            (at(1.25), Starved("m", 6_000, at(1.25))),
+            (at(3.05), Progress("m", 7_200, at(3.05))),
             (at(3.1), Finished("m", 8_400, at(3.1))),
         ]
 
@@ -77,9 +77,9 @@ class TestTimes:
             await probe.until(Finished, "m")
         assert probe.reports == [
             Started("m", 0),
-            Paused("m", 720),
+            Paused("m", 720, 0.03),
             Resumed("m"),
-            Paused("m", 1_200),
+            Paused("m", 1_200, at(5.05)),
             Resumed("m"),
             Finished("m", 2_400, at(10.1)),
         ]

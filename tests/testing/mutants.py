@@ -17,7 +17,7 @@ import anyio
 import pytest
 from msgspec.structs import replace
 
-from rtactors import content, events, mail
+from rtactors import events, mail
 from rtactors.actor import Actor
 from rtactors.actors import context, message, response, sink, turn, under_way
 from rtactors.actors.calls_in_turn import CallsInTurn
@@ -45,6 +45,7 @@ from rtactors.testing.simulation.plan import Policy
 from rtactors.tools import calls
 from rtactors.tools.calls import Calls
 from rtactors.tools.parameters import Parameters
+from rtactors.transcript import Transcript
 from statecharts import agent as agent_chart
 from statecharts import call as call_chart
 from statecharts import interruption as interruption_chart
@@ -966,12 +967,12 @@ def leaving_waits_for_ever(patch: Patch) -> None:
 
 @mutant("I11", seed=38)
 def all_of_the_text_counts_as_heard(patch: Patch) -> None:
-    patch.setattr(content, "heard_text", lambda text, *_, **__: text)
+    patch.setattr(Transcript, "heard", lambda self, _frames: ("".join(each.text for each in self._stretches), []))
 
 
 @mutant("I11", seed=2)
 def no_text_counts_as_heard(patch: Patch) -> None:
-    patch.setattr(content, "heard_text", lambda *_, **__: "")
+    patch.setattr(Transcript, "heard", lambda *_: ("", []))
 
 
 @mutant("I11", seed=1)

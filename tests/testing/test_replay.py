@@ -344,7 +344,7 @@ def test_another_report_of_the_device_has_other_effects() -> None:
         finished[1]["mail"]["confirmed"] = False
 
     told = differs(changed(record(), change)).difference
-    assert (told.who, told.field) == ("sink", "event.event.confirmed")
+    assert (told.who, told.field) == ("sink", "mail.confirmed")
 
 
 def test_another_frame_has_other_effects() -> None:

@@ -7,6 +7,7 @@ from typing import Literal, cast
 
 from msgspec import Raw, json
 
+from rtactors.alignment.base import Alignment, Word
 from rtactors.events import Setup
 from rtactors.journal.records import VERSION, Opened, Record, encode
 from rtactors.providers.base import Capabilities, Endpoint, Frame, Provider
@@ -149,6 +150,36 @@ def _stored(session_id: str, record: lines.JournalRecord) -> bytes:
         return encode(session_id, record.number, Record(VERSION + 1, 0.0, 0.0, Opened()))
     at, change = record.epoch + record.at, change_from(record.change)
     return encode(session_id, record.number, Record(VERSION, at, record.epoch, change))
+
+
+class StandInAligner:
+    """Says what it said."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+
+    def begin(self, rate: int) -> Alignment:  # noqa: ARG002 - it hears nothing
+        return _Alignment(self._tape)
+
+
+class _Alignment:
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+        self._words: tuple[Word, ...] = ()
+
+    def add_text(self, text: str) -> None: ...
+    def replace_text(self, text: str) -> None: ...
+    def end_text(self) -> None: ...
+    def add_audio(self, pcm: bytes) -> None: ...
+    def end_audio(self) -> None: ...
+
+    def words(self) -> Sequence[Word]:
+        match self._tape.mine:
+            case lines.Aligned() as said:
+                self._words = (*self._words[: said.same], *said.words)
+            case _:
+                pass
+        return self._words
 
 
 class StandInDevice:

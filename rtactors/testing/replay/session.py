@@ -23,7 +23,13 @@ from rtactors.session import Session
 from rtactors.testing.clock import SteppedLoop, run_stepped
 from rtactors.testing.replay.difference import Differs
 from rtactors.testing.replay.gates import Gates
-from rtactors.testing.replay.outside import StandInDevice, StandInJournal, StandInNetwork, StandInProvider
+from rtactors.testing.replay.outside import (
+    StandInAligner,
+    StandInDevice,
+    StandInJournal,
+    StandInNetwork,
+    StandInProvider,
+)
 from rtactors.testing.replay.turns import is_from_outside, turn_of
 from statecharts.message import MESSAGE
 
@@ -96,6 +102,8 @@ class _Replayed(Session):
             deadlines=tape.header.deadlines,
             bounds=tape.header.bounds,
             interruption=tape.header.interruption,
+            aligner=StandInAligner(tape),
+            cut_mark=tape.header.cut_mark,
             journal=StandInJournal(tape) if tape.header.journal else None,
             session_id=tape.header.session_id or None,
             recorder=tape,

@@ -1,0 +1,40 @@
+"""A message's audio on its way to the transcript actor, a few deltas at a time: one hop for each would cost as much as
+playing it.
+"""
+
+from rtactors import mail
+from rtactors.channels import Inbox
+from rtactors.content import Place
+from rtactors.events import BYTES_PER_FRAME
+
+_MS = 100
+"""So much audio is told at once; what is told of it is late by that much, if audio comes no faster than it is heard."""
+
+
+class AudioBatch:
+    """Of the message `message_id`, whose audio has a `rate` in Hz."""
+
+    def __init__(self, message_id: str, transcript: Inbox[mail.TranscriptMail], rate: int) -> None:
+        self._message_id = message_id
+        self._transcript = transcript
+        self._most = rate * _MS // 1000 * BYTES_PER_FRAME
+        self._place: Place = (0, 0)
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def add(self, place: Place, audio: bytes) -> None:
+        """PCM16 of whole frames that is to be heard, behind what was added before."""
+        if place != self._place:
+            self.flush()
+            self._place = place
+        self._pieces.append(audio)
+        self._size += len(audio)
+        if self._size >= self._most:
+            self.flush()
+
+    def flush(self) -> None:
+        """Tell what was added since."""
+        if self._size:
+            self._transcript.send(mail.TranscriptAudio(self._message_id, self._place, b"".join(self._pieces)))
+        self._pieces.clear()
+        self._size = 0

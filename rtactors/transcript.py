@@ -1,0 +1,164 @@
+"""One message's text against its audio: which words begin, and which have ended, at a position of the sink's. Pure.
+
+A message is one stretch of text and audio, or several: one for each content part, and for each sentence that a voice of
+ours speaks. They are heard one after the other, in the order of their places, and an alignment each says where their
+words are. Alignments change their minds as more arrives; what was told does not change: a word that has begun keeps its
+times, and the next one follows behind it.
+"""
+
+from bisect import insort
+from collections.abc import Iterator, Sequence
+
+from msgspec.structs import replace
+
+from rtactors.alignment.base import Aligner, Alignment, Word
+from rtactors.content import Place
+from rtactors.events import BYTES_PER_FRAME
+
+_SOON_MS = 250
+"""So long before the next word is due an alignment is asked again, if more has arrived since."""
+
+
+class _Stretch:
+    """Times are ms of its own audio."""
+
+    def __init__(self, place: Place, alignment: Alignment) -> None:
+        self.place = place
+        self.text = ""
+        self.shown = False  # no sound goes with it
+        self.frames = 0
+        self.over = False  # there is no more audio, and the text ends where it does
+        self._alignment = alignment
+        self._words: Sequence[Word] = ()
+        self._told: list[Word] = []
+        self._stale = False  # more has arrived since the alignment was asked
+        self._text_over = False
+
+    def add_text(self, text: str, *, anew: bool) -> None:
+        self.text = text if anew else self.text + text
+        (self._alignment.replace_text if anew else self._alignment.add_text)(text)
+        self._stale = True
+
+    def end_text(self) -> None:
+        if not self._text_over:
+            self._text_over = self._stale = True
+            self._alignment.end_text()
+
+    def add_audio(self, pcm: bytes) -> None:
+        self.frames += len(pcm) // BYTES_PER_FRAME
+        self._alignment.add_audio(pcm)
+        self._stale = True
+
+    def end_audio(self) -> None:
+        if not self.over:
+            self.over = self._stale = True
+            self._alignment.end_audio()
+
+    def begin(self, ms: int, *, whole: bool) -> Iterator[Word]:
+        """Tell the words that have begun by then; all of them, if it was heard as a `whole`."""
+        count = len(self._told)
+        if self._stale and (whole or len(self._words) <= count or self._words[count].start_ms <= ms + _SOON_MS):
+            self._words, self._stale = self._alignment.words(), False
+        for word in self._words[count:]:
+            start = max(word.start_ms, self._told[-1].end_ms if self._told else 0)
+            if start > ms and not whole:
+                break
+            self._told.append(replace(word, start_ms=start, end_ms=max(word.end_ms, start)))
+            yield self._told[-1]
+
+    def heard(self, ms: int, *, whole: bool) -> list[Word]:
+        """Those of the words told that have ended by then: as the text has them now, which may have been corrected."""
+        count = len(self._told)
+        if count and not whole and self._told[-1].end_ms > ms:
+            count -= 1
+        return [replace(told, text=word.text) for told, word in zip(self._told[:count], self._words, strict=False)]
+
+
+class Transcript:
+    """All stretches of one message, whose audio has a `rate` in Hz. Positions are frames of the message."""
+
+    def __init__(self, rate: int, aligner: Aligner) -> None:
+        self._rate = rate
+        self._aligner = aligner
+        self._stretches: list[_Stretch] = []  # in the order of their places
+
+    @property
+    def generated_ms(self) -> int:
+        """How much audio there is."""
+        return self._ms(sum(stretch.frames for stretch in self._stretches))
+
+    def add_text(self, place: Place, text: str, *, anew: bool = False, over: bool = False) -> None:
+        """The next of a stretch's text, or (`anew`) all of it; `over`: no more comes."""
+        stretch = self._stretch(place)
+        if text or anew:
+            stretch.add_text(text, anew=anew)
+        if over:
+            stretch.end_text()
+
+    def show(self, place: Place, text: str) -> None:
+        """Text that no sound goes with: it counts as heard."""
+        stretch = self._stretch(place)
+        stretch.text += text
+        stretch.shown = True
+
+    def add_audio(self, place: Place, pcm: bytes, *, over: bool = False) -> None:
+        """The next of a stretch's audio; `over`: that was all, and its text is no longer than it."""
+        stretch = self._stretch(place)
+        if pcm:
+            for earlier in self._stretches[: self._stretches.index(stretch)]:
+                if earlier.frames:  # whoever goes on behind it has ended it
+                    earlier.end_audio()
+            stretch.add_audio(pcm)
+        if over:
+            stretch.end_audio()
+
+    def follow(self, frames: int) -> list[Word]:
+        """The words that have begun since this was called last, now that so many frames were heard."""
+        begun: list[Word] = []
+        for stretch, heard, offset_ms in self._reached(frames):
+            whole = stretch.over and heard == stretch.frames
+            if heard or whole:
+                begun += _moved(stretch.begin(self._ms(heard), whole=whole), offset_ms)
+        return begun
+
+    def heard(self, frames: int) -> tuple[str, list[Word]]:
+        """What was heard of the text, and of the words that were told, with so many frames."""
+        text, words, reached = "", list[Word](), True
+        for stretch, heard, offset_ms in self._reached(frames):
+            whole = stretch.over and heard == stretch.frames
+            if stretch.shown:
+                text += stretch.text
+            elif reached:
+                told = stretch.heard(self._ms(heard), whole=whole)
+                text += stretch.text if whole else "".join(word.text for word in told)
+                words += _moved(told, offset_ms)
+                reached = whole
+        return text, words
+
+    def end_text(self) -> None:
+        """No more comes of any stretch."""
+        for stretch in self._stretches:
+            stretch.end_text()
+
+    def _reached(self, frames: int) -> Iterator[tuple[_Stretch, int, int]]:
+        """Each stretch, with the frames of it that were heard, and the ms of those before it."""
+        before = 0
+        for stretch in self._stretches:
+            yield stretch, min(max(frames - before, 0), stretch.frames), self._ms(before)
+            before += stretch.frames
+
+    def _stretch(self, place: Place) -> _Stretch:
+        for stretch in reversed(self._stretches):
+            if stretch.place == place:
+                return stretch
+        stretch = _Stretch(place, self._aligner.begin(self._rate))
+        insort(self._stretches, stretch, key=lambda each: each.place)
+        return stretch
+
+    def _ms(self, frames: int) -> int:
+        return frames * 1000 // self._rate
+
+
+def _moved(words: Iterator[Word] | list[Word], ms: int) -> list[Word]:
+    """Their times by the message's audio, of which so much is before theirs."""
+    return [replace(word, start_ms=word.start_ms + ms, end_ms=word.end_ms + ms) if ms else word for word in words]
