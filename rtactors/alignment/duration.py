@@ -1,7 +1,7 @@
 """How long a word takes to say and what pause is behind it, judged by its spelling, in any script. Pure.
 
-Durations are in ms at an ordinary pace, of about 5 syllables or 13 sounds a second. How much faster or slower a voice is
-shows in its audio, so only their proportions count; the constants are rounded accordingly.
+Durations are in ms at an ordinary pace, of about 5 syllables or 13 sounds a second. How much faster or slower a voice
+is shows in its audio, so only their proportions count; the constants are rounded accordingly.
 """
 
 import re
@@ -32,6 +32,7 @@ class Spoken(NamedTuple):
 _VOWEL, _MORE_VOWELS = 105, 40  # ms for the first of neighbouring vowels, and each other
 _CONSONANT, _MORE_CONSONANTS = 65, 40
 _NAME = 190  # of a letter that is spelt out: USA
+_SHORT = 3  # letters: what is longer and has vowels is said as a word, NASA
 _DIGIT = 300  # one that is read by itself
 _PLACES = (300, 400, 500, 400)  # "five", "fifty", "five hundred", "five thousand": of the last digits of a number
 _READ_BY_DIGIT = 8  # digits: so long are telephone numbers
@@ -58,7 +59,7 @@ _SYLLABLES = (
 _SMALL_KANA = frozenset("ぁぃぅぇぉゃゅょゎァィゥェォャュョヮ")  # they only change the mora before them
 _NO_VOWEL = frozenset("\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca\u1039\u103a\u17d2")  # virama
 _INHERENT_VOWEL = 50
-_VOWELS = frozenset("aeiouyæœøıəαεηιουωаеиоуыэюяіє")
+_VOWELS = frozenset("aeiouyæœøıəαεηιουωаеиоуыэюяіє")  # noqa: RUF001 - they look alike
 
 PER_SYLLABLE = 25  # ms, times its duration: the variance of what is spelt as it is said
 _NUMBERS_OFF = 0.4  # of their duration: "nineteen eighty-four" is half as long as "tausendneunhundertvierundachtzig"
@@ -67,9 +68,9 @@ _NUMBERS_OFF = 0.4  # of their duration: "nineteen eighty-four" is half as long 
 _UNSPOKEN = re.compile(r"</?[a-z][^<>]*+>?|\]\([^()\s]*+\)?|https?://|www\.", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:[.,'\u00a0\u202f]\d{3}(?!\d))*")  # 1,234,567
 _SPOKEN_POINT = re.compile(r"(?<=[^\W\d])[./@](?=\w)|(?<=\d)[.,](?=\d\d?(?!\d))")
-_SENTENCE_ENDS = frozenset(".!?…。！？｡؟۔।॥።\u037e")
-_PHRASE_ENDS = frozenset(",:;–—-،؛、，：；､·՝")
-_BEHIND_THESE = "\"'”’»›)]}*_`~」』）】》〉\u200d\ufe0f"
+_SENTENCE_ENDS = frozenset(".!?…。！？｡؟۔।॥።\u037e")  # noqa: RUF001 - they look alike
+_PHRASE_ENDS = frozenset(",:;–—-،؛、，：；､·՝")  # noqa: RUF001 - they look alike
+_BEHIND_THESE = "\"'”’»›)]}*_`~」』）】》〉\u200d\ufe0f"  # noqa: RUF001 - they look alike
 
 
 @lru_cache(maxsize=4096)  # most of what is said consists of few words
@@ -109,7 +110,7 @@ def _letters(text: str) -> float:
 
 
 def _is_spelt(letters: str) -> bool:
-    return letters.isascii() and letters.isupper() and (len(letters) <= 3 or not _VOWELS & set(letters.lower()))
+    return letters.isascii() and letters.isupper() and (len(letters) <= _SHORT or not _VOWELS & set(letters.lower()))
 
 
 def _bare(text: str) -> str:
