@@ -48,6 +48,7 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
         super().__init__(ring.transcript, surroundings.publish, surroundings.reminders)
         self._ring = ring
         self._rate = surroundings.capabilities.output_rate
+        self._cut_mark = surroundings.cut_mark
         self._aligner = aligner
         self._messages: dict[str, _Message] = {}
 
@@ -60,7 +61,10 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
             self._messages[message.message_id] = followed
         match message:
             case mail.TranscriptText():
-                followed.transcript.add_text(message.place, message.text, anew=message.anew, over=message.over)
+                times = None if message.start_ms is None else (message.start_ms, message.end_ms)
+                followed.transcript.add_text(
+                    message.place, message.text, times=times, anew=message.anew, over=message.over
+                )
                 self._tell_words(followed)  # what of it was heard already
             case mail.TranscriptAudio():
                 followed.transcript.add_audio(message.place, message.pcm, over=message.over)
@@ -132,7 +136,8 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
         self._tell_words(followed)
         heard_text, words = followed.transcript.heard(end.frames)
         end.owner.urgent(mail.TranscriptEnded(heard_text))
-        settled = chart.Settled(heard_text=heard_text, interrupted=end.interrupted, sounded=end.frames > 0)
+        mark = self._cut_mark if end.interrupted and heard_text else ""
+        settled = chart.Settled(heard_text=heard_text + mark, interrupted=end.interrupted, sounded=end.frames > 0)
         told = sorted(followed.captions, key=lambda caption: caption.start_ms)
         ended = tuple(replace(caption, text=word.text) for caption, word in zip(told, words, strict=False))
         self._settle(followed, settled, ended)

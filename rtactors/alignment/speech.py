@@ -31,9 +31,11 @@ class SpeechAligner:
     Costs less than 1 ms of CPU time for each second of audio, however long the message is.
     """
 
+    def __init__(self) -> None:
+        """Imports numpy, which takes some 100 ms: now, and not when the first audio comes."""
+        import_module("numpy")
+
     def begin(self, rate: int) -> Alignment:
-        """The first one imports numpy, which takes some 100 ms: let a thread begin one before it matters."""
-        import_module("numpy")  # not when the first audio is here
         return _SpeechAlignment(rate)
 
 
