@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
-from rtactors.alignment.even import spoken_in
+from rtactors.alignment.pace import spoken_in
 from rtactors.events import BYTES_PER_FRAME
 
 Place: TypeAlias = tuple[int, int]

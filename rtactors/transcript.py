@@ -8,35 +8,55 @@ times, and the next one follows behind it.
 
 from bisect import insort
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
 from rtactors.alignment.base import Aligner, Alignment, Word
+from rtactors.alignment.given import GivenAlignment
 from rtactors.content import Place
 from rtactors.events import BYTES_PER_FRAME
 
+Times: TypeAlias = tuple[int, int | None]
+"""A start and, if it is known, an end, in ms."""
+
 _SOON_MS = 250
-"""So long before the next word is due an alignment is asked again, if more has arrived since."""
+"""So long before the next word is due an alignment is asked again, if it can have changed its mind since."""
 
 
 class _Stretch:
     """Times are ms of its own audio."""
 
-    def __init__(self, place: Place, alignment: Alignment) -> None:
+    def __init__(self, place: Place, alignment: Alignment, rate: int) -> None:
         self.place = place
         self.text = ""
         self.shown = False  # no sound goes with it
         self.frames = 0
         self.over = False  # there is no more audio, and the text ends where it does
         self._alignment = alignment
+        self._given: GivenAlignment | None = None  # once the provider has given times
+        self._rate = rate
         self._words: Sequence[Word] = ()
         self._told: list[Word] = []
-        self._stale = False  # more has arrived since the alignment was asked
+        self._stale = False  # more has arrived, or a word was told, since the alignment was asked
         self._text_over = False
 
-    def add_text(self, text: str, *, anew: bool) -> None:
-        self.text = text if anew else self.text + text
-        (self._alignment.replace_text if anew else self._alignment.add_text)(text)
+    def add_text(self, text: str, times: Times | None) -> None:
+        if times is None:
+            self._alignment.add_text(text)
+        else:
+            if self._given is None:
+                self._given = GivenAlignment(
+                    self._alignment, self._rate, text=self.text, frames=self.frames, audio_over=self.over
+                )
+                self._alignment = self._given
+            self._given.add_timed_text(text, *times)
+        self.text += text
+        self._stale = True
+
+    def replace_text(self, text: str) -> None:
+        self._alignment.replace_text(text)
+        self.text = text
         self._stale = True
 
     def end_text(self) -> None:
@@ -64,6 +84,7 @@ class _Stretch:
             if start > ms and not whole:
                 break
             self._told.append(replace(word, start_ms=start, end_ms=max(word.end_ms, start)))
+            self._stale = True  # an aligner that asked a thread may know better by the next one
             yield self._told[-1]
 
     def heard(self, ms: int, *, whole: bool) -> list[Word]:
@@ -87,11 +108,18 @@ class Transcript:
         """How much audio there is."""
         return self._ms(sum(stretch.frames for stretch in self._stretches))
 
-    def add_text(self, place: Place, text: str, *, anew: bool = False, over: bool = False) -> None:
-        """The next of a stretch's text, or (`anew`) all of it; `over`: no more comes."""
+    def add_text(
+        self, place: Place, text: str, *, times: Times | None = None, anew: bool = False, over: bool = False
+    ) -> None:
+        """The next of a stretch's text, or (`anew`) all of it; `over`: no more comes.
+
+        `times` are those in the stretch's audio between which the provider says that it is spoken.
+        """
         stretch = self._stretch(place)
-        if text or anew:
-            stretch.add_text(text, anew=anew)
+        if anew:
+            stretch.replace_text(text)
+        elif text:
+            stretch.add_text(text, times)
         if over:
             stretch.end_text()
 
@@ -151,7 +179,7 @@ class Transcript:
         for stretch in reversed(self._stretches):
             if stretch.place == place:
                 return stretch
-        stretch = _Stretch(place, self._aligner.begin(self._rate))
+        stretch = _Stretch(place, self._aligner.begin(self._rate), self._rate)
         insort(self._stretches, stretch, key=lambda each: each.place)
         return stretch
 

@@ -60,7 +60,10 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
             self._messages[message.message_id] = followed
         match message:
             case mail.TranscriptText():
-                followed.transcript.add_text(message.place, message.text, anew=message.anew, over=message.over)
+                times = None if message.start_ms is None else (message.start_ms, message.end_ms)
+                followed.transcript.add_text(
+                    message.place, message.text, times=times, anew=message.anew, over=message.over
+                )
                 self._tell_words(followed)  # what of it was heard already
             case mail.TranscriptAudio():
                 followed.transcript.add_audio(message.place, message.pcm, over=message.over)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from importlib import import_module
 from typing import NamedTuple, overload
 
 from rtactors.alignment.base import Alignment, Word
@@ -28,9 +27,11 @@ class SpeechAligner:
     Costs less than 1 ms of CPU time for each second of audio, however long the message is.
     """
 
+    def __init__(self) -> None:
+        """Imports numpy, which takes some 100 ms: now, and not when the first audio comes."""
+        import numpy as np  # noqa: F401 - `sound.py` uses it
+
     def begin(self, rate: int) -> Alignment:
-        """The first one imports numpy, which takes some 100 ms: let a thread begin one before it matters."""
-        import_module("numpy")  # not when the first audio is here
         return _SpeechAlignment(rate)
 
 

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import anyio
 from anyio.lowlevel import checkpoint
 
+from rtactors.alignment import EvenAligner
 from rtactors.errors import RtactorsError, SessionClosed
 from rtactors.history import HistoryItem
 from rtactors.journal.base import Journal
@@ -282,7 +283,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     is how coarsely it counts. `ms_per_character` is None where a fault makes the sound longer or shorter than the
     words. A `journal` must hold the history in the end. A session that ends on its own has to do so with what it
     `raises`; the block is then left there, and `failure` tells it. `recorder` and `own_voice` are the session's, and
-    `session` are more arguments of it.
+    `session` are more arguments of it. A ToneVoice says all characters alike, and so the session aligns its words.
 
     Raises InvariantBroken at its end.
     """
@@ -303,6 +304,8 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             url = url.replace(str(port), str(proxy.port))
         settings: dict[str, Any] = {"api_key": "", "websocket_base_url": url, **(provider or {})}
         websocket = partial(connect, keepalive=deadlines.keepalive)
+        more: dict[str, Any] = {"aligner": EvenAligner() if isinstance(options["voice"], ToneVoice) else None}
+        more |= session or {}
         conversing = Session(
             OpenAIRealtime(**settings),
             sink=ears,
@@ -313,7 +316,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             journal=journal,
             recorder=recorder,
             voice=voice,
-            **(session or {}),
+            **more,
         )
         talk = Conversation(conversing, server, ears, device, voice)
         if proxy:
