@@ -34,7 +34,7 @@ _CONSONANT, _MORE_CONSONANTS = 65, 40
 _NAME = 190  # of a letter that is spelt out: USA
 _SHORT = 3  # letters: what is longer and has vowels is said as a word, NASA
 _DIGIT = 300  # one that is read by itself
-_PLACES = (300, 400, 500, 400)  # "five", "fifty", "five hundred", "five thousand": of the last digits of a number
+_TEN, _TEEN, _HUNDRED, _THOUSAND = 450, 420, 600, 500  # "fifty", "fifteen", "five hundred", "thousand"
 _READ_BY_DIGIT = 8  # digits: so long are telephone numbers
 _SIGN = 380  # "percent", "euros", "plus"
 _POINT = 180  # in example.com, in 2.5
@@ -92,8 +92,8 @@ def _pause(text: str) -> Pause:
 
 
 def _letters(text: str) -> float:
-    letters = [each for each in text if each.isalpha()]
-    if len(letters) > 1 and _is_spelt("".join(letters)):
+    letters = "".join(filter(str.isalpha, text))
+    if _is_spelt(letters):
         return _NAME * len(letters)
     ms = 0.0
     before = ""
@@ -110,7 +110,9 @@ def _letters(text: str) -> float:
 
 
 def _is_spelt(letters: str) -> bool:
-    return letters.isascii() and letters.isupper() and (len(letters) <= _SHORT or not _VOWELS & set(letters.lower()))
+    if not letters.isascii() or not letters.isupper():
+        return False
+    return 1 < len(letters) <= _SHORT or not _VOWELS & set(letters.lower())
 
 
 def _bare(text: str) -> str:
@@ -130,9 +132,18 @@ def _letter(letter: str, before: str) -> tuple[str, float]:
 
 
 def _number(written: str) -> float:
-    digits = [int(each) for each in written if each.isdecimal()]
-    if len(digits) >= _READ_BY_DIGIT or digits[0] == 0:
+    digits = "".join(filter(str.isdecimal, written))
+    if len(digits) >= _READ_BY_DIGIT or int(digits[0]) == 0:
         return _DIGIT * len(digits)
-    thousands = _PLACES[3] if len(digits) > len(_PLACES) else 0
-    places = (*_PLACES, *_PLACES[1:3], *_PLACES[:1], *_PLACES[1:])
-    return thousands + sum(ms for digit, ms in zip(reversed(digits), places, strict=False) if digit)
+    number, below = divmod(int(digits), 1000)
+    ms = _below_thousand(below)
+    while number:
+        number, below = divmod(number, 1000)
+        ms += _THOUSAND * (below > 0) + _below_thousand(below) * (below > 1)  # most languages just say "thousand"
+    return ms
+
+
+def _below_thousand(number: int) -> float:
+    hundreds, rest = divmod(number, 100)
+    tens, ones = divmod(rest, 10)
+    return _HUNDRED * (hundreds > 0) + (_TEEN if tens == 1 else _TEN * (tens > 0) + _DIGIT * (ones > 0))

@@ -19,8 +19,8 @@ from rtactors.alignment.duration import PER_SYLLABLE, Pause
 from rtactors.alignment.script import Script
 from rtactors.alignment.sound import Gap, Sound
 
-_BEAM = 6
-_IN_A_ROW = 4
+_BEAM = 8
+_IN_A_ROW = 8
 """So many gaps in a row may hold the next pause."""
 _WINDOW = 16
 """Gaps, some 8 s: what is older is settled, for hardly anything that comes would change it."""
@@ -28,7 +28,7 @@ _WORDS = 24
 """So many may be the first behind a gap at most: only where nothing is said, as in a row of emoji, there are more."""
 
 _VOICE_MS = 1200  # of an ordinary voice: so much is this one taken for one
-_PACE_OFF = 0.15  # how much voices differ, as a share: by syllables, which is less than by time
+_PACE_OFF = 0.2  # how much voices differ, as a share: by syllables, which is less than by time
 _PACE_WANDERS = 0.05  # how much one does by itself
 _EDGES_OFF_MS = 40  # where a run begins and ends
 _DEVIATIONS = 4  # what is further off than so many isn't looked at
@@ -91,17 +91,21 @@ class Matching:
         self._done = 0
         """Gaps that were looked at."""
 
-    def advance(self) -> None:
-        """Look at the gaps that have ended, as far as there is text for them."""
+    def advance(self) -> Guess | None:
+        """Look at the gaps that have ended, as far as there is text for them.
+
+        Gives what all goes back to from now on, if that is something new; the caller makes it the first of its chain.
+        """
         gaps = self._sound.gaps
-        if gaps and not self._done:
+        done = self._done
+        if gaps and not done:
             self._columns, self._done = [[Guess(0, gaps[0])]], 1
         while self._done < len(gaps) and self._has_text(gaps[self._done]):
             self._columns = [*self._columns[1 - _IN_A_ROW :], self._column(gaps[self._done])]
             self._done += 1
+        return self._settle() if self._done > done else None
 
-    def settle(self) -> Guess | None:
-        """What all goes back to from now on, if that is something new. To be made first of its chain by the caller."""
+    def _settle(self) -> Guess | None:
         chain = _chain(self._columns[-1][0])
         if len(chain) < 2 * _WINDOW:
             return None

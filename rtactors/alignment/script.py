@@ -40,7 +40,7 @@ class Script:
 
     def end(self) -> None:
         self.over = True
-        if self.words and not self._begun.strip():  # white space behind the last word is no word
+        if self.words and self._begun.isspace():
             self.words[-1] += self._begun
             self._begun = ""
         self._take(whole_words(self._begun, over=True))

@@ -15,6 +15,7 @@ from operator import mul
 from typing import Any, NamedTuple
 
 FRAME_MS = 10
+_BATCH_FRAMES = 20  # a call of numpy costs as much as that many frames
 GAP_MS = 50
 """About the shortest closure of a plosive: of what is shorter, nothing follows."""
 _BELOW_PEAK = 0.025  # -32 dB: quiet vowels are above it; breath, and a voice's tail in a room, below
@@ -25,8 +26,8 @@ _PEAK_FALLS, _FLOOR_RISES = 0.9995, 1.005  # in a frame: both follow a change wi
 _SILENCE = 20.0  # RMS of PCM16, -64 dB: nobody speaks, whatever comes later
 _CLICK = 1  # frames: what is loud no longer, within silence, is no speech
 
-_DIP = 1.5  # 3.5 dB: less is no border of two syllables
-_NUCLEUS = 0.056  # of the peak, -25 dB: what is quieter is no vowel
+_DIP = 1.6  # 4 dB: less is no border of two syllables
+_NUCLEUS = 0.1  # of the peak, -20 dB: what is quieter is no vowel
 _SMOOTH = (
     1 / 12,
     3 / 12,
@@ -36,7 +37,7 @@ _SMOOTH = (
 )  # weights of neighbouring frames: a period of a deep voice is longer than a frame
 _LATE = 3  # frames: so much later the middle of these is looked at
 # In ms of ordinary speech, of which 200 are a syllable: what predicts best how much is said, whatever the pace.
-_PER_NUCLEUS, _PER_MS = 142.0, 0.29
+_PER_NUCLEUS, _PER_MS = 155.0, 0.21
 _ORDINARY = 1.1  # of that, in a ms of ordinary speech
 _NUCLEUS_MS = _PER_NUCLEUS / (_ORDINARY - _PER_MS)  # of a syllable that hasn't ended, it is taken to last so long
 
@@ -56,6 +57,7 @@ class Sound:
         self._frame_ms = 1000 * self._size / rate
         self._gap_frames = GAP_MS / self._frame_ms
         self._pieces: list[bytes] = []  # not looked at yet
+        self._pending = 0  # bytes of these
         self._frames = 0
         self._peak, self._floor = _LEAST_PEAK, inf  # RMS
         self._quiet_since: int | None = 0  # frame
@@ -88,16 +90,21 @@ class Sound:
         return (self._said[-1] + 1000 * _ORDINARY) / (self._speech_ms + 1000)
 
     def add(self, pcm: bytes) -> None:
+        """Small pieces are only looked at with the next ones, or by `listen`."""
         self._pieces.append(pcm)
+        self._pending += len(pcm)
+        if self._pending >= _BATCH_FRAMES * 2 * self._size:
+            self.listen()
 
     def listen(self) -> None:
-        """Look at what was added."""
+        """Look at all that was added."""
         pcm = b"".join(self._pieces)
         frames = len(pcm) // (2 * self._size)
         if frames:
             for level in _levels(pcm, frames, self._size):
                 self._hear(level)
         self._pieces = [pcm[frames * 2 * self._size :]]
+        self._pending = len(self._pieces[0])
 
     def said(self, ms: float) -> float:
         """How much is said by then, at most by now: in ms of ordinary speech."""

@@ -10,7 +10,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import NamedTuple, overload
+from importlib import import_module
+from operator import eq
+from typing import NamedTuple, cast, overload
+
+from msgspec.structs import replace
 
 from rtactors.alignment.base import Alignment, Word
 from rtactors.alignment.matching import Guess, Matching
@@ -29,7 +33,7 @@ class SpeechAligner:
 
     def __init__(self) -> None:
         """Imports numpy, which takes some 100 ms: now, and not when the first audio comes."""
-        import numpy as np  # noqa: F401 - `sound.py` uses it
+        import_module("numpy")
 
     def begin(self, rate: int) -> Alignment:
         return _SpeechAlignment(rate)
@@ -66,6 +70,7 @@ class _SpeechAlignment:
 
     def add_audio(self, pcm: bytes) -> None:
         self._sound.add(pcm)
+        self._look()
         self._known = None
 
     def end_audio(self) -> None:
@@ -75,8 +80,15 @@ class _SpeechAlignment:
     def words(self) -> Sequence[Word]:
         if self._known is None:
             self._sound.listen()
+            self._look()
             self._known = self._estimate()
         return self._known
+
+    def _look(self) -> None:
+        """At the pauses that have ended."""
+        if settled := self._matching.advance():
+            self._settled += self._until(settled)
+            settled.before = None
 
     def _estimate(self) -> Sequence[Word]:
         sound, script = self._sound, self._script
@@ -85,10 +97,6 @@ class _SpeechAlignment:
             if over:
                 return self._between(0, len(script.words), 0.0, sound.ms)
             return _Words([], _Ahead(script, sound.ms + _RESUMES_MS if sound.ms else 0.0, 1 / sound.rate))
-        self._matching.advance()
-        if settled := self._matching.settle():
-            self._settled += self._until(settled)
-            settled.before = None
         guess = self._matching.best(audio_over=self._audio_over)
         begun = [*self._settled, *self._until(guess)]
         at = guess.gap.end_ms
@@ -97,6 +105,8 @@ class _SpeechAlignment:
             begun += words
         else:  # it is silent, or over
             at += max(_RESUMES_MS, REST_MS[script.pauses[guess.word]] - (at - guess.gap.start_ms))
+        if begun and len(begun) == len(script.words):  # at its end the text may have got white space
+            begun[-1] = replace(begun[-1], text=script.words[-1])
         return _Words(begun, _Ahead(script, at, guess.pace / sound.rate))
 
     def _until(self, guess: Guess) -> list[Word]:
@@ -165,6 +175,15 @@ class _Words(Sequence[Word]):
     def __init__(self, begun: list[Word], ahead: _Ahead, which: range | None = None) -> None:
         self._begun, self._ahead = begun, ahead
         self._which = range(len(ahead.script.words)) if which is None else which
+
+    def __eq__(self, other: object) -> bool:
+        """Whether these are the same words, in whatever sequence."""
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        words = cast("Sequence[object]", other)
+        return len(self) == len(words) and all(map(eq, self, words))
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType] - as a list has none
 
     def __len__(self) -> int:
         return len(self._which)
