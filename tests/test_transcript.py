@@ -207,7 +207,7 @@ def test_more_heard_is_never_less(given_pieces: list[tuple[bool, int, str, int]]
 
 
 class KnowsLater:
-    """An aligner that asked a thread: `answer` is what it is told one day, and until then it spreads the text evenly."""
+    """An aligner that asked a thread: `answer` is what it is told one day; until then it spreads the text evenly."""
 
     def __init__(self) -> None:
         self.answer: list[Word] = []
