@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import anyio
 from anyio.lowlevel import checkpoint
 
+from rtactors.alignment import EvenAligner
 from rtactors.errors import RtactorsError, SessionClosed
 from rtactors.history import HistoryItem
 from rtactors.journal.base import Journal
@@ -45,6 +46,7 @@ from rtactors.sinks.base import Report, Sink
 from rtactors.testing.chaos import ChaosProxy, Plan
 from rtactors.testing.ears import Ears
 from rtactors.testing.evidence import HAIR_S, Connection, Evidence
+from rtactors.testing.eyes import Eyes, SeenSession
 from rtactors.testing.invariants import check_invariants
 from rtactors.testing.stepped_sink import SteppedSink
 from rtactors.testing.voice import HeardVoice
@@ -68,11 +70,19 @@ class Conversation:
     """What a test holds of it."""
 
     def __init__(
-        self, session: Session, server: MemoryServer | Server, ears: Ears, sink: Sink, voice: HeardVoice | None = None
+        self,
+        session: Session,
+        server: MemoryServer | Server,
+        ears: Ears,
+        eyes: Eyes,
+        sink: Sink,
+        voice: HeardVoice | None = None,
+        cut_mark: str = "",
     ) -> None:
         self.session = session
         self.server = server
         self.ears = ears
+        self.eyes = eyes
         self.replies: list[Reply] = []
         """All that were asked for, here or by the test."""
         self.spoken: dict[str, str] = {}
@@ -91,6 +101,7 @@ class Conversation:
         """False if time is real."""
         self._sink = sink
         self._voice = voice
+        self._cut_mark = cut_mark
         self._news = session.events()
 
     # -- the two sides of the wire
@@ -244,6 +255,9 @@ class Conversation:
             "replies": tuple(self.replies),
             "said": self.spoken,
             "voice": self._voice and self._voice.spoken,
+            "seen": tuple(self.eyes.seen),
+            "alignments": self.eyes.alignments,
+            "cut_mark": self._cut_mark,
             "removed": frozenset(self.removed),
             "device_lost_at": self.ears.lost_at,
             "rate": self.ears.rate,
@@ -290,6 +304,8 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     options = {"voice": ToneVoice(MS_PER_CHARACTER), "timing": IMMEDIATE, **options}
     device = sink or SteppedSink()
     ears = Ears(device, loses=loses)
+    eyes = Eyes(ears)
+    arguments: dict[str, Any] = {"aligner": EvenAligner(), **(session or {})}  # of tones it is right
     voice = HeardVoice(own_voice) if own_voice else None
     async with AsyncExitStack() as stack:
         sockets = sockets or chaos is not None
@@ -303,7 +319,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             url = url.replace(str(port), str(proxy.port))
         settings: dict[str, Any] = {"api_key": "", "websocket_base_url": url, **(provider or {})}
         websocket = partial(connect, keepalive=deadlines.keepalive)
-        conversing = Session(
+        conversing = SeenSession(
             OpenAIRealtime(**settings),
             sink=ears,
             connect=_through(network, server.connect if isinstance(server, MemoryServer) else websocket),
@@ -313,9 +329,10 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             journal=journal,
             recorder=recorder,
             voice=voice,
-            **(session or {}),
+            **arguments | {"aligner": eyes.aligner(arguments["aligner"])},
         )
-        talk = Conversation(conversing, server, ears, device, voice)
+        conversing.eyes = eyes
+        talk = Conversation(conversing, server, ears, eyes, device, voice, arguments.get("cut_mark", ""))
         if proxy:
             talk.proxy = proxy
         try:

@@ -22,6 +22,7 @@ from anyio.lowlevel import checkpoint
 from msgspec import Struct
 from msgspec.structs import replace
 
+from rtactors.alignment import EvenAligner
 from rtactors.errors import ConnectionFailed, RtactorsError, SessionClosed, SinkLost
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.loopback.server import MemoryServer
@@ -33,6 +34,7 @@ from rtactors.testing.clock import Deadlock, run_virtual
 from rtactors.testing.conversation import ALL_EVENTS
 from rtactors.testing.ears import Ears
 from rtactors.testing.evidence import Connection, Evidence
+from rtactors.testing.eyes import Eyes
 from rtactors.testing.invariants import InvariantBroken, Violation, check_invariants
 from rtactors.testing.simulation.agent import delegate_of
 from rtactors.testing.simulation.app import AppCrashed, NeverQuiet, OwnApp, Stage
@@ -151,6 +153,7 @@ class _World:
         self.app = AppRecord()
         self.device = SimulatedDevice(plan.device)
         self.ears = Ears(self.device, tells=Blur(plan.device), lag=plan.device.lag_ms / 1000)
+        self.eyes = Eyes(self.ears)
         self.network = SimulatedNetwork(plan.network, plan.turns)
         self.faults = faults_of(plan.faults)
         self.server: MemoryServer
@@ -186,7 +189,9 @@ class _World:
                 delegate=delegate,
                 interruption=policy_of(plan.interruption),
                 recorder=Recorder(self.record) if self.record else None,
+                aligner=self.eyes.aligner(EvenAligner()),
             )
+            session.eyes = self.eyes
             news = session.events()
             try:
                 async with anyio.create_task_group() as fate:
@@ -291,6 +296,8 @@ class _World:
             delegate=delegate_of(plan, app),
             policy=policy_of(plan.interruption),
             works=tuple(app.works),
+            seen=tuple(self.eyes.seen),
+            alignments=self.eyes.alignments,
             settled=app.settled and self.failure is None,
             faultless=not (
                 plan.faults
