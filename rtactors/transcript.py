@@ -63,6 +63,7 @@ class _Stretch:
             start = max(word.start_ms, self._told[-1].end_ms if self._told else 0)
             if start > ms and not whole:
                 break
+            start = min(start, ms)  # what was told before may have been thought to be longer than all the audio
             self._told.append(replace(word, start_ms=start, end_ms=max(word.end_ms, start)))
             yield self._told[-1]
 

@@ -134,7 +134,12 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
         end.owner.urgent(mail.TranscriptEnded(heard_text))
         settled = chart.Settled(heard_text=heard_text, interrupted=end.interrupted, sounded=end.frames > 0)
         told = sorted(followed.captions, key=lambda caption: caption.start_ms)
-        ended = tuple(replace(caption, text=word.text) for caption, word in zip(told, words, strict=False))
+        # A word may have been thought to go on for longer than there turned out to be audio of its piece.
+        ends_ms = [*(caption.start_ms for caption in told[1:]), self._ms(end.frames)]
+        ended = tuple(
+            replace(caption, text=word.text, end_ms=min(caption.end_ms, end_ms))
+            for caption, word, end_ms in zip(told, words, ends_ms, strict=False)
+        )
         self._settle(followed, settled, ended)
 
     def _settle(self, followed: _Message, settled: chart.Settled, words: tuple[Caption, ...] = ()) -> None:

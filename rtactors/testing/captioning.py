@@ -79,12 +79,15 @@ def captions_are_of_what_is_heard(facts: Facts) -> Iterator[str]:
 def captions_go_forward(facts: Facts) -> Iterator[str]:
     """I11: in the order of the words, one behind the other."""
     for message_id, told in _told(facts).items():
-        captions = [caption for _, caption in told]
-        for caption in captions:
+        message = facts.messages.get(message_id)
+        pieces = message is None or len(message.parts) > 1 or facts.is_voiced(message)
+        for _, caption in told:
             if not 0 <= caption.start_ms <= caption.end_ms:
                 yield f"{caption.text!r} of {message_id} is from {caption.start_ms} to {caption.end_ms} ms"
-        for before, after in pairwise(captions):
-            if after.start_ms < before.end_ms:
+        for (_, before), (seen, after) in pairwise(told):
+            heard_ms = seen.told_frames * 1000 // facts.evidence.rate
+            # The last word of a piece may have been thought to be longer than there turned out to be audio.
+            if after.start_ms < (before.start_ms if pieces else min(before.end_ms, heard_ms)):
                 yield (
                     f"{after.text!r} of {message_id} begins at {after.start_ms} ms, "
                     f"when {before.text!r} is not over: {before.end_ms} ms"
@@ -180,7 +183,8 @@ def words_are_those_told(facts: Facts) -> Iterator[str]:
         message = facts.messages.get(message_id)
         for _, ended in ends:
             count = len(ended.words)
-            in_full = not ended.interrupted and message is not None and message.status == "completed"
+            made = message is not None and message.status == "completed" and not facts.was_lost(message_id)
+            in_full = made and not ended.interrupted
             least = len(captions) if in_full else len(captions) - 1
             if count > len(captions) or (count < least and not (message and message.corrected)):
                 yield f"{len(captions)} words of {message_id} were told, but {count} count as heard"
@@ -197,6 +201,9 @@ def _they_are_the_text(facts: Facts, ended: CaptionsEnded) -> Iterator[str]:
     if not same:
         yield f"the words of {message_id} are {words!r}, with {shown!r} shown, but its text is {ended.text!r}"
     heard_ms = facts.heard_ms(message_id)
+    for before, after in pairwise(ended.words):
+        if after.start_ms < before.end_ms:
+            yield f"{before.text!r} of {message_id} is told to have ended in the next word: {before.end_ms} ms"
     for word in ended.words:
         if word.end_ms > heard_ms:
             yield f"{word.text!r} of {message_id} ends at {word.end_ms} ms, but {heard_ms} ms were heard"
