@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from rtactors.alignment.even import spoken_in
+from rtactors.alignment.pace import spoken_in
 from rtactors.events import Item
 from rtactors.history import HistoryItem
 from statecharts.chart import Life

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from rtactors import arguments, events, mail
 from rtactors.actors.journal import JournalActor
-from rtactors.alignment import Aligner, EvenAligner
+from rtactors.alignment import Aligner, SpeechAligner
 from rtactors.causes import causes, the_cause
 from rtactors.companion import Companion, Company
 from rtactors.delegation.companion import Delegation
@@ -69,8 +69,9 @@ class Session(AsyncContextManagerMixin):
     A `recorder` (see `rtactors.recording`) keeps all that happens in a file. A `pipeline` (see `rtactors.pipeline`) has
     actors of your own between those of the session.
 
-    An `aligner` (see `rtactors.alignment`) says where the words of a message are in its audio, for captions and for the
-    heard text of a message that was interrupted, which gets `cut_mark` at its end: here and on the server.
+    An `aligner` says where the words of a message are in its audio (None: a SpeechAligner, see `rtactors.alignment`),
+    for `captions`, and for the heard text of a message that is stopped: that ends with the `cut_mark`, here and on
+    servers that are told it.
 
     Messages without sound are shown (`MessageShown`). With a `voice` (see `rtactors.voices`) they are spoken by it, and
     `say` needs no provider.
@@ -102,7 +103,7 @@ class Session(AsyncContextManagerMixin):
         delegate: Delegate | None = None,
         interruption: Interruption = AT_ONCE,
         interruption_rule: InterruptionRule | None = None,
-        aligner: Aligner = EvenAligner(),  # noqa: B008 - it keeps nothing
+        aligner: Aligner | None = None,
         connect: Connect | None = None,
         reconnect: Backoff | None = Backoff(),  # noqa: B008 - immutable
         deadlines: Deadlines = Deadlines(),  # noqa: B008 - immutable
@@ -117,7 +118,7 @@ class Session(AsyncContextManagerMixin):
         arguments.settings(provider, sink, connect, reconnect, deadlines, bounds, interruption_rule)
         capabilities = provider.capabilities
         arguments.parts(provider, sink, journal, voice, pipeline)
-        arguments.aligner(aligner)
+        aligner = SpeechAligner() if aligner is None else arguments.aligner(aligner)
         self.provider = provider
         self.id = uuid4().hex if session_id is None else arguments.session_id(session_id)
         """Its name in the journal; a random one if it was given none."""

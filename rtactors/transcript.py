@@ -8,12 +8,17 @@ times, and the next one follows behind it.
 
 from bisect import insort
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
 from rtactors.alignment.base import Aligner, Alignment, Word
+from rtactors.alignment.given import GivenAlignment
 from rtactors.content import Place
 from rtactors.events import BYTES_PER_FRAME
+
+Times: TypeAlias = tuple[int, int | None]
+"""A start and, if it is known, an end, in ms."""
 
 _SOON_MS = 250
 """So long before the next word is due an alignment is asked again, if more has arrived since."""
@@ -22,21 +27,34 @@ _SOON_MS = 250
 class _Stretch:
     """Times are ms of its own audio."""
 
-    def __init__(self, place: Place, alignment: Alignment) -> None:
+    def __init__(self, place: Place, alignment: Alignment, rate: int) -> None:
         self.place = place
         self.text = ""
         self.shown = False  # no sound goes with it
         self.frames = 0
         self.over = False  # there is no more audio, and the text ends where it does
         self._alignment = alignment
+        self._given: GivenAlignment | None = None  # once the provider has given times
+        self._rate = rate
         self._words: Sequence[Word] = ()
         self._told: list[Word] = []
         self._stale = False  # more has arrived since the alignment was asked
         self._text_over = False
 
-    def add_text(self, text: str, *, anew: bool) -> None:
-        self.text = text if anew else self.text + text
-        (self._alignment.replace_text if anew else self._alignment.add_text)(text)
+    def add_text(self, text: str, times: Times | None) -> None:
+        if times is None:
+            self._alignment.add_text(text)
+        else:
+            if self._given is None:
+                self._given = GivenAlignment(self._alignment, self._rate, text=self.text, frames=self.frames)
+                self._alignment = self._given
+            self._given.add_timed_text(text, *times)
+        self.text += text
+        self._stale = True
+
+    def replace_text(self, text: str) -> None:
+        self._alignment.replace_text(text)
+        self.text = text
         self._stale = True
 
     def end_text(self) -> None:
@@ -88,11 +106,18 @@ class Transcript:
         """How much audio there is."""
         return self._ms(sum(stretch.frames for stretch in self._stretches))
 
-    def add_text(self, place: Place, text: str, *, anew: bool = False, over: bool = False) -> None:
-        """The next of a stretch's text, or (`anew`) all of it; `over`: no more comes."""
+    def add_text(
+        self, place: Place, text: str, *, times: Times | None = None, anew: bool = False, over: bool = False
+    ) -> None:
+        """The next of a stretch's text, or (`anew`) all of it; `over`: no more comes.
+
+        `times` are those in the stretch's audio between which the provider says that it is spoken.
+        """
         stretch = self._stretch(place)
-        if text or anew:
-            stretch.add_text(text, anew=anew)
+        if anew:
+            stretch.replace_text(text)
+        elif text:
+            stretch.add_text(text, times)
         if over:
             stretch.end_text()
 
@@ -107,8 +132,7 @@ class Transcript:
         stretch = self._stretch(place)
         if pcm:
             for earlier in self._stretches[: self._stretches.index(stretch)]:
-                if earlier.frames:  # whoever goes on behind it has ended it
-                    earlier.end_audio()
+                earlier.end_audio()  # whoever goes on behind it has ended it
             stretch.add_audio(pcm)
         if over:
             stretch.end_audio()
@@ -120,6 +144,8 @@ class Transcript:
             whole = stretch.over and heard == stretch.frames
             if heard or whole:
                 begun += _moved(stretch.begin(self._ms(heard), whole=whole), offset_ms)
+            if not (whole or stretch.shown):  # what is behind it, and may have no audio of its own, is yet to come
+                break
         return begun
 
     def heard(self, frames: int) -> tuple[str, list[Word]]:
@@ -152,7 +178,7 @@ class Transcript:
         for stretch in reversed(self._stretches):
             if stretch.place == place:
                 return stretch
-        stretch = _Stretch(place, self._aligner.begin(self._rate))
+        stretch = _Stretch(place, self._aligner.begin(self._rate), self._rate)
         insort(self._stretches, stretch, key=lambda each: each.place)
         return stretch
 

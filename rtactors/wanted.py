@@ -24,7 +24,7 @@ class Options(TypedDict, total=False):
     delegate: Delegate | None
     interruption: Interruption
     interruption_rule: InterruptionRule | None
-    aligner: Aligner
+    aligner: Aligner | None
     cut_mark: str
     connect: Connect | None
     reconnect: Backoff | None

@@ -58,7 +58,6 @@ FLOORS = {
         "rtactors.espeak",
         "rtactors.event_stream",
         "rtactors.events",
-        "rtactors.heard_text",
         "rtactors.history",
         "rtactors.interruption",
         "rtactors.limits",

@@ -33,6 +33,8 @@ class _Message:
         self.frames = 0  # heard so far
         self.at: float | None = None  # when that was so, by the sink's word
         self.started_at: float | None = None
+        """When the first of it was heard, or shown."""
+        self.sounds_from: float | None = None
         self.told_ms = 0  # the journal
         self.deadline: Reminder | None = None  # by which it is to be told what was shown
 
@@ -60,14 +62,19 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
             self._messages[message.message_id] = followed
         match message:
             case mail.TranscriptText():
-                followed.transcript.add_text(message.place, message.text, anew=message.anew, over=message.over)
+                times = None if message.start_ms is None else (message.start_ms, message.end_ms)
+                followed.transcript.add_text(
+                    message.place, message.text, times=times, anew=message.anew, over=message.over
+                )
                 self._tell_words(followed)  # what of it was heard already
             case mail.TranscriptAudio():
                 followed.transcript.add_audio(message.place, message.pcm, over=message.over)
             case mail.TranscriptShown():
                 self._on_shown(followed, message)
             case sinks.Started():
-                followed.started_at = followed.started_at or message.at
+                followed.sounds_from = message.at
+                if followed.started_at is None:
+                    followed.started_at = message.at
                 self.fire(TRANSCRIPT, followed.life, chart.SpeechStarted(message.at))
             case sinks.Progress():
                 self._on_position(followed, message.frames, message.at)
@@ -111,7 +118,7 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
                 if followed.at is None
                 else followed.at - (self._ms(followed.frames) - word.start_ms) / 1000
             )
-            earliest = followed.captions[-1].at if followed.captions else followed.started_at
+            earliest = followed.captions[-1].at if followed.captions else followed.sounds_from
             at = at if earliest is None else max(at, earliest)
             caption = Caption(followed.life.id, word.text, word.start_ms, word.end_ms, at, word.estimated)
             followed.captions.append(caption)

@@ -13,14 +13,6 @@ MS_PER_CHARACTER = 65
 """Ordinary speech has about 15 characters a second: what text whose audio isn't all here yet is reckoned at."""
 
 
-def spoken_in(text: str, ms: int) -> str:
-    """The beginning of the text that is spoken in so much time, in whole words."""
-    alignment = _EvenAlignment(rate=1)
-    alignment.add_text(text)
-    alignment.end_text()
-    return "".join(word.text for word in alignment.words() if word.end_ms <= ms)
-
-
 class EvenAligner:
     """Begins alignments that know no more than how long text and audio are."""
 

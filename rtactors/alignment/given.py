@@ -20,17 +20,18 @@ _AFAR = 1 << 40
 class GivenAlignment:
     """An alignment that takes times where there are any; `estimate` is the one that it asks for the others.
 
-    `rate` is that of the audio, in Hz. Without times its words are those of the estimate.
+    `rate` is that of the audio, in Hz; `text` and `frames` of audio the estimate has already. Without times its words
+    are those of the estimate.
     """
 
-    def __init__(self, estimate: Alignment, rate: int) -> None:
+    def __init__(self, estimate: Alignment, rate: int, *, text: str = "", frames: int = 0) -> None:
         self._estimate = estimate
         self._rate = rate
-        self._text: list[str] = []  # its pieces
-        self._length = 0  # characters of it
+        self._text: list[str] = [text]  # its pieces
+        self._length = len(text)
         self._text_over = False
         self._given = _Given()
-        self._size = 0  # bytes of audio
+        self._size = frames * BYTES_PER_FRAME  # of audio
         self._audio_over = False
         # What was answered last, and the estimate that it was made of; None if times have changed since.
         self._answer: tuple[Sequence[Word], Sequence[Word]] | None = None

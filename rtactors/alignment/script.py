@@ -48,7 +48,7 @@ class Script:
             ms, variance, pause = spoken(word)
             if self._in_tag and "=" in word:  # <break time="1s"/> is three words and none of them is said
                 ms = variance = 0.0
-            self._in_tag = (self._in_tag and "=" in word or "<" in word) and ">" not in word
+            self._in_tag = ((self._in_tag and "=" in word) or "<" in word) and ">" not in word
             self.words.append(word)
             self.ms.append(self.ms[-1] + ms)
             self.variance.append(self.variance[-1] + variance)

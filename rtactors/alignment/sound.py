@@ -170,7 +170,7 @@ class Sound:
 
 def _levels(pcm: bytes, frames: int, size: int) -> list[float]:
     """RMS of each frame."""
-    import numpy as np  # noqa: PLC0415 - banned at module level
+    import numpy as np
 
     samples = np.frombuffer(pcm, "<i2", frames * size).reshape(frames, size).astype(np.float32)
     result: Any = np.sqrt(np.einsum("ij,ij->i", samples, samples) / size)

@@ -28,10 +28,11 @@ class SpeechAligner:
     Costs less than 1 ms of CPU time for each second of audio, however long the message is.
     """
 
-    def begin(self, rate: int) -> Alignment:
-        """The first one imports numpy, which takes some 100 ms: let a thread begin one before it matters."""
-        import numpy as np  # noqa: F401 - so that the first audio doesn't have to wait for it
+    def __init__(self) -> None:
+        """Imports numpy, which takes some 100 ms: now, and not when the first audio comes."""
+        import numpy as np  # noqa: F401 - `sound.py` uses it
 
+    def begin(self, rate: int) -> Alignment:
         return _SpeechAlignment(rate)
 
 

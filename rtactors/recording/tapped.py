@@ -256,7 +256,7 @@ class _TappedAlignment:
         self.end_audio = alignment.end_audio
 
     def words(self) -> Sequence[Word]:
-        words = self._alignment.words()
+        words = tuple(self._alignment.words())
         same = next((index for index, (one, other) in enumerate(zip(self._said, words)) if one != other), None)  # noqa: B905
         same = min(len(self._said), len(words)) if same is None else same
         plain = self._notes.leave_out.from_plain

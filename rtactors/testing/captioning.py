@@ -184,7 +184,7 @@ def words_are_those_told(facts: Facts) -> Iterator[str]:
         for _, ended in ends:
             count = len(ended.words)
             made = message is not None and message.status == "completed" and not facts.was_lost(message_id)
-            in_full = made and not ended.interrupted
+            in_full = made and not (ended.interrupted or facts.shown.get(message_id))
             least = len(captions) if in_full else len(captions) - 1
             if count > len(captions) or (count < least and not (message and message.corrected)):
                 yield f"{len(captions)} words of {message_id} were told, but {count} count as heard"

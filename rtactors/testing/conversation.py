@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import anyio
 from anyio.lowlevel import checkpoint
 
-from rtactors.alignment import EvenAligner
+from rtactors.alignment import EvenAligner, SpeechAligner
 from rtactors.errors import RtactorsError, SessionClosed
 from rtactors.history import HistoryItem
 from rtactors.journal.base import Journal
@@ -296,7 +296,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     is how coarsely it counts. `ms_per_character` is None where a fault makes the sound longer or shorter than the
     words. A `journal` must hold the history in the end. A session that ends on its own has to do so with what it
     `raises`; the block is then left there, and `failure` tells it. `recorder` and `own_voice` are the session's, and
-    `session` are more arguments of it.
+    `session` are more arguments of it. A ToneVoice says all characters alike, and so the session aligns its words.
 
     Raises InvariantBroken at its end.
     """
@@ -305,7 +305,6 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     device = sink or SteppedSink()
     ears = Ears(device, loses=loses)
     eyes = Eyes(ears)
-    arguments: dict[str, Any] = {"aligner": EvenAligner(), **(session or {})}  # of tones it is right
     voice = HeardVoice(own_voice) if own_voice else None
     async with AsyncExitStack() as stack:
         sockets = sockets or chaos is not None
@@ -319,6 +318,9 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             url = url.replace(str(port), str(proxy.port))
         settings: dict[str, Any] = {"api_key": "", "websocket_base_url": url, **(provider or {})}
         websocket = partial(connect, keepalive=deadlines.keepalive)
+        more: dict[str, Any] = {"aligner": EvenAligner() if isinstance(options["voice"], ToneVoice) else SpeechAligner()}
+        more |= session or {}
+        more["aligner"] = eyes.aligner(more["aligner"])
         conversing = SeenSession(
             OpenAIRealtime(**settings),
             sink=ears,
@@ -329,10 +331,10 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             journal=journal,
             recorder=recorder,
             voice=voice,
-            **arguments | {"aligner": eyes.aligner(arguments["aligner"])},
+            **more,
         )
         conversing.eyes = eyes
-        talk = Conversation(conversing, server, ears, eyes, device, voice, arguments.get("cut_mark", ""))
+        talk = Conversation(conversing, server, ears, eyes, device, voice, more.get("cut_mark", ""))
         if proxy:
             talk.proxy = proxy
         try:

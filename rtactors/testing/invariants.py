@@ -23,6 +23,7 @@ One ms is the unit by which servers cut, so a difference below it is none. Where
 server could not be told anything more: then only our own record is judged.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeAlias
@@ -496,7 +497,8 @@ def text_ends_with_the_audio(facts: Facts) -> Iterator[str]:
 def _is_beginning(message: WireMessage, heard_text: str) -> bool:
     """Of its text; of one in several parts, of each of them."""
     heard = " ".join(heard_text.split())
-    if " ".join(message.text.split()).startswith(heard):
+    texts = (message.text, message.text_until(math.inf))  # as it is in the end, and before it was corrected
+    if any(" ".join(text.split()).startswith(heard) for text in texts):
         return True
     for part in message.parts.values():
         text = " ".join(part.split())
