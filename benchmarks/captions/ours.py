@@ -1,4 +1,4 @@
-"""What one of our aligners holds for heard, fed as a session feeds it; and how far off such an answer is."""
+"""What a session with one of our aligners holds for heard; and how far off such an answer is."""
 
 from time import process_time
 from typing import NamedTuple
@@ -6,7 +6,8 @@ from typing import NamedTuple
 from benchmarks.captions.feed import arrivals
 from benchmarks.captions.truth import RATE
 from benchmarks.captions.utterances import Utterance
-from rtactors.alignment import Aligner, Word
+from rtactors.alignment import Aligner
+from rtactors.transcript import Transcript
 
 REPORT_MS = 100
 """How often a sink tells where it is."""
@@ -22,7 +23,7 @@ class Held(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """CPU time of all that an aligner was asked in one utterance, in s."""
+    """CPU time of aligning one utterance, in s."""
 
     whole: float
     longest: float
@@ -66,31 +67,28 @@ class _Asked:
 
 
 def listen(aligner: Aligner, utterance: Utterance, pace: int) -> tuple[list[Held], Cost]:
-    """At each cut, by what has arrived until then. What was told before keeps its place."""
-    alignment = aligner.begin(RATE)
+    """At each cut, by what has arrived until then, as a session's transcript has it: what was told keeps its place."""
+    transcript = Transcript(RATE, aligner)
+    place = (0, 0)
     pending = arrivals(utterance, pace)[::-1]
     texts = sum(bool(delta.text) for delta in pending)
     pieces = len(pending) - texts
-    told: list[Word] = []
+    begun = 0
     held: list[Held] = []
     asked = _Asked()
     for now in sorted({*range(0, round(utterance.duration_ms), REPORT_MS), *utterance.cuts_ms}):
         while pending and pending[-1].at_ms <= now:
             delta = pending.pop()
+            texts, pieces = texts - bool(delta.text), pieces - bool(delta.pcm)
             with asked:
                 if delta.text:
-                    alignment.add_text(delta.text)
+                    transcript.add_text(place, delta.text, over=not texts)
                 else:
-                    alignment.add_audio(delta.pcm)
-            texts, pieces = texts - bool(delta.text), pieces - bool(delta.pcm)
-            if delta.text and not texts:
-                alignment.end_text()
-            if delta.pcm and not pieces:
-                alignment.end_audio()
+                    transcript.add_audio(place, delta.pcm, over=not pieces)
+        position = now * RATE // 1000
         with asked:
-            words = alignment.words()
-        told += [word for word in words[len(told) :] if word.start_ms <= now]
+            begun += sum(len(word.text) for word in transcript.follow(position))
         if now in utterance.cuts_ms:
-            ended = sum(len(word.text) for word in told if word.end_ms <= now)
-            held += [Held(ended, sum(len(word.text) for word in told))] * utterance.cuts_ms.count(now)
+            heard, _ = transcript.heard(position)
+            held += [Held(len(heard), begun)] * utterance.cuts_ms.count(now)
     return held, asked.cost

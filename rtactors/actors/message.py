@@ -479,7 +479,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             voiced=content.voiced,
         )
         interrupted = not chart.heard_everything(self._ending)
-        self._ring.transcript.send(mail.EndTranscript(self.id, frames, interrupted, self.inbox))
+        text = content.text if self._status == "completed" else None
+        self._ring.transcript.send(mail.EndTranscript(self.id, frames, interrupted, text, self.inbox))
 
     def _tell_transcript(self, told: mail.TranscriptMail) -> None:
         """Unless it has been asked already what was heard."""

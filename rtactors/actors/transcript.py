@@ -50,6 +50,7 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
         super().__init__(ring.transcript, surroundings.publish, surroundings.reminders)
         self._ring = ring
         self._rate = surroundings.capabilities.output_rate
+        self._cut_mark = surroundings.cut_mark
         self._aligner = aligner
         self._messages: dict[str, _Message] = {}
 
@@ -139,7 +140,8 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
         self._tell_words(followed)
         heard_text, words = followed.transcript.heard(end.frames)
         end.owner.urgent(mail.TranscriptEnded(heard_text))
-        settled = chart.Settled(heard_text=heard_text, interrupted=end.interrupted, sounded=end.frames > 0)
+        mark = self._cut_mark if end.interrupted and heard_text not in {"", end.text} else ""
+        settled = chart.Settled(heard_text=heard_text + mark, interrupted=end.interrupted, sounded=end.frames > 0)
         told = sorted(followed.captions, key=lambda caption: caption.start_ms)
         # A word may have been thought to go on for longer than there turned out to be audio of its piece.
         ends_ms = [*(caption.start_ms for caption in told[1:]), self._ms(end.frames)]

@@ -1,7 +1,7 @@
 """How long a word takes to say and what pause is behind it, judged by its spelling, in any script. Pure.
 
-Durations are in ms at an ordinary pace, of about 5 syllables or 13 sounds a second. How much faster or slower a voice is
-shows in its audio, so only their proportions count; the constants are rounded accordingly.
+Durations are in ms at an ordinary pace, of about 5 syllables or 13 sounds a second. How much faster or slower a voice
+is shows in its audio, so only their proportions count; the constants are rounded accordingly.
 """
 
 import re
@@ -32,8 +32,9 @@ class Spoken(NamedTuple):
 _VOWEL, _MORE_VOWELS = 105, 40  # ms for the first of neighbouring vowels, and each other
 _CONSONANT, _MORE_CONSONANTS = 65, 40
 _NAME = 190  # of a letter that is spelt out: USA
+_SHORT = 3  # letters: what is longer and has vowels is said as a word, NASA
 _DIGIT = 300  # one that is read by itself
-_PLACES = (300, 400, 500, 400)  # "five", "fifty", "five hundred", "five thousand": of the last digits of a number
+_TEN, _TEEN, _HUNDRED, _THOUSAND = 450, 420, 600, 500  # "fifty", "fifteen", "five hundred", "thousand"
 _READ_BY_DIGIT = 8  # digits: so long are telephone numbers
 _SIGN = 380  # "percent", "euros", "plus"
 _POINT = 180  # in example.com, in 2.5
@@ -58,7 +59,7 @@ _SYLLABLES = (
 _SMALL_KANA = frozenset("ぁぃぅぇぉゃゅょゎァィゥェォャュョヮ")  # they only change the mora before them
 _NO_VOWEL = frozenset("\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca\u1039\u103a\u17d2")  # virama
 _INHERENT_VOWEL = 50
-_VOWELS = frozenset("aeiouyæœøıəαεηιουωаеиоуыэюяіє")
+_VOWELS = frozenset("aeiouyæœøıəαεηιουωаеиоуыэюяіє")  # noqa: RUF001 - they look alike
 
 PER_SYLLABLE = 25  # ms, times its duration: the variance of what is spelt as it is said
 _NUMBERS_OFF = 0.4  # of their duration: "nineteen eighty-four" is half as long as "tausendneunhundertvierundachtzig"
@@ -67,9 +68,9 @@ _NUMBERS_OFF = 0.4  # of their duration: "nineteen eighty-four" is half as long 
 _UNSPOKEN = re.compile(r"</?[a-z][^<>]*+>?|\]\([^()\s]*+\)?|https?://|www\.", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:[.,'\u00a0\u202f]\d{3}(?!\d))*")  # 1,234,567
 _SPOKEN_POINT = re.compile(r"(?<=[^\W\d])[./@](?=\w)|(?<=\d)[.,](?=\d\d?(?!\d))")
-_SENTENCE_ENDS = frozenset(".!?…。！？｡؟۔।॥።\u037e")
-_PHRASE_ENDS = frozenset(",:;–—-،؛、，：；､·՝")
-_BEHIND_THESE = "\"'”’»›)]}*_`~」』）】》〉\u200d\ufe0f"
+_SENTENCE_ENDS = frozenset(".!?…。！？｡؟۔।॥።\u037e")  # noqa: RUF001 - they look alike
+_PHRASE_ENDS = frozenset(",:;–—-،؛、，：；､·՝")  # noqa: RUF001 - they look alike
+_BEHIND_THESE = "\"'”’»›)]}*_`~」』）】》〉\u200d\ufe0f"  # noqa: RUF001 - they look alike
 
 
 @lru_cache(maxsize=4096)  # most of what is said consists of few words
@@ -91,8 +92,8 @@ def _pause(text: str) -> Pause:
 
 
 def _letters(text: str) -> float:
-    letters = [each for each in text if each.isalpha()]
-    if len(letters) > 1 and _is_spelt("".join(letters)):
+    letters = "".join(filter(str.isalpha, text))
+    if _is_spelt(letters):
         return _NAME * len(letters)
     ms = 0.0
     before = ""
@@ -109,7 +110,9 @@ def _letters(text: str) -> float:
 
 
 def _is_spelt(letters: str) -> bool:
-    return letters.isascii() and letters.isupper() and (len(letters) <= 3 or not _VOWELS & set(letters.lower()))
+    if not letters.isascii() or not letters.isupper():
+        return False
+    return 1 < len(letters) <= _SHORT or not _VOWELS & set(letters.lower())
 
 
 def _bare(text: str) -> str:
@@ -129,9 +132,18 @@ def _letter(letter: str, before: str) -> tuple[str, float]:
 
 
 def _number(written: str) -> float:
-    digits = [int(each) for each in written if each.isdecimal()]
-    if len(digits) >= _READ_BY_DIGIT or digits[0] == 0:
+    digits = "".join(filter(str.isdecimal, written))
+    if len(digits) >= _READ_BY_DIGIT or int(digits[0]) == 0:
         return _DIGIT * len(digits)
-    thousands = _PLACES[3] if len(digits) > len(_PLACES) else 0
-    places = (*_PLACES, *_PLACES[1:3], *_PLACES[:1], *_PLACES[1:])
-    return thousands + sum(ms for digit, ms in zip(reversed(digits), places, strict=False) if digit)
+    number, below = divmod(int(digits), 1000)
+    ms = _below_thousand(below)
+    while number:
+        number, below = divmod(number, 1000)
+        ms += _THOUSAND * (below > 0) + _below_thousand(below) * (below > 1)  # most languages just say "thousand"
+    return ms
+
+
+def _below_thousand(number: int) -> float:
+    hundreds, rest = divmod(number, 100)
+    tens, ones = divmod(rest, 10)
+    return _HUNDRED * (hundreds > 0) + (_TEEN if tens == 1 else _TEN * (tens > 0) + _DIGIT * (ones > 0))

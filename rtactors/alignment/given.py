@@ -5,14 +5,16 @@ most agree that speech goes forward. The text between two times that count keeps
 lies behind the last of them its pace. So a word is where its provider says, and all are in order, whatever that says.
 """
 
+import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, overload
 
 from rtactors.alignment.base import Alignment, Word
 from rtactors.events import BYTES_PER_FRAME
 
+_LETTERS = re.compile(r"\w(?:.*\w)?", re.DOTALL)
+"""What of a text is spoken: without the white space and the punctuation around it."""
 _AFAR = 1 << 40
 """Ms behind all that is known, where nothing is any more."""
 
@@ -20,8 +22,8 @@ _AFAR = 1 << 40
 class GivenAlignment:
     """An alignment that takes times where there are any; `estimate` is the one that it asks for the others.
 
-    `rate` is that of the audio, in Hz; `text` and `frames` of audio the estimate has already. Without times its words
-    are those of the estimate.
+    `rate` is that of the audio, in Hz; `text` and `frames` are what the estimate has already. Without times its
+    words are those of the estimate.
     """
 
     def __init__(self, estimate: Alignment, rate: int, *, text: str = "", frames: int = 0) -> None:
@@ -33,8 +35,7 @@ class GivenAlignment:
         self._given = _Given()
         self._size = frames * BYTES_PER_FRAME  # of audio
         self._audio_over = False
-        # What was answered last, and the estimate that it was made of; None if times have changed since.
-        self._answer: tuple[Sequence[Word], Sequence[Word]] | None = None
+        self._letters = _Letters()
 
     def add_text(self, text: str) -> None:
         self._text.append(text)
@@ -46,12 +47,11 @@ class GivenAlignment:
 
         It may be some words, one, or a part of one. What cannot be is ignored: times below 0, an end before its start.
         """
-        first = self._length + len(text) - len(text.lstrip())
-        last = self._length + len(text.rstrip())
+        letters = _LETTERS.search(text)
+        if letters and start_ms >= 0:
+            first, last = self._length + letters.start(), self._length + letters.end()
+            self._given.add(first, last, start_ms, end_ms if end_ms and end_ms > start_ms else None)
         self.add_text(text)
-        if first < last and start_ms >= 0:
-            self._answer = None
-            self._given.add(first, last, start_ms, end_ms)
 
     def replace_text(self, text: str) -> None:
         """Times stay with what the text so far and this one begin with in common."""
@@ -65,12 +65,12 @@ class GivenAlignment:
             if fragment.last <= common:
                 self._given.add(fragment.first, fragment.last, fragment.start_ms, fragment.end_ms)
         self._text, self._length = [text], len(text)
-        self._answer = None
+        self._letters = _Letters()
         self._estimate.replace_text(text)
 
     def end_text(self) -> None:
         self._text_over = True
-        self._answer = None
+        self._letters = _Letters()
         self._estimate.end_text()
 
     def add_audio(self, pcm: bytes) -> None:
@@ -79,62 +79,39 @@ class GivenAlignment:
 
     def end_audio(self) -> None:
         self._audio_over = True
-        self._answer = None
         self._estimate.end_audio()
 
     def words(self) -> Sequence[Word]:
+        """Each is reckoned when it is asked for, since there may be many."""
         estimated = self._estimate.words()
-        if self._answer is None or estimated != self._answer[0]:
-            self._answer = [*estimated], self._fitted(estimated)
-        return self._answer[1]
-
-    def _fitted(self, estimated: Sequence[Word]) -> Sequence[Word]:
-        """The words of the estimate, where the times say that they are."""
-        given = self._given.in_order(before_ms=self._ends_ms)
-        if not given:
+        audio_ms = self._size // BYTES_PER_FRAME * 1000 // self._rate
+        given = self._given.in_order(before_ms=audio_ms if self._audio_over else _AFAR)
+        if not given.size:
             return estimated
-        letters = _Letters(estimated)
-        there = _Map(self._knots(given, letters))
-        firsts = [fragment.first for fragment in given]
-        words: list[Word] = []
-        for word, first, last in zip(estimated, letters.firsts, letters.lasts, strict=True):
-            fragment = given[max(bisect_right(firsts, first) - 1, 0)]
-            told = fragment.first <= first < fragment.last
-            start, end = there.start(first, word.start_ms), there.end(last, word.end_ms)
-            words.append(Word(word.text, start, end, estimated=not told))
-        return words
-
-    @property
-    def _ends_ms(self) -> int:
-        """Where all words have ended, as far as it is known."""
-        return self._size // BYTES_PER_FRAME * 1000 // self._rate if self._audio_over else _AFAR
-
-    def _knots(self, given: list["_Fragment"], letters: "_Letters") -> Iterator["_Knot"]:
-        """What holds the text to the audio, in the order of both."""
-        yield (knot := _Knot(0, 0, 0))
-        starts = [*(fragment.start_ms for fragment in given[1:]), self._ends_ms]
-        for fragment, next_start_ms in zip(given, starts, strict=True):
-            yield (knot := _Knot(fragment.first, letters.start(fragment.first), fragment.start_ms))
-            if fragment.end_ms is not None and fragment.end_ms > fragment.start_ms:
-                end_ms = min(fragment.end_ms, next_start_ms)
-                yield (knot := _Knot(fragment.last, letters.end(fragment.last), end_ms))
-        if self._text_over and self._audio_over:
-            yield _Knot(self._length, self._ends_ms, self._ends_ms)
-        else:
-            yield _Knot(self._length, knot.estimated_ms + _AFAR, knot.ms + _AFAR)
+        self._letters.follow(estimated)
+        ends = _Knot(self._length, audio_ms, audio_ms) if self._text_over and self._audio_over else None
+        return _Fitted(estimated, self._letters, given, ends)
 
 
 class _Fragment(NamedTuple):
-    """A piece of the text, without the white space around it, that the provider timed."""
+    """A piece of the text that the provider timed, from its first letter to its last."""
 
     first: int
-    """Where in the text it begins: characters before it."""
+    """Characters of the text before it."""
     last: int
-    """And up to it ends."""
+    """And up to where it ends."""
     start_ms: int
     end_ms: int | None
     before: "_Fragment | None"
     """Of all rows of fragments with later and later starts that end with this one, the longest goes on there."""
+
+
+class _Row(NamedTuple):
+    """The first `size` of these fragments: in the order of the text, and of their starts."""
+
+    fragments: list[_Fragment]
+    firsts: list[int]
+    size: int
 
 
 class _Given:
@@ -145,6 +122,7 @@ class _Given:
         # Of the rows with n + 1 fragments, the last fragment of the one that ends earliest, and its start.
         self._last: list[_Fragment] = []
         self._starts: list[int] = []
+        self._row = _Row([], [], 0)  # that was asked for last
 
     def add(self, first: int, last: int, start_ms: int, end_ms: int | None) -> None:
         size = bisect_left(self._starts, start_ms)
@@ -154,50 +132,48 @@ class _Given:
             self._last[size : size + 1] = [fragment]
             self._starts[size : size + 1] = [start_ms]
 
-    def in_order(self, before_ms: int) -> list[_Fragment]:
-        """As many as there may be that each start later than the one before, and all before `before_ms`."""
-        row: list[_Fragment] = []
-        size = bisect_left(self._starts, before_ms)
-        fragment = self._last[size - 1] if size else None
-        while fragment:
-            row.append(fragment)
-            fragment = fragment.before
-        return row[::-1]
+    def in_order(self, before_ms: int) -> _Row:
+        """As many as there may be that each start later than the one before, and all before `before_ms`.
+
+        It costs what is new of it since it was asked for last.
+        """
+        kept = size = bisect_left(self._starts, before_ms)
+        newest = self._last[size - 1] if size else None
+        fragments, firsts, known = self._row
+        missing: list[_Fragment] = []
+        while newest and not (kept <= known and fragments[kept - 1] is newest):
+            missing.append(newest)
+            newest = newest.before
+            kept -= 1
+        if kept < known:  # whoever has the old row keeps it
+            fragments, firsts = fragments[:kept], firsts[:kept]
+        fragments += reversed(missing)
+        firsts += (fragment.first for fragment in reversed(missing))
+        self._row = _Row(fragments, firsts, size)
+        return self._row
 
 
 class _Letters:
-    """Where the estimate has each character: within a word, each takes as long as the next."""
+    """Where each word's letters are in the text: from the first, up to behind the last; in characters before it."""
 
-    def __init__(self, words: Sequence[Word]) -> None:
-        self._words = words
+    def __init__(self) -> None:
         self.firsts: list[int] = []
-        """Where each word begins in the text, without the white space before it."""
         self.lasts: list[int] = []
-        at = 0
-        for word in words:
-            text = word.text.strip() or word.text
-            self.firsts.append(at + word.text.index(text))
-            self.lasts.append(self.firsts[-1] + len(text))
-            at += len(word.text)
+        self._at = 0
 
-    def start(self, at: int) -> int:
-        """When the first letter from there on begins, in ms."""
-        index = bisect_right(self.lasts, at)
-        if index < len(self._words):
-            return self._within(index, max(at, self.firsts[index]))
-        return self._words[-1].end_ms if self._words else 0
-
-    def end(self, at: int) -> int:
-        """When the last letter before has ended, in ms."""
-        index = bisect_left(self.firsts, at) - 1
-        return self._within(index, min(at, self.lasts[index])) if index >= 0 else 0
-
-    def _within(self, index: int, at: int) -> int:
-        word, first, last = self._words[index], self.firsts[index], self.lasts[index]
-        return word.start_ms + (word.end_ms - word.start_ms) * (at - first) // (last - first)
+    def follow(self, words: Sequence[Word]) -> None:
+        """Take in those that are new: whole words stay what they are."""
+        for index in range(len(self.firsts), len(words)):
+            text = words[index].text
+            first, last = letters.span() if (letters := _LETTERS.search(text)) else (0, len(text))
+            self.firsts.append(self._at + first)
+            self.lasts.append(self._at + last)
+            self._at += len(text)
 
 
 class _Knot(NamedTuple):
+    """What holds the estimate to the audio."""
+
     at: int
     """A place in the text: so many characters before it."""
     estimated_ms: int
@@ -205,27 +181,82 @@ class _Knot(NamedTuple):
     """Where in the audio it is."""
 
 
-class _Map:
-    """From the estimate to where words are: straight from each knot to the next. Two of them may be at one place, the
-    end of what is before it and the start of what is behind.
+class _Fitted(Sequence[Word]):
+    """The words of the estimate, moved to where the times say that they are: straight from each knot to the next.
+
+    A fragment has one where it begins, and one where it ends, if that is told.
     """
 
-    def __init__(self, knots: Iterator[_Knot]) -> None:
-        self._stretches = [*pairwise(knots)]
-        self._from = [knot.at for knot, _ in self._stretches]
-        self._to = [knot.at for _, knot in self._stretches]
+    def __init__(
+        self, estimated: Sequence[Word], letters: _Letters, row: _Row, over: _Knot | None, some: range | None = None
+    ) -> None:
+        self._estimated = estimated
+        self._letters = letters
+        self._row = row
+        self._over = over  # where text and audio end, once they have
+        self._indices = range(len(estimated)) if some is None else some  # those of the estimate that it has
 
-    def start(self, at: int, estimated_ms: int) -> int:
-        """Of a word that begins there."""
-        return self._on(bisect_right(self._from, at) - 1, at, estimated_ms)
+    def __len__(self) -> int:
+        return len(self._indices)
 
-    def end(self, at: int, estimated_ms: int) -> int:
-        """Of a word that ends there."""
-        return self._on(bisect_left(self._to, at), at, estimated_ms)
+    @overload
+    def __getitem__(self, index: int) -> Word: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Word]: ...
+    def __getitem__(self, index: int | slice) -> Word | Sequence[Word]:
+        if isinstance(index, slice):
+            return _Fitted(self._estimated, self._letters, self._row, self._over, self._indices[index])
+        return self._word(self._indices[index])
 
-    def _on(self, index: int, at: int, estimated_ms: int) -> int:
-        low, high = self._stretches[index]
-        part, whole = estimated_ms - low.estimated_ms, high.estimated_ms - low.estimated_ms
-        if whole <= 0:  # the estimate can't tell them apart
-            part, whole = at - low.at, high.at - low.at
-        return low.ms + (high.ms - low.ms) * min(max(part, 0), whole) // whole
+    def _word(self, number: int) -> Word:
+        word, row = self._estimated[number], self._row
+        first, last = self._letters.firsts[number], self._letters.lasts[number]
+        begun = bisect_right(row.firsts, first, 0, row.size) - 1  # the last fragment that begins there or before
+        told = begun >= 0 and first < row.fragments[begun].last
+        low, high = self._knots(begun, within=told)
+        start_ms = _between(low, high, first, word.start_ms)
+        ended = bisect_left(row.firsts, last, 0, row.size) - 1  # the last one that begins before
+        low, high = self._knots(ended, within=ended >= 0 and last <= row.fragments[ended].last)
+        return Word(word.text, start_ms, _between(low, high, last, word.end_ms), estimated=not told)
+
+    def _knots(self, index: int, *, within: bool) -> tuple[_Knot, _Knot]:
+        """Those around what is within that fragment, or behind it and before the next."""
+        fragments, _, size = self._row
+        low, high = _Knot(0, 0, 0), self._begin(fragments[index + 1]) if index + 1 < size else self._over
+        if index >= 0:
+            fragment = fragments[index]
+            low = self._begin(fragment)
+            if fragment.end_ms is not None:
+                end_ms = min(fragment.end_ms, high.ms) if high else fragment.end_ms
+                end = _Knot(fragment.last, self._ends_ms(fragment.last), end_ms)
+                if within:
+                    return low, end
+                low = end
+        return low, high or _Knot(low.at, low.estimated_ms + _AFAR, low.ms + _AFAR)
+
+    def _begin(self, fragment: _Fragment) -> _Knot:
+        return _Knot(fragment.first, self._starts_ms(fragment.first), fragment.start_ms)
+
+    def _starts_ms(self, at: int) -> int:
+        """When the estimate has the first letter from there on; within a word each takes as long as the next."""
+        index = bisect_right(self._letters.lasts, at, 0, len(self._estimated))
+        if index < len(self._estimated):
+            return self._within(index, max(at, self._letters.firsts[index]))
+        return self._estimated[-1].end_ms if self._estimated else 0
+
+    def _ends_ms(self, at: int) -> int:
+        """When it has the end of the last letter before."""
+        index = bisect_left(self._letters.firsts, at, 0, len(self._estimated)) - 1
+        return self._within(index, min(at, self._letters.lasts[index])) if index >= 0 else 0
+
+    def _within(self, index: int, at: int) -> int:
+        word, first, last = self._estimated[index], self._letters.firsts[index], self._letters.lasts[index]
+        return word.start_ms + (word.end_ms - word.start_ms) * (at - first) // (last - first)
+
+
+def _between(low: _Knot, high: _Knot, at: int, estimated_ms: int) -> int:
+    """Where in the audio what the estimate has there is."""
+    part, whole = estimated_ms - low.estimated_ms, high.estimated_ms - low.estimated_ms
+    if whole <= 0:  # the estimate can't tell them apart
+        part, whole = at - low.at, high.at - low.at
+    return low.ms + (high.ms - low.ms) * min(max(part, 0), whole) // whole

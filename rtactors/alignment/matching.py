@@ -1,26 +1,26 @@
 """Which words are said between which pauses: a search for what is likeliest. Pure.
 
-Each gap in the audio is a pause between two words, or only a closure within one. What is said from one pause to the next
-is a run of whole words, and that it is just these is the likelier, the better their durations agree: what was said by
-the audio and its syllables, and what the text takes at the pace at which all before it was said. Punctuation makes a
+Each gap in the audio is a pause between two words, or only a closure within one. What is said from one pause to the
+next is a run of whole words, and that it is just these is the likelier, the better their durations agree: what was said
+by the audio and its syllables, and what the text takes at the pace at which all before it was said. Punctuation makes a
 pause likely, and its absence unlikely. For each word that may be the first behind a gap the likeliest way to there is
 kept, and of all these the best few: the guesses from which those for the next gap are made (dynamic programming with a
 beam). Costs are negative logarithms of likelihoods.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from math import exp, sqrt
+
+from msgspec import Struct
 
 from rtactors.alignment.base import Word
 from rtactors.alignment.duration import PER_SYLLABLE, Pause
 from rtactors.alignment.script import Script
 from rtactors.alignment.sound import Gap, Sound
 
-_BEAM = 6
-_IN_A_ROW = 4
+_BEAM = 8
+_IN_A_ROW = 8
 """So many gaps in a row may hold the next pause."""
 _WINDOW = 16
 """Gaps, some 8 s: what is older is settled, for hardly anything that comes would change it."""
@@ -28,25 +28,22 @@ _WORDS = 24
 """So many may be the first behind a gap at most: only where nothing is said, as in a row of emoji, there are more."""
 
 _VOICE_MS = 1200  # of an ordinary voice: so much is this one taken for one
-_PACE_OFF = 0.15  # how much voices differ, as a share: by syllables, which is less than by time
+_PACE_OFF = 0.2  # how much voices differ, as a share: by syllables, which is less than by time
 _PACE_WANDERS = 0.05  # how much one does by itself
 _EDGES_OFF_MS = 40  # where a run begins and ends
 _DEVIATIONS = 4  # what is further off than so many isn't looked at
 _UNWRITTEN = 3.0  # a run without words: a breath, a cough, a word that is not in the text
+_SHORT_MS = 80  # a pause that is too short for a comma; twice that, for a full stop
 _HOPELESS = 8.0  # what costs so much more than others is given up
-_CAUTION = 0.5
-"""Of all likelihood, so much is for having come no further: what was told too early can't be taken back."""
 
 
 def _pause_cost(ms: float, pause: Pause) -> float:
     """Of a gap between two words."""
-    match pause:
-        case Pause.NONE:
-            return min(2.5, 0.8 + ms / 100)  # a closure happens to be just there; or somebody hesitates
-        case Pause.PHRASE:
-            return 0.5 if ms > 80 else 1.0
-        case Pause.SENTENCE:
-            return 0.0 if ms > 150 else 1.0
+    if pause is Pause.NONE:
+        return min(2.5, 0.8 + ms / 100)  # a closure happens to be just there; or somebody hesitates
+    if pause is Pause.PHRASE:
+        return 1.0 if ms < _SHORT_MS else 0.5
+    return 1.0 if ms < 2 * _SHORT_MS else 0.0
 
 
 def _closure_cost(ms: float) -> float:
@@ -54,28 +51,29 @@ def _closure_cost(ms: float) -> float:
     return 0.2 + max(0.0, ms - 60) / 40
 
 
-class Guess:
+class Guess(Struct, eq=False):
     """That `word` is the first behind `gap`."""
 
-    __slots__ = ("before", "cost", "gap", "placed", "planned", "said", "word")
-
-    def __init__(self, word: int, gap: Gap, cost: float, said: float, planned: float, before: Guess | None) -> None:
-        self.word, self.gap, self.cost = word, gap, cost
-        self.said, self.planned = said, planned
-        """How much until there, by the audio and by the text: in ms at an ordinary pace."""
-        self.before = before
-        """The guess it follows from; None for what is settled."""
-        self.placed: list[Word] = []
-        """The words since then, once somebody asked for them."""
+    word: int
+    gap: Gap
+    cost: float = 0.0
+    said_ms: float = 0.0
+    """How much until there, by the audio."""
+    planned_ms: float = 0.0
+    """The same by the text."""
+    before: "Guess | None" = None
+    """The guess it follows from; None for what is settled."""
+    placed: list[Word] = []
+    """The words since then, once somebody worked out where they are."""
 
     @property
     def pace(self) -> float:
         """How much longer than planned it takes this voice."""
-        return (self.said + _VOICE_MS) / (self.planned + _VOICE_MS)
+        return (self.said_ms + _VOICE_MS) / (self.planned_ms + _VOICE_MS)
 
     def variance(self, planned: float) -> float:
         """Of how much is said while so much is planned, behind this guess: by what isn't known of the voice."""
-        pace_off = _PACE_OFF * _VOICE_MS / (_VOICE_MS + self.planned) + _PACE_WANDERS
+        pace_off = _PACE_OFF * _VOICE_MS / (_VOICE_MS + self.planned_ms) + _PACE_WANDERS
         return (pace_off * planned) ** 2 + _EDGES_OFF_MS**2
 
     def reach(self, planned: float) -> float:
@@ -88,20 +86,26 @@ class Matching:
 
     def __init__(self, script: Script, sound: Sound) -> None:
         self._script, self._sound = script, sound
-        self._columns = [[Guess(0, Gap(0, 0), 0.0, 0.0, 0.0, None)]]
-        """For each of the last gaps, the cheapest guess first. Before the first gap there are no words."""
-        self._done = 1
+        self._columns: list[list[Guess]] = []
+        """For each of the last gaps, the cheapest guess first."""
+        self._done = 0
         """Gaps that were looked at."""
 
-    def advance(self) -> None:
-        """Look at the gaps that have ended, as far as there is text for them."""
+    def advance(self) -> Guess | None:
+        """Look at the gaps that have ended, as far as there is text for them.
+
+        Gives what all goes back to from now on, if that is something new; the caller makes it the first of its chain.
+        """
         gaps = self._sound.gaps
+        done = self._done
+        if gaps and not done:
+            self._columns, self._done = [[Guess(0, gaps[0])]], 1
         while self._done < len(gaps) and self._has_text(gaps[self._done]):
             self._columns = [*self._columns[1 - _IN_A_ROW :], self._column(gaps[self._done])]
             self._done += 1
+        return self._settle() if self._done > done else None
 
-    def settle(self) -> Guess | None:
-        """What all goes back to from now on, if that is something new. To be made first of its chain by the caller."""
+    def _settle(self) -> Guess | None:
         chain = _chain(self._columns[-1][0])
         if len(chain) < 2 * _WINDOW:
             return None
@@ -131,7 +135,7 @@ class Matching:
                 unseen = script.unseen[behind] - script.unseen[guess.word]
                 ways.append((now, guess.cost + costs + unseen, guess))
             costs += _closure_cost(passed.end_ms - passed.start_ms)
-        return _cautious(ways)
+        return _median(ways)
 
     def _latest(self) -> Iterator[tuple[Gap, list[Guess]]]:
         """Gaps and their guesses, the last one first."""
@@ -181,8 +185,8 @@ class Matching:
         guesses: list[Guess] = []
         for cost, word in likeliest:
             _, said, guess = best[word]
-            planned = guess.planned + ms[word] - ms[guess.word]
-            guesses.append(Guess(word, gap, cost, guess.said + said, planned, guess))
+            planned = guess.planned_ms + ms[word] - ms[guess.word]
+            guesses.append(Guess(word, gap, cost, guess.said_ms + said, planned, guess))
         return guesses
 
 
@@ -194,14 +198,14 @@ def _chain(guess: Guess) -> list[Guess]:
     return chain[::-1]
 
 
-def _cautious(ways: list[tuple[float, float, Guess]]) -> Guess:
-    """Neither the furthest nor the likeliest, but that of which others say with some likelihood that it is too far."""
+def _median(ways: list[tuple[float, float, Guess]]) -> Guess:
+    """The guess that is as likely too far as not far enough: the likeliest one may be either by much."""
     ways.sort(key=lambda way: way[0])
     least = min(cost for _, cost, _ in ways)
     likelihoods = [exp(least - cost) for _, cost, _ in ways]
-    rest = _CAUTION * sum(likelihoods)
+    half = sum(likelihoods) / 2
     for likelihood, (_, _, guess) in zip(likelihoods, ways, strict=True):
-        rest -= likelihood
-        if rest <= 0:
+        half -= likelihood
+        if half <= 0:
             return guess
     return ways[-1][2]

@@ -25,7 +25,8 @@ class Script:
         """`REST_MS` of these, cumulated."""
         self.unseen = [0.0]
         """`UNSEEN` of these, cumulated."""
-        self._begun = ""
+        self._begun = ""  # the word that isn't whole
+        self._may_end = False  # by any letter
         self._in_tag = False
 
     @property
@@ -34,15 +35,19 @@ class Script:
 
     def add(self, text: str) -> None:
         self._begun += text
-        if may_end_a_word(text):
+        if self._may_end or may_end_a_word(text):
             self._take(whole_words(self._begun, over=False))
 
     def end(self) -> None:
         self.over = True
+        if self.words and self._begun.isspace():
+            self.words[-1] += self._begun
+            self._begun = ""
         self._take(whole_words(self._begun, over=True))
 
     def _take(self, words: list[str]) -> None:
         self._begun = self._begun[sum(map(len, words)) :]
+        self._may_end = may_end_a_word(self._begun.strip())
         for word in words:
             self._pause_by_next(word)
             ms, variance, pause = spoken(word)

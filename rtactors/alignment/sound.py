@@ -10,26 +10,36 @@ takes; the rest of what is said goes by time.
 
 from array import array
 from bisect import bisect_left, bisect_right
+from math import inf
+from operator import mul
 from typing import Any, NamedTuple
 
 FRAME_MS = 10
+_BATCH_FRAMES = 20  # a call of numpy costs as much as that many frames
 GAP_MS = 50
 """About the shortest closure of a plosive: of what is shorter, nothing follows."""
 _BELOW_PEAK = 0.025  # -32 dB: quiet vowels are above it; breath, and a voice's tail in a room, below
 _ABOVE_FLOOR = 2.5  # what a steady noise varies by
 _FLOOR_MOST = 0.1  # of the peak: speech without any gap isn't taken for noise
+_LEAST_PEAK = 1000.0  # RMS of PCM16, -30 dB: what a voice is taken to reach, as long as none is heard
 _PEAK_FALLS, _FLOOR_RISES = 0.9995, 1.005  # in a frame: both follow a change within seconds
 _SILENCE = 20.0  # RMS of PCM16, -64 dB: nobody speaks, whatever comes later
 _CLICK = 1  # frames: what is loud no longer, within silence, is no speech
 
-_DIP = 1.5  # 3.5 dB: less is no border of two syllables
-_NUCLEUS = 0.056  # of the peak, -25 dB: what is quieter is no vowel
-_SMOOTH = (1, 3, 4, 3, 1)  # weights of neighbouring frames: a period of a deep voice is longer than a frame
+_DIP = 1.6  # 4 dB: less is no border of two syllables
+_NUCLEUS = 0.1  # of the peak, -20 dB: what is quieter is no vowel
+_SMOOTH = (
+    1 / 12,
+    3 / 12,
+    4 / 12,
+    3 / 12,
+    1 / 12,
+)  # weights of neighbouring frames: a period of a deep voice is longer than a frame
 _LATE = 3  # frames: so much later the middle of these is looked at
-# A syllable takes 200 ms, of which vowels and consonants are in our durations worth some 200 ms as well. What the nucleus
-# alone is worth, and each ms, predict together best how much is said, for any pace; see docs/decisions/0021.
-_PER_NUCLEUS, _PER_MS = 142.0, 0.29
-_ORDINARY = 1.1  # of what is said in a ms of ordinary speech
+# In ms of ordinary speech, of which 200 are a syllable: what predicts best how much is said, whatever the pace.
+_PER_NUCLEUS, _PER_MS = 155.0, 0.21
+_ORDINARY = 1.1  # of that, in a ms of ordinary speech
+_NUCLEUS_MS = _PER_NUCLEUS / (_ORDINARY - _PER_MS)  # of a syllable that hasn't ended, it is taken to last so long
 
 
 class Gap(NamedTuple):
@@ -47,8 +57,9 @@ class Sound:
         self._frame_ms = 1000 * self._size / rate
         self._gap_frames = GAP_MS / self._frame_ms
         self._pieces: list[bytes] = []  # not looked at yet
+        self._pending = 0  # bytes of these
         self._frames = 0
-        self._peak, self._floor = 0.0, 1e9  # RMS
+        self._peak, self._floor = _LEAST_PEAK, inf  # RMS
         self._quiet_since: int | None = 0  # frame
         self._loud = 0  # frames, since it was quiet
         self._levels = [0.0] * len(_SMOOTH)
@@ -79,16 +90,21 @@ class Sound:
         return (self._said[-1] + 1000 * _ORDINARY) / (self._speech_ms + 1000)
 
     def add(self, pcm: bytes) -> None:
+        """Small pieces are only looked at with the next ones, or by `listen`."""
         self._pieces.append(pcm)
+        self._pending += len(pcm)
+        if self._pending >= _BATCH_FRAMES * 2 * self._size:
+            self.listen()
 
     def listen(self) -> None:
-        """Look at what was added."""
+        """Look at all that was added."""
         pcm = b"".join(self._pieces)
         frames = len(pcm) // (2 * self._size)
         if frames:
             for level in _levels(pcm, frames, self._size):
                 self._hear(level)
         self._pieces = [pcm[frames * 2 * self._size :]]
+        self._pending = len(self._pieces[0])
 
     def said(self, ms: float) -> float:
         """How much is said by then, at most by now: in ms of ordinary speech."""
@@ -99,14 +115,15 @@ class Sound:
             return said[after - 1] + part * (said[after] - said[after - 1])
         quiet = self.quiet_since_ms
         since = (ms if quiet is None else min(ms, max(quiet, borders[-1]))) - borders[-1]
-        return said[-1] + _PER_MS * since + min(_PER_NUCLEUS, (_ORDINARY - _PER_MS) * since)
+        return said[-1] + _PER_MS * since + _PER_NUCLEUS * min(1.0, since / _NUCLEUS_MS)
 
     def when(self, said: float) -> float:
         """When so much is said, in ms."""
         borders, amounts = self._borders, self._said
         after = bisect_left(amounts, said)
         if after == len(amounts):
-            return borders[-1] + (said - amounts[-1]) / _ORDINARY
+            rest = said - amounts[-1]
+            return borders[-1] + max(rest / _ORDINARY, (rest - _PER_NUCLEUS) / _PER_MS)
         if after == 0:
             return borders[0]
         part = (said - amounts[after - 1]) / (amounts[after] - amounts[after - 1])
@@ -128,8 +145,7 @@ class Sound:
                 self._quiet_since = self._frames
         self._frames += 1
         self._levels = [*self._levels[1:], level]
-        a, b, c, d, e = self._levels
-        self._follow((a + 3 * b + 4 * c + 3 * d + e) / 12 + 1)
+        self._follow(1 + sum(map(mul, _SMOOTH, self._levels)))
 
     def _speaks_again(self, quiet: int, loud: int) -> None:
         if self.gaps and loud - quiet < self._gap_frames:
@@ -146,7 +162,7 @@ class Sound:
         if self._falling:
             if level < self._extreme:
                 self._extreme, self._extreme_at = level, self._frames - _LATE
-            elif level > self._extreme * _DIP:
+            elif level > self._extreme * _DIP and self._quiet_since is None:
                 self._border(self._extreme_at, speech=True)
                 self._falling, self._extreme = False, level
         elif level > self._extreme:

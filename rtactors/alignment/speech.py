@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from copy import copy
-from typing import overload
+from importlib import import_module
+from operator import eq
+from typing import NamedTuple, cast, overload
+
+from msgspec.structs import replace
 
 from rtactors.alignment.base import Alignment, Word
 from rtactors.alignment.matching import Guess, Matching
@@ -30,7 +33,7 @@ class SpeechAligner:
 
     def __init__(self) -> None:
         """Imports numpy, which takes some 100 ms: now, and not when the first audio comes."""
-        import numpy as np  # noqa: F401 - `sound.py` uses it
+        import_module("numpy")
 
     def begin(self, rate: int) -> Alignment:
         return _SpeechAlignment(rate)
@@ -67,6 +70,7 @@ class _SpeechAlignment:
 
     def add_audio(self, pcm: bytes) -> None:
         self._sound.add(pcm)
+        self._look()
         self._known = None
 
     def end_audio(self) -> None:
@@ -76,8 +80,15 @@ class _SpeechAlignment:
     def words(self) -> Sequence[Word]:
         if self._known is None:
             self._sound.listen()
+            self._look()
             self._known = self._estimate()
         return self._known
+
+    def _look(self) -> None:
+        """At the pauses that have ended."""
+        if settled := self._matching.advance():
+            self._settled += self._until(settled)
+            settled.before = None
 
     def _estimate(self) -> Sequence[Word]:
         sound, script = self._sound, self._script
@@ -85,11 +96,7 @@ class _SpeechAlignment:
         if not sound.gaps:  # no speech so far
             if over:
                 return self._between(0, len(script.words), 0.0, sound.ms)
-            return _Words([], script, sound.ms + _RESUMES_MS if sound.ms else 0.0, 1 / sound.rate)
-        self._matching.advance()
-        if settled := self._matching.settle():
-            self._settled += self._until(settled)
-            settled.before = None
+            return _Words([], _Ahead(script, sound.ms + _RESUMES_MS if sound.ms else 0.0, 1 / sound.rate))
         guess = self._matching.best(audio_over=self._audio_over)
         begun = [*self._settled, *self._until(guess)]
         at = guess.gap.end_ms
@@ -98,7 +105,9 @@ class _SpeechAlignment:
             begun += words
         else:  # it is silent, or over
             at += max(_RESUMES_MS, REST_MS[script.pauses[guess.word]] - (at - guess.gap.start_ms))
-        return _Words(begun, script, at, guess.pace / sound.rate)
+        if begun and len(begun) == len(script.words):  # at its end the text may have got white space
+            begun[-1] = replace(begun[-1], text=script.words[-1])
+        return _Words(begun, _Ahead(script, at, guess.pace / sound.rate))
 
     def _until(self, guess: Guess) -> list[Word]:
         """The words of its chain."""
@@ -144,16 +153,40 @@ class _SpeechAlignment:
         return words, max(at, sound.ms) + (REST_MS[script.pauses[behind]] if behind > first else 0)
 
 
-class _Words(Sequence[Word]):
-    """Those that have begun; and those whose audio isn't here yet, one by one when they are asked for: there may be many."""
+class _Ahead(NamedTuple):
+    """Where what has not begun is."""
 
-    def __init__(self, begun: list[Word], script: Script, at_ms: float, pace: float) -> None:
-        self._begun, self._script = begun, script
-        self._at_ms, self._pace = at_ms, pace  # of those that have not
-        self._indices = range(len(script.words))
+    script: Script
+    at_ms: float
+    """The first of these words."""
+    pace: float
+    """Longer than planned."""
+
+    def word(self, number: int, first: int) -> Word:
+        script = self.script
+        at_ms = self.at_ms + script.rest_ms[number] - script.rest_ms[first]
+        start, end = (at_ms + (script.ms[n] - script.ms[first]) * self.pace for n in (number, number + 1))
+        return Word(script.words[number], int(start), int(end))
+
+
+class _Words(Sequence[Word]):
+    """Those that have begun, and those that have not: these one by one when asked for, as there may be many."""
+
+    def __init__(self, begun: list[Word], ahead: _Ahead, which: range | None = None) -> None:
+        self._begun, self._ahead = begun, ahead
+        self._which = range(len(ahead.script.words)) if which is None else which
+
+    def __eq__(self, other: object) -> bool:
+        """Whether these are the same words, in whatever sequence."""
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        words = cast("Sequence[object]", other)
+        return len(self) == len(words) and all(map(eq, self, words))
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType] - as a list has none
 
     def __len__(self) -> int:
-        return len(self._indices)
+        return len(self._which)
 
     @overload
     def __getitem__(self, index: int) -> Word: ...
@@ -161,13 +194,8 @@ class _Words(Sequence[Word]):
     def __getitem__(self, index: slice) -> Sequence[Word]: ...
     def __getitem__(self, index: int | slice) -> Word | Sequence[Word]:
         if isinstance(index, slice):
-            some = copy(self)
-            some._indices = self._indices[index]
-            return some
-        number = self._indices[index]
+            return _Words(self._begun, self._ahead, self._which[index])
+        number = self._which[index]
         if number < len(self._begun):
             return self._begun[number]
-        script, first = self._script, len(self._begun)
-        at_ms = self._at_ms + script.rest_ms[number] - script.rest_ms[first]
-        start, end = (at_ms + (script.ms[n] - script.ms[first]) * self._pace for n in (number, number + 1))
-        return Word(script.words[number], int(start), int(end))
+        return self._ahead.word(number, len(self._begun))

@@ -45,7 +45,7 @@ class Captions:
                 self._end(event.message)
             case Transition(chart="message", after="skipped"):
                 self._unheard.append(self._seen.messages[event.id].text)
-                if self._text.open is None:  # else what is being stopped has its end first
+                if self._text.open in {None, event.id}:  # else what is being stopped has its end first
                     self._tell_unheard()
             case Caption() | CaptionsEnded():
                 self._catch_up(self._seen.messages[event.message_id])

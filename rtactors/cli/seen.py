@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from rtactors import Session
 from rtactors.session_events import (
-    AgentSaid,
     Caption,
     CaptionsEnded,
     MessageAnnounced,
@@ -46,8 +45,6 @@ class SeenMessage(Struct, kw_only=True):
     state: str = "pending"
     text: str = ""
     """As generated so far."""
-    heard_text: str = ""
-    """As it went into the chat history."""
     captions: list[Caption] = []
     """Of the words whose beginning was heard; once it is over, of those that were heard to their ends."""
     captions_over: bool = False
@@ -103,8 +100,6 @@ class Seen:
             case CaptionsEnded():
                 message = self._message(event.message_id)
                 message.captions, message.captions_over = list(event.words), True
-            case AgentSaid():
-                self._message(event.message.id).heard_text = event.message.heard_text
             case Transition():
                 self._transition(event)
             case UserStartedSpeaking():

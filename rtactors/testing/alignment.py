@@ -103,6 +103,7 @@ class _Stretch:
 
 def _examine(words: Sequence[Word], text: str) -> None:
     """What holds at every moment, with so much text so far."""
+    words = [*words]
     told = "".join(word.text for word in words)
     assert text.startswith(told), f"the words are not what the text begins with: {told!r}, the text is {text!r}"
     ended, before = 0, ""

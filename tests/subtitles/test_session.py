@@ -25,6 +25,7 @@ MS_PER_CHARACTER = 100
 async def test_pauses_are_in_it_and_what_was_cut_off_is_not(tmp_path: Path, mark: str) -> None:
     server = MemoryServer(replies([FIRST, SECOND]), voice=ToneVoice(MS_PER_CHARACTER), timing=IMMEDIATE)
     file = tmp_path / "call.vtt"
+    began, heard = 0.0, list[str]()
     async with server, anyio.create_task_group() as tasks:
         session = Session(OpenAIRealtime(api_key=""), sink=PacedSink(), connect=server.connect, cut_mark=mark)
 
