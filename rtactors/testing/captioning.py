@@ -1,4 +1,4 @@
-"""How a session tells which words are heard: what must hold of captions, of their ends, and of the texts that they leave.
+"""How a session tells which words are heard: what must hold of captions, of their ends, of the texts that they leave.
 
 These are checks of `rtactors.testing.invariants`, as those of `rtactors.testing.conduct` are, each under the number of
 the invariant that it belongs to: that a caption belongs to the message that it names, is never ahead of the ears, and
@@ -46,11 +46,9 @@ def _ends(facts: Facts) -> dict[str, list[tuple[Seen, CaptionsEnded]]]:
 
 
 def _last_states(facts: Facts, chart: str) -> dict[str, str]:
-    return {event.id: event.after for event in facts.evidence.events if _is_of(event, chart)}
-
-
-def _is_of(event: object, chart: str) -> bool:
-    return isinstance(event, Transition) and event.chart == chart
+    """Where each life of a chart has come to."""
+    transitions = (event for event in facts.evidence.events if isinstance(event, Transition))
+    return {event.id: event.after for event in transitions if event.chart == chart}
 
 
 # ------------------------------------------------------------------------------------------------- while it is heard
@@ -140,7 +138,7 @@ def captions_keep_up_with_the_ears(facts: Facts) -> Iterator[str]:
             due = _begun(message, at - facts.evidence.delay - facts.evidence.moment, heard_ms - _BATCH_MS)
             seen = sum(seen.at <= at + facts.evidence.moment for seen, _ in captions)
             if seen < due:
-                yield f"{heard_ms} ms of {message.id} were heard at {at:.3f} s, and {seen} of its words told, not {due}"
+                yield f"{heard_ms} ms of {message.id} were heard at {at:.3f} s, and {seen} words told, not {due}"
                 break
 
 
@@ -197,9 +195,10 @@ def words_are_those_told(facts: Facts) -> Iterator[str]:
 def _they_are_the_text(facts: Facts, ended: CaptionsEnded) -> Iterator[str]:
     message_id, words = ended.message_id, "".join(word.text for word in ended.words)
     shown = facts.shown.get(message_id, "")
-    same = sorted(words + shown) == sorted(ended.text) if shown else words == ended.text
+    text = ended.text.removesuffix(facts.evidence.cut_mark) if ended.interrupted else ended.text
+    same = sorted(words + shown) == sorted(text) if shown else words == text
     if not same:
-        yield f"the words of {message_id} are {words!r}, with {shown!r} shown, but its text is {ended.text!r}"
+        yield f"the words of {message_id} are {words!r}, with {shown!r} shown, but its text is {text!r}"
     heard_ms = facts.heard_ms(message_id)
     for before, after in pairwise(ended.words):
         if after.start_ms < before.end_ms:
@@ -216,10 +215,12 @@ def history_has_the_words(facts: Facts) -> Iterator[str]:
         item = said.get(message_id)
         for _, ended in ends if item else ():
             assert item
-            cut = item.interrupted and (ended.text != item.generated_text or item.status != "completed")
-            expected = ended.text + (facts.evidence.cut_mark if cut and ended.text else "")
-            if item.heard_text != expected:
-                yield f"{expected!r} was heard of {message_id}, but the history has {item.heard_text!r}"
+            if item.heard_text != ended.text:
+                yield f"{ended.text!r} was heard of {message_id}, but the history has {item.heard_text!r}"
+            heard = facts.words_of(item)
+            cut = item.interrupted and heard and (heard != item.generated_text or item.status != "completed")
+            if item.heard_text != heard + (facts.evidence.cut_mark if cut else ""):
+                yield f"{message_id} is {'' if cut else 'not '}cut, but its text in the history is {item.heard_text!r}"
             if item.interrupted != ended.interrupted:
                 yield f"{message_id} is told to be interrupted: {item.interrupted}, its captions: {ended.interrupted}"
 

@@ -70,19 +70,12 @@ class Conversation:
     """What a test holds of it."""
 
     def __init__(
-        self,
-        session: Session,
-        server: MemoryServer | Server,
-        ears: Ears,
-        eyes: Eyes,
-        sink: Sink,
-        voice: HeardVoice | None = None,
-        cut_mark: str = "",
+        self, session: Session, server: MemoryServer | Server, ears: Ears, sink: Sink, voice: HeardVoice | None = None
     ) -> None:
         self.session = session
         self.server = server
         self.ears = ears
-        self.eyes = eyes
+        self.eyes = Eyes(ears)
         self.replies: list[Reply] = []
         """All that were asked for, here or by the test."""
         self.spoken: dict[str, str] = {}
@@ -93,6 +86,8 @@ class Conversation:
         """Why the session ended on its own."""
         self.proxy: ChaosProxy
         """What it goes through, if there is `chaos`."""
+        self.cut_mark = ""
+        """The session's."""
         self.cut_off = False
         """True if the network let nothing through when the session ended: the server could not be told how."""
         self.events: list[SessionEvent] = []
@@ -101,7 +96,6 @@ class Conversation:
         """False if time is real."""
         self._sink = sink
         self._voice = voice
-        self._cut_mark = cut_mark
         self._news = session.events()
 
     # -- the two sides of the wire
@@ -257,7 +251,7 @@ class Conversation:
             "voice": self._voice and self._voice.spoken,
             "seen": tuple(self.eyes.seen),
             "alignments": self.eyes.alignments,
-            "cut_mark": self._cut_mark,
+            "cut_mark": self.cut_mark,
             "removed": frozenset(self.removed),
             "device_lost_at": self.ears.lost_at,
             "rate": self.ears.rate,
@@ -318,7 +312,9 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             url = url.replace(str(port), str(proxy.port))
         settings: dict[str, Any] = {"api_key": "", "websocket_base_url": url, **(provider or {})}
         websocket = partial(connect, keepalive=deadlines.keepalive)
-        more: dict[str, Any] = {"aligner": EvenAligner() if isinstance(options["voice"], ToneVoice) else SpeechAligner()}
+        more: dict[str, Any] = {
+            "aligner": EvenAligner() if isinstance(options["voice"], ToneVoice) else SpeechAligner()
+        }
         more |= session or {}
         more["aligner"] = eyes.aligner(more["aligner"])
         conversing = SeenSession(
@@ -334,7 +330,8 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             **more,
         )
         conversing.eyes = eyes
-        talk = Conversation(conversing, server, ears, eyes, device, voice, more.get("cut_mark", ""))
+        talk = Conversation(conversing, server, ears, device, voice)
+        talk.eyes, talk.cut_mark = eyes, more.get("cut_mark", "")
         if proxy:
             talk.proxy = proxy
         try:
