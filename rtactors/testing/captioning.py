@@ -15,6 +15,7 @@ from itertools import pairwise
 
 from rtactors.alignment.even import MS_PER_CHARACTER
 from rtactors.alignment.words import whole_words
+from rtactors.events import BYTES_PER_FRAME
 from rtactors.session_events import AgentSaid, Caption, CaptionsEnded, MessageAnnounced, Transition
 from rtactors.sinks.base import Paused, Resumed
 from rtactors.testing.ears import Segment, Untold
@@ -51,6 +52,11 @@ def _last_states(facts: Facts, chart: str) -> dict[str, str]:
     return {event.id: event.after for event in transitions if event.chart == chart}
 
 
+def _has_pieces(facts: Facts, message: WireMessage) -> bool:
+    """Whether it is more than one stretch of text and audio."""
+    return len(message.parts) > 1 or facts.is_voiced(message)
+
+
 # ------------------------------------------------------------------------------------------------- while it is heard
 
 
@@ -78,7 +84,7 @@ def captions_go_forward(facts: Facts) -> Iterator[str]:
     """I11: in the order of the words, one behind the other."""
     for message_id, told in _told(facts).items():
         message = facts.messages.get(message_id)
-        pieces = message is None or len(message.parts) > 1 or facts.is_voiced(message)
+        pieces = message is None or _has_pieces(facts, message)
         for _, caption in told:
             if not 0 <= caption.start_ms <= caption.end_ms:
                 yield f"{caption.text!r} of {message_id} is from {caption.start_ms} to {caption.end_ms} ms"
@@ -190,6 +196,16 @@ def words_are_those_told(facts: Facts) -> Iterator[str]:
                 if (word.start_ms, word.at, word.estimated) != (caption.start_ms, caption.at, caption.estimated):
                     yield f"{caption.text!r} of {message_id} was told as {caption}, and in the end as {word}"
             yield from _they_are_the_text(facts, ended)
+            if ended.interrupted and message and not _has_pieces(facts, message):
+                yield from _they_had_ended(facts, message, captions[:count])
+
+
+def _they_had_ended(facts: Facts, message: WireMessage, captions: list[Caption]) -> Iterator[str]:
+    """As it was told when they began; if all audio was heard, they have for certain."""
+    heard_ms, frames = facts.heard_ms(message.id), len(facts.audio_of(message)) // BYTES_PER_FRAME
+    for caption in captions:
+        if caption.end_ms > heard_ms and facts.heard_frames(message.id) < frames:
+            yield f"{caption.text!r} of {message.id}, to {caption.end_ms} ms, counts as heard, but {heard_ms} ms were"
 
 
 def _they_are_the_text(facts: Facts, ended: CaptionsEnded) -> Iterator[str]:

@@ -22,7 +22,6 @@ from anyio.lowlevel import checkpoint
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rtactors.alignment import EvenAligner
 from rtactors.errors import ConnectionFailed, RtactorsError, SessionClosed, SinkLost
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.loopback.server import MemoryServer
@@ -42,12 +41,14 @@ from rtactors.testing.simulation.device import RATE, Blur, SimulatedDevice
 from rtactors.testing.simulation.network import Line, SimulatedNetwork
 from rtactors.testing.simulation.plan import Break, Network, Plan
 from rtactors.testing.simulation.provider import (
+    CUT_MARK,
     EXPIRED,
     MS_PER_CHARACTER,
     NO_QUOTA,
     OWN_FUNCTION,
     VOICE,
     Understands,
+    aligner_of,
     error_event,
     faults_of,
     policy_of,
@@ -119,7 +120,7 @@ def simulate(plan: Plan, *, app: OwnApp | None = None, record: Path | None = Non
         story=Story(tuple(world.events), tuple(world.server.sessions), tuple(world.ears.segments)),
         seconds=world.ended_at,
         breaks=tuple(world.breaks),
-        faults=tuple(world.faults.applied),
+        faults=tuple(world.faults.applied[: len(plan.faults)]),
     )
 
 
@@ -155,7 +156,7 @@ class _World:
         self.ears = Ears(self.device, tells=Blur(plan.device), lag=plan.device.lag_ms / 1000)
         self.eyes = Eyes(self.ears)
         self.network = SimulatedNetwork(plan.network, plan.turns)
-        self.faults = faults_of(plan.faults)
+        self.faults = faults_of(plan.faults, plan.text)
         self.server: MemoryServer
         self.ended_at = 0.0
         self.failure: RtactorsError | None = None
@@ -175,6 +176,7 @@ class _World:
             faults=self.faults,
             recognizer=Understands(*_TURNS),
             session_limit_s=plan.model.limit_s or math.inf,
+            word_times=plan.text.timed,
         )
         async with self.server:
             connect, delegate = self.server.connect, delegate_of(plan, self.app)
@@ -189,7 +191,8 @@ class _World:
                 delegate=delegate,
                 interruption=policy_of(plan.interruption),
                 recorder=Recorder(self.record) if self.record else None,
-                aligner=self.eyes.aligner(EvenAligner()),
+                aligner=self.eyes.aligner(aligner_of(plan)),
+                cut_mark=CUT_MARK if plan.text.mark else "",
             )
             session.eyes = self.eyes
             news = session.events()
@@ -314,7 +317,8 @@ class _World:
             left_over=left_over,
             rate=RATE,
             slack_ms=plan.device.block_ms,
-            ms_per_character=MS_PER_CHARACTER,
+            ms_per_character=MS_PER_CHARACTER if plan.text.aligner == "even" else None,
+            cut_mark=CUT_MARK if plan.text.mark else "",
             deadlines=DEADLINES,
             device_lost_at=self.ears.lost_at,
             held_up=max(line.longest_send for line in self.network.connections) if simulated else None,
