@@ -988,25 +988,27 @@ def has_a_mark(plan: Plan) -> bool:
 
 
 def holds_late_text(plan: Plan) -> bool:
-    late = (plan.text.lead_ms or 0) < 0 or any(line.transcript != "ahead" for each in plan.replies for line in each.lines)
+    late = (plan.text.lead_ms or 0) < 0 or any(
+        line.transcript != "ahead" for each in plan.replies for line in each.lines
+    )
     return late and any(step.do == "pause" for step in plan.steps)
 
 
-@mutant("I11")
+@mutant("I11", seed=4)
 def captions_are_ahead_of_the_ears(patch: Patch) -> None:
     before = Transcript.follow
     patch.setattr(Transcript, "follow", lambda self, frames: before(self, frames + 7200))
 
 
-@mutant("I11")
+@mutant("I11", seed=6)
 def captions_come_when_it_is_over(patch: Patch) -> None:
-    def on_position(self: Any, followed: Any, frames: int, at: float | None, **_: Any) -> None:
+    def on_position(_: Any, followed: Any, frames: int, at: float | None, **__: Any) -> None:
         followed.frames, followed.at = frames, at
 
     patch.setattr(TranscriptActor, "_on_position", on_position)
 
 
-@mutant("I11")
+@mutant("I11", seed=2)
 def captions_wait_for_the_whole_text(patch: Patch) -> None:
     before = _Stretch.begin
     patch.setattr(
@@ -1014,7 +1016,7 @@ def captions_wait_for_the_whole_text(patch: Patch) -> None:
     )
 
 
-@mutant("I11", needs=changes_its_mind)
+@mutant("I11", seed=4, needs=changes_its_mind)
 def captions_go_back(patch: Patch) -> None:
     def begin(self: Any, ms: int, *, whole: bool) -> Any:
         self._words = self._alignment.words()
@@ -1026,7 +1028,7 @@ def captions_go_back(patch: Patch) -> None:
     patch.setattr(_Stretch, "begin", begin)
 
 
-@mutant("I11", needs=changes_its_mind)
+@mutant("I11", seed=77, needs=changes_its_mind)
 def words_move_after_they_were_told(patch: Patch) -> None:
     def heard(self: Any, ms: int, *, whole: bool) -> Any:
         return [word for word in self._alignment.words() if word.end_ms <= ms or whole]
@@ -1034,28 +1036,32 @@ def words_move_after_they_were_told(patch: Patch) -> None:
     patch.setattr(_Stretch, "heard", heard)
 
 
-@mutant("R8 I11")
+@mutant("R8 I11", seed=4)
 def captions_are_of_whose_text_came_last(patch: Patch) -> None:
     def handle(self: Any, about: Any) -> None:
         if isinstance(about, mail.TranscriptText):
             self.newest = about.message_id
         before(self, about)
 
-    def publish(self: Any, event: Any) -> None:
-        publishes(self, replace(event, message_id=self.newest) if isinstance(event, Caption) else event)
+    def init(self: Any, ring: Any, surroundings: Any, **options: Any) -> None:
+        inits(self, ring, surroundings, **options)
+        publishes = self.publish
+        self.publish = lambda event: publishes(
+            replace(event, message_id=self.newest) if isinstance(event, Caption) else event
+        )
 
-    before, publishes = TranscriptActor.handle, TranscriptActor.publish
+    before, inits = TranscriptActor.handle, TranscriptActor.__init__
     patch.setattr(TranscriptActor, "handle", handle)
-    patch.setattr(TranscriptActor, "publish", publish)
+    patch.setattr(TranscriptActor, "__init__", init)
 
 
-@mutant("I11")
+@mutant("I11", seed=2)
 def the_word_in_which_it_was_stopped_counts(patch: Patch) -> None:
     before = _Stretch.heard
     patch.setattr(_Stretch, "heard", lambda self, _ms, *, whole: before(self, 1 << 40, whole=whole))
 
 
-@mutant("I11")
+@mutant("I11", seed=2)
 def captions_begin_before_their_message(patch: Patch) -> None:
     def tell_words(self: Any, followed: Any) -> None:
         at, followed.at = followed.at, followed.at and followed.at - 2
@@ -1067,7 +1073,7 @@ def captions_begin_before_their_message(patch: Patch) -> None:
     patch.setattr(TranscriptActor, "_tell_words", tell_words)
 
 
-@mutant("I11", needs=holds_late_text)
+@mutant("I11", seed=211, needs=holds_late_text)
 def words_begin_while_it_is_held(patch: Patch) -> None:
     """Those whose text comes only then: as if they were heard when it came."""
 
@@ -1080,23 +1086,28 @@ def words_begin_while_it_is_held(patch: Patch) -> None:
     patch.setattr(TranscriptActor, "_tell_words", tell_words)
 
 
-@mutant("I11")
+@mutant("I11", seed=2)
 def captions_have_no_end(patch: Patch) -> None:
     rewire(patch, "transcript", without_effect("end_captions"))
 
 
-@mutant("I11")
+@mutant("I11", seed=1)
 def captions_of_what_was_never_heard_have_an_end(patch: Patch) -> None:
-    ended = on("waiting", transcript_chart.Settled, "silent", transcript_chart.end_captions)
-    rewire(patch, "transcript", add=(ended,))
+    ended = (transcript_chart.end_captions,)
+    rewire(
+        patch,
+        "transcript",
+        lambda edge: edge._replace(effects=ended) if edge.event is transcript_chart.Settled else edge,
+    )
 
 
-@mutant("I11")
-def all_that_was_heard_is_whole(patch: Patch) -> None:
-    rewire(patch, "transcript", lambda edge: edge._replace(target="whole") if edge.target == "cut" else edge)
+@mutant("I11", seed=2)
+def what_is_whole_and_what_is_cut_is_mixed_up(patch: Patch) -> None:
+    other = {"whole": "cut", "cut": "whole"}
+    rewire(patch, "transcript", lambda edge: edge._replace(target=other.get(edge.target, edge.target)))
 
 
-@mutant("I11")
+@mutant("I11", seed=2)
 def the_history_has_other_words_than_the_captions(patch: Patch) -> None:
     def handle(self: Any, about: Any) -> None:
         if isinstance(about, mail.TranscriptEnded):
@@ -1107,7 +1118,7 @@ def the_history_has_other_words_than_the_captions(patch: Patch) -> None:
     patch.setattr(MessageActor, "handle", handle)
 
 
-@mutant("I11", needs=has_a_mark)
+@mutant("I11", seed=169, needs=has_a_mark)
 def a_cut_has_no_mark(patch: Patch) -> None:
     before = Entry.project
 
@@ -1118,7 +1129,7 @@ def a_cut_has_no_mark(patch: Patch) -> None:
     patch.setattr(Entry, "project", project)
 
 
-@mutant("I10")
+@mutant("I10", seed=3)
 def words_of_what_was_never_heard_are_kept(patch: Patch) -> None:
     def handle(self: Any, about: Any) -> None:
         if not isinstance(about, mail.ForgetTranscript):
@@ -1128,7 +1139,7 @@ def words_of_what_was_never_heard_are_kept(patch: Patch) -> None:
     patch.setattr(TranscriptActor, "handle", handle)
 
 
-@mutant("I10")
+@mutant("I10", seed=16)
 def what_comes_after_the_end_is_kept(patch: Patch) -> None:
     patch.setattr(AudioBatch, "close", AudioBatch.flush)
 

@@ -130,7 +130,9 @@ def script_of(plan: Plan) -> tuple[Script, list[Halt]]:
     """Its replies in the order in which the server begins them; then one that is the same for all plans."""
     halts: list[Halt] = []
     lead_ms = plan.text.lead_ms
-    ready = [_reply(reply, index, halts, len(plan.tools), lead_ms) for index, reply in enumerate((*plan.replies, Reply()))]
+    ready = [
+        _reply(reply, index, halts, len(plan.tools), lead_ms) for index, reply in enumerate((*plan.replies, Reply()))
+    ]
     return (lambda turn: ready[min(turn.index, len(ready) - 1)]), halts
 
 
