@@ -138,8 +138,7 @@ class Entry:
         item, spoken = self.item, self.spoken
         heard = item.text or (spoken.heard_text if spoken else "")
         if spoken and spoken.interrupted:
-            cut = spoken.heard_text and (spoken.heard_text != item.text or item.status != "completed")
-            heard = spoken.heard_text + (self._ledger.cut_mark if cut else "")
+            heard = spoken.heard_text + (self._ledger.cut_mark if spoken.heard_text else "")
         elif spoken and spoken.heard_ms and item.status == "incomplete" and not spoken.voiced:
             heard = spoken.heard_text  # it broke off: its text was ahead of it
         return HistoryItem(
@@ -168,7 +167,7 @@ class Ledger:
 
     def __init__(self, cut_mark: str = "") -> None:
         self.cut_mark = cut_mark
-        """Stands behind the heard text of a message that was stopped in its text."""
+        """Stands behind the heard text of a message that was interrupted."""
         self.unanswered: dict[str, str] = {}
         """Function calls that were handed over and have no output yet: call id -> id of the call's item."""
         self.characters = 0

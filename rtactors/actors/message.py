@@ -479,8 +479,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             voiced=content.voiced,
         )
         interrupted = not chart.heard_everything(self._ending)
-        text = content.text if self._status == "completed" else None
-        self._ring.transcript.send(mail.EndTranscript(self.id, frames, interrupted, text, self.inbox))
+        self._ring.transcript.send(mail.EndTranscript(self.id, frames, interrupted, self.inbox))
 
     def _tell_transcript(self, told: mail.TranscriptMail) -> None:
         """Unless it has been asked already what was heard."""

@@ -140,7 +140,7 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
         self._tell_words(followed)
         heard_text, words = followed.transcript.heard(end.frames)
         end.owner.urgent(mail.TranscriptEnded(heard_text))
-        mark = self._cut_mark if end.interrupted and heard_text not in {"", end.text} else ""
+        mark = self._cut_mark if end.interrupted and heard_text else ""
         settled = chart.Settled(heard_text=heard_text + mark, interrupted=end.interrupted, sounded=end.frames > 0)
         told = sorted(followed.captions, key=lambda caption: caption.start_ms)
         # A word may have been thought to go on for longer than there turned out to be audio of its piece.
