@@ -1,4 +1,4 @@
-"""An aligner that keeps its contract and is right about nothing: each time it is asked, words are somewhere else.
+"""An aligner that changes its mind: all words are there, in order, and somewhere else each time that it is asked.
 
 What must not depend on how good an aligner is (that nothing is told twice, none too early, and all in order) holds with
 this one, too.
