@@ -34,10 +34,13 @@ from rtactors.session_events import (
     Transition,
 )
 from rtactors.sinks import MemorySink, PacedSink
-from rtactors.testing.clock import settled
+from rtactors.testing.clock import BackendName, real_backends, settled
 from rtactors.testing.conversation import ALL_EVENTS, MS_PER_CHARACTER, Conversation, conversation
+from rtactors.testing.fickle import FickleAligner
+from rtactors.testing.replay import replay
 from rtactors.testing.stepped_sink import SteppedSink
 from rtactors.testing.voice import Tones
+from tests.recording.recorded import lines, read, record
 from tests.scenarios.by_hand import MESSAGE, Json, ServerByHand
 from tests.scenarios.conftest import Begin
 from tests.scenarios.test_reconnect import BY_HAND, lose, told
@@ -715,6 +718,29 @@ async def test_who_resumes_chooses_the_mark() -> None:
             await session.quiet()
             [held] = [item for item in server.sessions[-1].items if item.role == "assistant"]
             assert held.text == said.heard_text
+
+
+# ------------------------------------------------------------------------------------------------------- recordings
+
+
+@pytest.mark.parametrize("backend", [name for name, _ in real_backends()])
+@pytest.mark.parametrize("audio", [True, False])
+def test_a_recording_has_the_words_of_an_aligner_that_nobody_else_has(backend: BackendName, *, audio: bool) -> None:
+    """Nor does it need the audio: who replays it tells the same captions, or `replay` would say so."""
+
+    async def scene(talk: Conversation) -> None:
+        await talk.ask()
+        await talk.sink.play(1500)
+        await talk.sink.play(1500)
+        await talk.session.interrupt()
+        await talk.session.quiet()
+        assert words(talk)
+
+    options: dict[str, Any] = {"session": {"aligner": FickleAligner(3)}, "ms_per_character": None}
+    data = record(scene, replies([TEXT, SECOND]), backend=backend, audio=audio, **options)
+    assert b'"Caption"' in data
+    history = replay(read(data))
+    assert [item.heard_text for item in history] == [item["heard_text"] for item in lines(data)[-1]["history"]]
 
 
 # ----------------------------------------------------------------------------------------------- an aligner that fails
