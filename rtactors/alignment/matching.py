@@ -124,17 +124,20 @@ class Matching:
             if script.over and audio_over:
                 return column[0]
             ways = [(script.ms[guess.word], guess.cost, guess) for guess in column]
-        costs = 0.0 if quiet is None else _closure_cost(gap.end_ms - gap.start_ms)
+        closures = 0.0 if quiet is None else _closure_cost(gap.end_ms - gap.start_ms)
+        least = min((cost for _, cost, _ in ways), default=inf)
         for passed, column in self._latest():
-            if costs > _HOPELESS and ways:
-                break
             said = sound.said(sound.ms) - sound.said(passed.end_ms)
             for guess in column:
+                cost = guess.cost + closures
+                if cost > least + _HOPELESS:
+                    break
                 now = script.ms[guess.word] + said / guess.pace
                 behind = max(guess.word, bisect_right(script.ms, now - 0.1 * said) - 2)  # that is certain
-                unseen = script.unseen[behind] - script.unseen[guess.word]
-                ways.append((now, guess.cost + costs + unseen, guess))
-            costs += _closure_cost(passed.end_ms - passed.start_ms)
+                cost += script.unseen[behind] - script.unseen[guess.word]
+                least = min(least, cost)
+                ways.append((now, cost, guess))
+            closures += _closure_cost(passed.end_ms - passed.start_ms)
         return _median(ways)
 
     def _latest(self) -> Iterator[tuple[Gap, list[Guess]]]:
