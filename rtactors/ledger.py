@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from rtactors.alignment.pace import spoken_in
 from rtactors.events import Item
 from rtactors.history import HistoryItem
 from statecharts.chart import Life
@@ -139,11 +138,9 @@ class Entry:
         item, spoken = self.item, self.spoken
         heard = item.text or (spoken.heard_text if spoken else "")
         if spoken and spoken.interrupted:
-            cut = spoken.heard_text and (spoken.heard_text != item.text or item.status != "completed")
-            heard = spoken.heard_text + (self._ledger.cut_mark if cut else "")
+            heard = spoken.heard_text + (self._ledger.cut_mark if spoken.heard_text else "")
         elif spoken and spoken.heard_ms and item.status == "incomplete" and not spoken.voiced:
-            # Known only now: its text was ahead of it.
-            heard = spoken_in(item.text, spoken.heard_ms)
+            heard = spoken.heard_text  # it broke off: its text was ahead of it
         return HistoryItem(
             id=item.id,
             kind=item.kind,
@@ -170,7 +167,7 @@ class Ledger:
 
     def __init__(self, cut_mark: str = "") -> None:
         self.cut_mark = cut_mark
-        """Stands behind the heard text of a message that was stopped in its text."""
+        """Stands behind the heard text of a message that was interrupted."""
         self.unanswered: dict[str, str] = {}
         """Function calls that were handed over and have no output yet: call id -> id of the call's item."""
         self.characters = 0

@@ -563,8 +563,6 @@ class EndTranscript(Struct, frozen=True):
     message_id: str
     frames: int
     interrupted: bool
-    text: str | None
-    """All of its text; None if that may not be all."""
     owner: Inbox[MessageMail]
 
 

@@ -53,7 +53,7 @@ class Surroundings(Struct, frozen=True):
     voiced: bool = False
     """Whether a voice of ours speaks the text that no audio of the server's goes with."""
     cut_mark: str = ""
-    """Stands behind the heard text of a message that was stopped in its text."""
+    """Stands behind the heard text of a message that was interrupted."""
     inbox: Callable[[str, int], Inbox[Any]] = Inbox
     """Makes an inbox of a name and a capacity."""
     wall_clock: Callable[[], float] = _wall_clock

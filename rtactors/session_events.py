@@ -114,8 +114,8 @@ class CaptionsEnded(Struct, frozen=True, tag=True, gc=False, kw_only=True):
     words: tuple[Caption, ...]
     """Those that were heard to their ends: one that was stopped in the middle is not among them."""
     text: str
-    """What was heard: the words joined, and with them what was shown. The history has it too, and puts the session's
-    mark behind a cut."""
+    """What stands in the history: the words joined, with what was shown, and with the session's mark if it was
+    interrupted."""
     interrupted: bool
     at: float
 

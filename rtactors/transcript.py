@@ -83,6 +83,7 @@ class _Stretch:
             start = max(word.start_ms, self._told[-1].end_ms if self._told else 0)
             if start > ms and not whole:
                 break
+            start = min(start, ms)  # what was told before may have been thought to be longer than all the audio
             self._told.append(replace(word, start_ms=start, end_ms=max(word.end_ms, start)))
             self._stale = True  # an aligner that asked a thread may know better by the next one
             yield self._told[-1]
@@ -134,8 +135,7 @@ class Transcript:
         stretch = self._stretch(place)
         if pcm:
             for earlier in self._stretches[: self._stretches.index(stretch)]:
-                if earlier.frames:  # whoever goes on behind it has ended it
-                    earlier.end_audio()
+                earlier.end_audio()  # whoever goes on behind it has ended it
             stretch.add_audio(pcm)
         if over:
             stretch.end_audio()
@@ -147,6 +147,8 @@ class Transcript:
             whole = stretch.over and heard == stretch.frames
             if heard or whole:
                 begun += _moved(stretch.begin(self._ms(heard), whole=whole), offset_ms)
+            if not (whole or stretch.shown):  # what is behind it, and may have no audio of its own, is yet to come
+                break
         return begun
 
     def heard(self, frames: int) -> tuple[str, list[Word]]:

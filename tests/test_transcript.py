@@ -240,3 +240,47 @@ def test_times_that_come_when_the_audio_is_over() -> None:
         (400, 656, False),
         (656, 1000, True),
     ]
+
+
+class Given:
+    """An aligner that answers what it is told to."""
+
+    def __init__(self, *answers: list[Word]) -> None:
+        self._answers = iter(answers)
+        self._even = EvenAligner()
+
+    def begin(self, rate: int) -> Alignment:
+        alignment, answers = self._even.begin(rate), self._answers
+        alignment.words = lambda: next(answers)
+        return alignment
+
+
+def test_a_word_that_was_thought_to_be_longer_than_the_audio() -> None:
+    """The last ones begin where that ends: there is no more of it."""
+    long = Word("one", 0, 900)
+    made = Transcript(RATE, Given([long], [Word("one", 0, 200), Word(" two", 200, 400)]))
+    made.add_audio(FIRST, bytes(2 * 400))
+    made.add_text(FIRST, "one ")
+    assert made.follow(100) == [long]
+    made.add_text(FIRST, "two", over=True)
+    made.add_audio(FIRST, b"", over=True)
+    [word] = made.follow(400)
+    assert (word.text, word.start_ms) == (" two", 400)
+    assert made.heard(400)[0] == "one two"
+
+
+def test_what_has_no_audio_waits_for_what_is_before_it() -> None:
+    made = spoken(("one two", 700), (" (hush)", 0), (" three", 600))
+    assert texts(made.follow(400)) == ["one", " two"]
+    assert texts(made.follow(700)) == [" (hush)"]
+    assert made.heard(500)[0] == "one"
+    assert made.heard(700)[0] == "one two (hush)"
+
+
+def test_what_has_no_audio_holds_up_nothing_behind_it() -> None:
+    made = transcript()
+    made.add_text(FIRST, "Hush. ")
+    made.add_text(SECOND, "one two", over=True)
+    made.add_audio(SECOND, bytes(2 * 700), over=True)
+    assert texts(made.follow(250)) == ["Hush.", "one"]
+    assert heard(made, 700) == "Hush. one two"

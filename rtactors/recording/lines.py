@@ -38,7 +38,9 @@ class Header(Struct, frozen=True, kw_only=True, tag_field="kind", tag="recording
     deadlines: Deadlines
     bounds: Bounds
     interruption: Annotated[Interruption, Meta(description="Its policy of interruption.")] = AT_ONCE
-    cut_mark: Annotated[str, Meta(description="What stands behind the heard text of a message that was stopped.")] = ""
+    cut_mark: Annotated[
+        str, Meta(description="What stands behind the heard text of a message that was interrupted.")
+    ] = ""
     reconnect: Annotated[dict[str, float] | None, Meta(description="The numbers of its Backoff.")]
     started: Annotated[float, Meta(description="When it began, in unix seconds.")]
     at: Annotated[float, Meta(description="The same moment by the session's clock, which all events go by; seconds.")]
