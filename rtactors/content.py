@@ -99,8 +99,8 @@ class Content:
 
     @property
     def spoken_places(self) -> list[Place]:
-        """Of all of which the server has sent audio."""
-        return [piece.place for piece in self._of("spoken") if piece.size]
+        """Of all that the server speaks, also of what it has sent no audio for."""
+        return [piece.place for piece in self._of("spoken")]
 
     def voiced_place(self, number: int) -> Place:
         """Of the sentence of this number."""

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from rtactors.alignment.pace import spoken_in
 from rtactors.events import Item
 from rtactors.history import HistoryItem
 from statecharts.chart import Life
@@ -141,8 +140,7 @@ class Entry:
         if spoken and spoken.interrupted:
             heard = spoken.heard_text + (self._ledger.cut_mark if spoken.heard_text else "")
         elif spoken and spoken.heard_ms and item.status == "incomplete" and not spoken.voiced:
-            # Known only now: its text was ahead of it.
-            heard = spoken_in(item.text, spoken.heard_ms)
+            heard = spoken.heard_text  # it broke off: its text was ahead of it
         return HistoryItem(
             id=item.id,
             kind=item.kind,

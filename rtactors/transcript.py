@@ -21,7 +21,7 @@ Times: TypeAlias = tuple[int, int | None]
 """A start and, if it is known, an end, in ms."""
 
 _SOON_MS = 250
-"""So long before the next word is due an alignment is asked again, if more has arrived since."""
+"""So long before the next word is due an alignment is asked again, if it can have changed its mind since."""
 
 
 class _Stretch:
@@ -38,7 +38,7 @@ class _Stretch:
         self._rate = rate
         self._words: Sequence[Word] = ()
         self._told: list[Word] = []
-        self._stale = False  # more has arrived since the alignment was asked
+        self._stale = False  # more has arrived, or a word was told, since the alignment was asked
         self._text_over = False
 
     def add_text(self, text: str, times: Times | None) -> None:
@@ -46,7 +46,9 @@ class _Stretch:
             self._alignment.add_text(text)
         else:
             if self._given is None:
-                self._given = GivenAlignment(self._alignment, self._rate, text=self.text, frames=self.frames)
+                self._given = GivenAlignment(
+                    self._alignment, self._rate, text=self.text, frames=self.frames, audio_over=self.over
+                )
                 self._alignment = self._given
             self._given.add_timed_text(text, *times)
         self.text += text
@@ -81,7 +83,9 @@ class _Stretch:
             start = max(word.start_ms, self._told[-1].end_ms if self._told else 0)
             if start > ms and not whole:
                 break
+            start = min(start, ms)  # what was told before may have been thought to be longer than all the audio
             self._told.append(replace(word, start_ms=start, end_ms=max(word.end_ms, start)))
+            self._stale = True  # an aligner that asked a thread may know better by the next one
             yield self._told[-1]
 
     def heard(self, ms: int, *, whole: bool) -> list[Word]:
@@ -131,8 +135,7 @@ class Transcript:
         stretch = self._stretch(place)
         if pcm:
             for earlier in self._stretches[: self._stretches.index(stretch)]:
-                if earlier.frames:  # whoever goes on behind it has ended it
-                    earlier.end_audio()
+                earlier.end_audio()  # whoever goes on behind it has ended it
             stretch.add_audio(pcm)
         if over:
             stretch.end_audio()
@@ -144,6 +147,8 @@ class Transcript:
             whole = stretch.over and heard == stretch.frames
             if heard or whole:
                 begun += _moved(stretch.begin(self._ms(heard), whole=whole), offset_ms)
+            if not (whole or stretch.shown):  # what is behind it, and may have no audio of its own, is yet to come
+                break
         return begun
 
     def heard(self, frames: int) -> tuple[str, list[Word]]:

@@ -204,3 +204,83 @@ def test_more_heard_is_never_less(given_pieces: list[tuple[bool, int, str, int]]
     less, more = sorted((one, other))
     first, second = heard(made, less), heard(made, more)
     assert len(first) <= len(second) <= sum(len(text) for _, _, text, _ in given_pieces)
+
+
+class KnowsLater:
+    """An aligner that asked a thread: `answer` is what it is told one day; until then it spreads the text evenly."""
+
+    def __init__(self) -> None:
+        self.answer: list[Word] = []
+
+    def begin(self, rate: int) -> Alignment:
+        alignment = EvenAligner().begin(rate)
+        even = alignment.words
+        alignment.words = lambda: self.answer or even()
+        return alignment
+
+
+def test_what_is_known_better_later_counts_from_the_next_word_on() -> None:
+    """Though nothing has arrived meanwhile."""
+    aligner = KnowsLater()
+    made = Transcript(RATE, aligner)
+    made.add_text(FIRST, "one two three", over=True)
+    made.add_audio(FIRST, bytes(2 * 1300), over=True)
+    assert texts(made.follow(100)) == ["one"]
+    aligner.answer = [Word("one", 0, 200), Word(" two", 900, 1000), Word(" three", 1000, 1300)]
+    assert texts(made.follow(899)) == []
+    assert [(word.start_ms, word.end_ms) for word in made.follow(1300)] == [(900, 1000), (1000, 1300)]
+
+
+def test_times_that_come_when_the_audio_is_over() -> None:
+    made = transcript()
+    made.add_audio(FIRST, bytes(2 * 1000), over=True)
+    made.add_text(FIRST, "one", times=(400, None))
+    made.add_text(FIRST, " two", times=(5000, None), over=True)
+    assert [(word.start_ms, word.end_ms, word.estimated) for word in made.follow(1000)] == [
+        (400, 656, False),
+        (656, 1000, True),
+    ]
+
+
+class Given:
+    """An aligner that answers what it is told to."""
+
+    def __init__(self, *answers: list[Word]) -> None:
+        self._answers = iter(answers)
+        self._even = EvenAligner()
+
+    def begin(self, rate: int) -> Alignment:
+        alignment, answers = self._even.begin(rate), self._answers
+        alignment.words = lambda: next(answers)
+        return alignment
+
+
+def test_a_word_that_was_thought_to_be_longer_than_the_audio() -> None:
+    """The last ones begin where that ends: there is no more of it."""
+    long = Word("one", 0, 900)
+    made = Transcript(RATE, Given([long], [Word("one", 0, 200), Word(" two", 200, 400)]))
+    made.add_audio(FIRST, bytes(2 * 400))
+    made.add_text(FIRST, "one ")
+    assert made.follow(100) == [long]
+    made.add_text(FIRST, "two", over=True)
+    made.add_audio(FIRST, b"", over=True)
+    [word] = made.follow(400)
+    assert (word.text, word.start_ms) == (" two", 400)
+    assert made.heard(400)[0] == "one two"
+
+
+def test_what_has_no_audio_waits_for_what_is_before_it() -> None:
+    made = spoken(("one two", 700), (" (hush)", 0), (" three", 600))
+    assert texts(made.follow(400)) == ["one", " two"]
+    assert texts(made.follow(700)) == [" (hush)"]
+    assert made.heard(500)[0] == "one"
+    assert made.heard(700)[0] == "one two (hush)"
+
+
+def test_what_has_no_audio_holds_up_nothing_behind_it() -> None:
+    made = transcript()
+    made.add_text(FIRST, "Hush. ")
+    made.add_text(SECOND, "one two", over=True)
+    made.add_audio(SECOND, bytes(2 * 700), over=True)
+    assert texts(made.follow(250)) == ["Hush.", "one"]
+    assert heard(made, 700) == "Hush. one two"

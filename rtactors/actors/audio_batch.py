@@ -21,9 +21,12 @@ class AudioBatch:
         self._place: Place = (0, 0)
         self._pieces: list[bytes] = []
         self._size = 0
+        self._closed = False
 
     def add(self, place: Place, audio: bytes) -> None:
         """PCM16 of whole frames that is to be heard, behind what was added before."""
+        if self._closed:
+            return
         if place != self._place:
             self.flush()
             self._place = place
@@ -31,6 +34,11 @@ class AudioBatch:
         self._size += len(audio)
         if self._size >= self._most:
             self.flush()
+
+    def close(self) -> None:
+        """Tell what is left, and nothing more from now on."""
+        self.flush()
+        self._closed = True
 
     def flush(self) -> None:
         """Tell what was added since."""

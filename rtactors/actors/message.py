@@ -457,6 +457,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         """
         if self._finished is None or self._ending or not (self._text_over or self._stopped or self._successor):
             return
+        self._tell_audio_over()
+        self._batch.close()
         frames, content = self._finished.frames, self._content
         part, part_frames = content.cut(frames)
         awaits_voice = content.awaits_voice
@@ -476,7 +478,6 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             unshown=content.unshown,
             voiced=content.voiced,
         )
-        self._tell_audio_over()
         interrupted = not chart.heard_everything(self._ending)
         self._ring.transcript.send(mail.EndTranscript(self.id, frames, interrupted, self.inbox))
 
@@ -490,7 +491,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._batch.flush()
         if self._text_matches_audio and not self._too_long:
             for place in self._content.spoken_places:
-                self._ring.transcript.send(mail.TranscriptAudio(self.id, place, b"", over=True))
+                self._tell_transcript(mail.TranscriptAudio(self.id, place, b"", over=True))
 
     def _fire(self, event: MessageEvent) -> None:
         was_final = self._final
@@ -504,6 +505,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 self._ring.context.send(effect)
         if self._final and not was_final:
             if self._ending is None:
+                self._batch.close()
                 self._ring.transcript.send(mail.ForgetTranscript(self.id))
             self._waiting.clear()
             self._ring.response.send(mail.MessageEnded(self.id))

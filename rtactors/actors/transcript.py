@@ -33,6 +33,8 @@ class _Message:
         self.frames = 0  # heard so far
         self.at: float | None = None  # when that was so, by the sink's word
         self.started_at: float | None = None
+        """When the first of it was heard, or shown."""
+        self.sounds_from: float | None = None
         self.told_ms = 0  # the journal
         self.deadline: Reminder | None = None  # by which it is to be told what was shown
 
@@ -71,7 +73,9 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
             case mail.TranscriptShown():
                 self._on_shown(followed, message)
             case sinks.Started():
-                followed.started_at = followed.started_at or message.at
+                followed.sounds_from = message.at
+                if followed.started_at is None:
+                    followed.started_at = message.at
                 self.fire(TRANSCRIPT, followed.life, chart.SpeechStarted(message.at))
             case sinks.Progress():
                 self._on_position(followed, message.frames, message.at)
@@ -115,7 +119,7 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
                 if followed.at is None
                 else followed.at - (self._ms(followed.frames) - word.start_ms) / 1000
             )
-            earliest = followed.captions[-1].at if followed.captions else followed.started_at
+            earliest = followed.captions[-1].at if followed.captions else followed.sounds_from
             at = at if earliest is None else max(at, earliest)
             caption = Caption(followed.life.id, word.text, word.start_ms, word.end_ms, at, word.estimated)
             followed.captions.append(caption)
@@ -139,7 +143,12 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
         mark = self._cut_mark if end.interrupted and heard_text else ""
         settled = chart.Settled(heard_text=heard_text + mark, interrupted=end.interrupted, sounded=end.frames > 0)
         told = sorted(followed.captions, key=lambda caption: caption.start_ms)
-        ended = tuple(replace(caption, text=word.text) for caption, word in zip(told, words, strict=False))
+        # A word may have been thought to go on for longer than there turned out to be audio of its piece.
+        ends_ms = [*(caption.start_ms for caption in told[1:]), self._ms(end.frames)]
+        ended = tuple(
+            replace(caption, text=word.text, end_ms=min(caption.end_ms, end_ms))
+            for caption, word, end_ms in zip(told, words, ends_ms, strict=False)
+        )
         self._settle(followed, settled, ended)
 
     def _settle(self, followed: _Message, settled: chart.Settled, words: tuple[Caption, ...] = ()) -> None:

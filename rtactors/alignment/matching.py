@@ -36,8 +36,8 @@ _UNWRITTEN = 3.0  # a run without words: a breath, a cough, a word that is not i
 _LONG_MS = 150  # what no plosive is closed for
 _GAP = ((0.3, 0.3), (-0.5, -2.2), (0.5, -2.4))
 """What it costs that a short gap is behind a word, and a long one, for each kind of pause that is to be expected there:
-compared with a short one within a word. Counted in speech that people read and that eSpeak NG speaks. One pause in two is
-where there is no punctuation."""
+compared with a short one within a word. Counted in speech that people read aloud and that eSpeak NG speaks. Every other
+pause is where there is no punctuation."""
 _HOPELESS = 12.0  # what costs so much more than others is given up
 
 

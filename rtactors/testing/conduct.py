@@ -35,6 +35,7 @@ from statecharts.item import ITEM, Report, SendDelete, SendTruncate
 from statecharts.message import MESSAGE
 from statecharts.playback import PLAYBACK
 from statecharts.response import RESPONSE, Cancel, Fail, Request
+from statecharts.transcript import TRANSCRIPT
 
 MOST = 2
 """How often an operation is sent: once more if it is not answered, or if the server says how to do it right."""
@@ -50,6 +51,7 @@ _RACES = {
 """Codes of what a server may refuse for good reason."""
 _RESTING = {
     MESSAGE.name: MESSAGE.group("full", "partial", "skipped"),
+    TRANSCRIPT.name: TRANSCRIPT.group("whole", "cut", "silent"),
     RESPONSE.name: RESPONSE.group("settled", "abandoned"),
     PLAYBACK.name: PLAYBACK.group("finished"),
     ITEM.name: ITEM.group("unknown", "condemned", "present", "truncated", "unconfirmed", "gone"),

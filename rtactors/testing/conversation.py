@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import anyio
 from anyio.lowlevel import checkpoint
 
-from rtactors.alignment import EvenAligner
+from rtactors.alignment import EvenAligner, SpeechAligner
 from rtactors.errors import RtactorsError, SessionClosed
 from rtactors.history import HistoryItem
 from rtactors.journal.base import Journal
@@ -46,6 +46,7 @@ from rtactors.sinks.base import Report, Sink
 from rtactors.testing.chaos import ChaosProxy, Plan
 from rtactors.testing.ears import Ears
 from rtactors.testing.evidence import HAIR_S, Connection, Evidence
+from rtactors.testing.eyes import Eyes, SeenSession
 from rtactors.testing.invariants import check_invariants
 from rtactors.testing.stepped_sink import SteppedSink
 from rtactors.testing.voice import HeardVoice
@@ -74,6 +75,7 @@ class Conversation:
         self.session = session
         self.server = server
         self.ears = ears
+        self.eyes = Eyes(ears)
         self.replies: list[Reply] = []
         """All that were asked for, here or by the test."""
         self.spoken: dict[str, str] = {}
@@ -84,6 +86,8 @@ class Conversation:
         """Why the session ended on its own."""
         self.proxy: ChaosProxy
         """What it goes through, if there is `chaos`."""
+        self.cut_mark = ""
+        """The session's."""
         self.cut_off = False
         """True if the network let nothing through when the session ended: the server could not be told how."""
         self.events: list[SessionEvent] = []
@@ -245,6 +249,9 @@ class Conversation:
             "replies": tuple(self.replies),
             "said": self.spoken,
             "voice": self._voice and self._voice.spoken,
+            "seen": tuple(self.eyes.seen),
+            "alignments": self.eyes.alignments,
+            "cut_mark": self.cut_mark,
             "removed": frozenset(self.removed),
             "device_lost_at": self.ears.lost_at,
             "rate": self.ears.rate,
@@ -291,6 +298,7 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
     options = {"voice": ToneVoice(MS_PER_CHARACTER), "timing": IMMEDIATE, **options}
     device = sink or SteppedSink()
     ears = Ears(device, loses=loses)
+    eyes = Eyes(ears)
     voice = HeardVoice(own_voice) if own_voice else None
     async with AsyncExitStack() as stack:
         sockets = sockets or chaos is not None
@@ -304,9 +312,12 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             url = url.replace(str(port), str(proxy.port))
         settings: dict[str, Any] = {"api_key": "", "websocket_base_url": url, **(provider or {})}
         websocket = partial(connect, keepalive=deadlines.keepalive)
-        more: dict[str, Any] = {"aligner": EvenAligner() if isinstance(options["voice"], ToneVoice) else None}
+        more: dict[str, Any] = {
+            "aligner": EvenAligner() if isinstance(options["voice"], ToneVoice) else SpeechAligner()
+        }
         more |= session or {}
-        conversing = Session(
+        more["aligner"] = eyes.aligner(more["aligner"])
+        conversing = SeenSession(
             OpenAIRealtime(**settings),
             sink=ears,
             connect=_through(network, server.connect if isinstance(server, MemoryServer) else websocket),
@@ -318,7 +329,9 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             voice=voice,
             **more,
         )
+        conversing.eyes = eyes
         talk = Conversation(conversing, server, ears, device, voice)
+        talk.eyes, talk.cut_mark = eyes, more.get("cut_mark", "")
         if proxy:
             talk.proxy = proxy
         try:

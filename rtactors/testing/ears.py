@@ -113,6 +113,12 @@ class Ears:
         """Those of which something was heard, in the order heard."""
         return [segment for segment in self.segments if segment.frames]
 
+    def told_frames(self, message_id: str) -> int:
+        """The furthest position of a message that the session was told so far."""
+        segment = self._find(message_id)
+        told = segment.told if segment else ()
+        return max((report.frames for _, report in told if not isinstance(report, Untold)), default=0)
+
     def begin(self, message_id: str) -> None:
         overlapped = any(segment.stopped_at is None and segment.cleared_at is None for segment in self.segments)
         try:

@@ -14,7 +14,15 @@ from rtactors.limits import Deadlines
 from rtactors.loopback.conversation import Snapshot
 from rtactors.loopback.log import Record
 from rtactors.reply import Reply
-from rtactors.session_events import MessageAnnounced, MessageShown, Problem, SessionEvent, Transition
+from rtactors.session_events import (
+    Caption,
+    CaptionsEnded,
+    MessageAnnounced,
+    MessageShown,
+    Problem,
+    SessionEvent,
+    Transition,
+)
 from rtactors.sinks.base import Finished, Started
 from rtactors.testing.ears import Segment
 from rtactors.testing.wire_story import Operation, WireMessage, WireResponse, WireStory
@@ -35,6 +43,16 @@ class Connection(Struct, frozen=True, kw_only=True):
     """From this moment on nothing that the server sent has arrived."""
     open: bool = True
     """False if it ended before the session could tell the server all it had to tell."""
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """A caption, or the end of a message's, as it was told."""
+
+    caption: Caption | CaptionsEnded
+    at: float
+    """When."""
+    told_frames: int
+    """The furthest position of its message that the sink had told the session by then."""
 
 
 class Placed(Struct, frozen=True):
@@ -132,6 +150,12 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """The words that the app wanted to be said by the session's own voice, by the ids of their replies."""
     voice: Mapping[str, bytes] | None = None
     """PCM16 that the session's voice gave, by the text that it was given; None if there is no voice."""
+    seen: tuple[Seen, ...] | None = None
+    """Captions, and their ends; None: nobody looked."""
+    alignments: int | None = None
+    """How many alignments of words anybody still has at the end; None: not known."""
+    cut_mark: str = ""
+    """The session's, behind what was cut."""
     journalled: tuple[HistoryItem, ...] | None = None
     """What the journal holds at the end, if one was kept."""
     removed: frozenset[str] = frozenset()
@@ -257,6 +281,10 @@ class Facts:
         )
         self.messages[id].pieces.append((at, 0, text))
         self.responses[response_id] = WireResponse(id=response_id, created_at=at, done_at=at, status="completed")
+
+    def words_of(self, item: HistoryItem) -> str:
+        """What was heard of it, without the mark of a cut."""
+        return item.heard_text.removesuffix(self.evidence.cut_mark) if item.interrupted else item.heard_text
 
     def is_voiced(self, message: WireMessage) -> bool:
         """Whether a voice of ours spoke some of it, or was to."""

@@ -15,14 +15,15 @@ stream of what it says it did. See `rtactors.testing.evidence`.
 - I7  one default response at a time; each reply that was asked for is started, or failed with a reason
 - I8  a function call runs once, when it is complete; its output is sent once
 - I9  after a reconnect the server's history equals ours
-- I10 nothing is waited for any more, and nothing is left running
-- I11 the heard text ends where the heard audio ends
+- I10 nothing is waited for any more, nothing is left running, and nothing is kept of what has ended
+- I11 the heard text ends where the heard audio ends; captions are never ahead of the ears, and are that text
 - I12 the same events give the same states and effects
 
 One ms is the unit by which servers cut, so a difference below it is none. Where the network ended the conversation, the
 server could not be told anything more: then only our own record is judged.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeAlias
@@ -41,7 +42,7 @@ from rtactors.session_events import (
     FunctionCalled,
     Transition,
 )
-from rtactors.testing import asking, calling, conduct, delegating
+from rtactors.testing import asking, calling, captioning, conduct, delegating
 from rtactors.testing.conduct import MOST
 from rtactors.testing.ears import Segment
 from rtactors.testing.evidence import HAIR_S, Evidence, Facts
@@ -477,10 +478,11 @@ def text_ends_with_the_audio(facts: Facts) -> Iterator[str]:
         message = facts.messages.get(item.id)
         if message is None:
             continue
-        if not _is_beginning(message, item.heard_text):
-            yield f"the heard text of {item.id} is not the beginning of its text: {item.heard_text!r}"
+        heard_text = facts.words_of(item)
+        if not _is_beginning(message, heard_text):
+            yield f"the heard text of {item.id} is not the beginning of its text: {heard_text!r}"
         elif not facts.segments.get(item.id):
-            if item.heard_text != facts.shown.get(item.id, item.heard_text):
+            if heard_text != facts.shown.get(item.id, heard_text):
                 yield f"{facts.shown[item.id]!r} was shown of {item.id}, but its heard text is {item.heard_text!r}"
         elif (
             facts.evidence.ms_per_character
@@ -495,7 +497,8 @@ def text_ends_with_the_audio(facts: Facts) -> Iterator[str]:
 def _is_beginning(message: WireMessage, heard_text: str) -> bool:
     """Of its text; of one in several parts, of each of them."""
     heard = " ".join(heard_text.split())
-    if " ".join(message.text.split()).startswith(heard):
+    texts = (message.text, message.text_until(math.inf))  # as it is in the end, and before it was corrected
+    if any(" ".join(text.split()).startswith(heard) for text in texts):
         return True
     for part in message.parts.values():
         text = " ".join(part.split())
@@ -516,7 +519,7 @@ def _text_of(facts: Facts, message: WireMessage, item: HistoryItem) -> Iterator[
         least = message.text_until(stopped_at - facts.evidence.delay)
         most = message.text_until(max(stopped_at, told_at) + facts.evidence.delay)
     end = int(item.heard_ms / facts.evidence.ms_per_character)
-    fewest, expected, heard = _whole_words(least, end), _whole_words(most, end), len(item.heard_text.split())
+    fewest, expected, heard = _whole_words(least, end), _whole_words(most, end), len(facts.words_of(item).split())
     tolerance = 1 if message.completed_by(stopped_at) else 1 + expected // 10
     if not fewest - tolerance <= heard <= expected + tolerance:
         yield (
@@ -609,10 +612,16 @@ INVARIANTS: Mapping[str, Sequence[Check]] = {
         conduct.leaving_takes_no_longer,
         conduct.sinks_are_given_their_time,
         conduct.control_overtakes_audio,
+        *captioning.I10,
         asking.every_wait_of_a_handle_ends,
         asking.no_request_outlives_its_time,
     ),
-    "I11": (text_ends_with_the_audio, conduct.the_whole_text_was_heard, conduct.the_user_is_quoted),
+    "I11": (
+        text_ends_with_the_audio,
+        conduct.the_whole_text_was_heard,
+        conduct.the_user_is_quoted,
+        *captioning.I11,
+    ),
     "I12": (replay_gives_the_same, conduct.times_never_go_back),
 }
 """What is checked for each of them: given the facts, a sentence for everything that does not hold."""

@@ -3,6 +3,7 @@
 It knows the wire (OpenAI Realtime, as the embedded provider speaks it) and no code of the client's side.
 """
 
+import math
 from base64 import b64decode
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -79,6 +80,12 @@ class WireMessage(Struct, kw_only=True):
         return "".join(self.parts.values())
 
     @property
+    def corrected(self) -> bool:
+        """Whether the end of a part told another text than its pieces had."""
+        pieces = self._parts_until(math.inf)
+        return any(text != pieces.get(part, text) for part, text in self.whole_texts.items())
+
+    @property
     def audio(self) -> bytes:
         """PCM16, that of one part after the other."""
         return b"".join(audio for _, audio in sorted(self.audios.items()))
@@ -108,7 +115,7 @@ class WireMessage(Struct, kw_only=True):
                 parts[part] += text
         if at is None:
             for part, text in self.whole_texts.items():
-                parts[part] = max(parts.get(part, ""), text, key=len)
+                parts[part] = text or parts.get(part, "")
         return dict(sorted(parts.items()))
 
     def completed_by(self, at: float | None) -> bool:

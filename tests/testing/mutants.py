@@ -19,13 +19,15 @@ from msgspec.structs import replace
 
 from rtactors import events, mail
 from rtactors.actor import Actor
-from rtactors.actors import context, message, response, sink, turn, under_way
+from rtactors.actors import context, message, response, sink, transcript, turn, under_way
+from rtactors.actors.audio_batch import AudioBatch
 from rtactors.actors.calls_in_turn import CallsInTurn
 from rtactors.actors.context import ContextActor
 from rtactors.actors.floor import Floor
 from rtactors.actors.message import MessageActor
 from rtactors.actors.response import ResponseActor
 from rtactors.actors.sink import SinkActor
+from rtactors.actors.transcript import TranscriptActor
 from rtactors.actors.transport import TransportActor
 from rtactors.actors.turn import TurnActor
 from rtactors.channels import Inbox
@@ -38,14 +40,14 @@ from rtactors.ledger import Entry, Ledger
 from rtactors.reminders import Reminder
 from rtactors.reply import ReplyRecord
 from rtactors.session import Session
-from rtactors.session_events import AgentStartedSpeaking, Interrupted, Transition, UserSaid
+from rtactors.session_events import AgentStartedSpeaking, Caption, Interrupted, Transition, UserSaid
 from rtactors.sinks import base as sinks
 from rtactors.testing.simulation import Plan
 from rtactors.testing.simulation.plan import Policy
 from rtactors.tools import calls
 from rtactors.tools.calls import Calls
 from rtactors.tools.parameters import Parameters
-from rtactors.transcript import Transcript
+from rtactors.transcript import Transcript, _Stretch
 from statecharts import agent as agent_chart
 from statecharts import call as call_chart
 from statecharts import interruption as interruption_chart
@@ -53,6 +55,7 @@ from statecharts import item as item_chart
 from statecharts import message as message_chart
 from statecharts import playback as playback_chart
 from statecharts import response as response_chart
+from statecharts import transcript as transcript_chart
 from statecharts.catalog import CHARTS
 from statecharts.chart import Chart, Edge, on
 
@@ -134,6 +137,7 @@ _USERS = {
     "call": [(calls, "CALL")],
     "interruption": [(turn, "INTERRUPTION")],
     "delegation": [(delegation, "DELEGATION")],
+    "transcript": [(transcript, "TRANSCRIPT")],
 }
 
 
@@ -973,6 +977,171 @@ def all_of_the_text_counts_as_heard(patch: Patch) -> None:
 @mutant("I11", seed=2)
 def no_text_counts_as_heard(patch: Patch) -> None:
     patch.setattr(Transcript, "heard", lambda *_: ("", []))
+
+
+def changes_its_mind(plan: Plan) -> bool:
+    return plan.text.aligner == "fickle"
+
+
+def has_a_mark(plan: Plan) -> bool:
+    return plan.text.mark
+
+
+def holds_late_text(plan: Plan) -> bool:
+    late = (plan.text.lead_ms or 0) < 0 or any(
+        line.transcript != "ahead" for each in plan.replies for line in each.lines
+    )
+    return late and any(step.do == "pause" for step in plan.steps)
+
+
+@mutant("I11", seed=4)
+def captions_are_ahead_of_the_ears(patch: Patch) -> None:
+    before = Transcript.follow
+    patch.setattr(Transcript, "follow", lambda self, frames: before(self, frames + 7200))
+
+
+@mutant("I11", seed=6)
+def captions_come_when_it_is_over(patch: Patch) -> None:
+    def on_position(_: Any, followed: Any, frames: int, at: float | None, **__: Any) -> None:
+        followed.frames, followed.at = frames, at
+
+    patch.setattr(TranscriptActor, "_on_position", on_position)
+
+
+@mutant("I11", seed=2)
+def captions_wait_for_the_whole_text(patch: Patch) -> None:
+    before = _Stretch.begin
+    patch.setattr(
+        _Stretch, "begin", lambda self, ms, *, whole: before(self, ms, whole=whole) if self._text_over else iter(())
+    )
+
+
+@mutant("I11", seed=4, needs=changes_its_mind)
+def captions_go_back(patch: Patch) -> None:
+    def begin(self: Any, ms: int, *, whole: bool) -> Any:
+        self._words = self._alignment.words()
+        for word in self._words[len(self._told) :]:
+            if word.start_ms <= ms or whole:
+                self._told.append(replace(word, start_ms=min(word.start_ms, ms)))
+                yield self._told[-1]
+
+    patch.setattr(_Stretch, "begin", begin)
+
+
+@mutant("I11", seed=77, needs=changes_its_mind)
+def words_move_after_they_were_told(patch: Patch) -> None:
+    def heard(self: Any, ms: int, *, whole: bool) -> Any:
+        return [word for word in self._alignment.words() if word.end_ms <= ms or whole]
+
+    patch.setattr(_Stretch, "heard", heard)
+
+
+@mutant("R8 I11", seed=4)
+def captions_are_of_whose_text_came_last(patch: Patch) -> None:
+    def handle(self: Any, about: Any) -> None:
+        if isinstance(about, mail.TranscriptText):
+            self.newest = about.message_id
+        before(self, about)
+
+    def init(self: Any, ring: Any, surroundings: Any, **options: Any) -> None:
+        inits(self, ring, surroundings, **options)
+        publishes = self.publish
+        self.publish = lambda event: publishes(
+            replace(event, message_id=self.newest) if isinstance(event, Caption) else event
+        )
+
+    before, inits = TranscriptActor.handle, TranscriptActor.__init__
+    patch.setattr(TranscriptActor, "handle", handle)
+    patch.setattr(TranscriptActor, "__init__", init)
+
+
+@mutant("I11", seed=2)
+def the_word_in_which_it_was_stopped_counts(patch: Patch) -> None:
+    before = _Stretch.heard
+    patch.setattr(_Stretch, "heard", lambda self, _ms, *, whole: before(self, 1 << 40, whole=whole))
+
+
+@mutant("I11", seed=2)
+def captions_begin_before_their_message(patch: Patch) -> None:
+    def tell_words(self: Any, followed: Any) -> None:
+        at, followed.at = followed.at, followed.at and followed.at - 2
+        followed.sounds_from = None
+        before(self, followed)
+        followed.at = at
+
+    before = TranscriptActor._tell_words
+    patch.setattr(TranscriptActor, "_tell_words", tell_words)
+
+
+@mutant("I11", seed=211, needs=holds_late_text)
+def words_begin_while_it_is_held(patch: Patch) -> None:
+    """Those whose text comes only then: as if they were heard when it came."""
+
+    def tell_words(self: Any, followed: Any) -> None:
+        at, followed.at = followed.at, None if followed.life.state == "held" else followed.at
+        before(self, followed)
+        followed.at = at
+
+    before = TranscriptActor._tell_words
+    patch.setattr(TranscriptActor, "_tell_words", tell_words)
+
+
+@mutant("I11", seed=2)
+def captions_have_no_end(patch: Patch) -> None:
+    rewire(patch, "transcript", without_effect("end_captions"))
+
+
+@mutant("I11", seed=1)
+def captions_of_what_was_never_heard_have_an_end(patch: Patch) -> None:
+    ended = (transcript_chart.end_captions,)
+    rewire(
+        patch,
+        "transcript",
+        lambda edge: edge._replace(effects=ended) if edge.event is transcript_chart.Settled else edge,
+    )
+
+
+@mutant("I11", seed=2)
+def what_is_whole_and_what_is_cut_is_mixed_up(patch: Patch) -> None:
+    other = {"whole": "cut", "cut": "whole"}
+    rewire(patch, "transcript", lambda edge: edge._replace(target=other.get(edge.target, edge.target)))
+
+
+@mutant("I11", seed=2)
+def the_history_has_other_words_than_the_captions(patch: Patch) -> None:
+    def handle(self: Any, about: Any) -> None:
+        if isinstance(about, mail.TranscriptEnded):
+            about = mail.TranscriptEnded(about.heard_text.rpartition(" ")[0])
+        before(self, about)
+
+    before = MessageActor.handle
+    patch.setattr(MessageActor, "handle", handle)
+
+
+@mutant("I11", seed=169, needs=has_a_mark)
+def a_cut_has_no_mark(patch: Patch) -> None:
+    before = Entry.project
+
+    def project(self: Any) -> Any:
+        item = before(self)
+        return replace(item, heard_text=item.heard_text.removesuffix(self._ledger.cut_mark))
+
+    patch.setattr(Entry, "project", project)
+
+
+@mutant("I10", seed=3)
+def words_of_what_was_never_heard_are_kept(patch: Patch) -> None:
+    def handle(self: Any, about: Any) -> None:
+        if not isinstance(about, mail.ForgetTranscript):
+            before(self, about)
+
+    before = TranscriptActor.handle
+    patch.setattr(TranscriptActor, "handle", handle)
+
+
+@mutant("I10", seed=16)
+def what_comes_after_the_end_is_kept(patch: Patch) -> None:
+    patch.setattr(AudioBatch, "close", AudioBatch.flush)
 
 
 @mutant("I11", seed=1)

@@ -26,6 +26,7 @@ from rtactors.testing.simulation.plan import (
     Reply,
     Stall,
     Step,
+    Text,
     Wish,
     Wrong,
 )
@@ -100,6 +101,7 @@ def make_plan(chance: Chance, *, backend: BackendName = "asyncio", disconnects: 
         interruption=_policy(chance) if chance.pick((False, False, True)) else Policy(),
         backend=backend,
         turns=chance.number(1 << 16),
+        text=_text(chance),
     )
 
 
@@ -230,6 +232,18 @@ def _policy(chance: Chance) -> Policy:
         min_words=chance.pick((1, 1, 0, 3)),
         pause=chance.pick((True, True, False)),
         decide_ms=chance.pick((2000, 2000, 300)),
+    )
+
+
+def _text(chance: Chance) -> Text:
+    if chance.pick((True, True, False)):
+        return Text()
+    return Text(
+        lead_ms=chance.pick((None, None, 1000, 0, -300, -2000)),
+        corrected=chance.pick(("", "", "", "other", "more", "fewer")),
+        timed=chance.pick((False, False, True)),
+        aligner=chance.pick(("even", "fickle", "fickle", "speech")),
+        mark=chance.pick((False, True)),
     )
 
 

@@ -231,6 +231,22 @@ class Agent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The model is to speak of each progress."""
 
 
+class Text(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the texts of what is spoken come, and who says where their words are."""
+
+    lead_ms: int | None = None
+    """Each word's text comes so long before its sound, or behind it, if less than 0; text and audio then end each when
+    it is over. None: as the lines have it, and both end together."""
+    corrected: Literal["", "other", "more", "fewer"] = ""
+    """At its end it is told to be another one: with another word in it, with one more, or with one less."""
+    timed: bool = False
+    """The provider says when each word is spoken."""
+    aligner: Literal["even", "speech", "fickle"] = "even"
+    """One that is right here, the one that listens, or one that changes its mind each time."""
+    mark: bool = False
+    """A cut has a mark behind it."""
+
+
 class Calls(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the app answers calls of its own function: `times` each, and asks for a reply then."""
 
@@ -250,6 +266,7 @@ class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
     network: Network = Network()
     device: Device = Device()
     faults: tuple[Fault, ...] = ()
+    text: Text = Text()
     calls: Calls = Calls()
     tools: tuple[Function, ...] = ()
     agent: Agent | None = None

@@ -5,7 +5,9 @@ from array import array
 
 import anyio
 from msgspec import to_builtins
+from msgspec.structs import replace
 
+from rtactors.alignment import Aligner, EvenAligner, SpeechAligner
 from rtactors.interruption import Interruption
 from rtactors.loopback import faults, script
 from rtactors.loopback.conversation import FRAMES_PER_MS
@@ -15,9 +17,11 @@ from rtactors.loopback.script import Script, Timing
 from rtactors.loopback.voice import ToneVoice
 from rtactors.providers import OpenAIRealtime
 from rtactors.providers.openai import wire
-from rtactors.testing.simulation.plan import Fault, Line, Model, Plan, Policy, Reply
+from rtactors.testing.fickle import FickleAligner
+from rtactors.testing.simulation.plan import Fault, Line, Model, Plan, Policy, Reply, Text
 
 MS_PER_CHARACTER = 60
+CUT_MARK = " [cut]"
 COUGH_MS = 100
 VOICE = ToneVoice(MS_PER_CHARACTER)
 _WORDS = [
@@ -125,7 +129,10 @@ class Halt:
 def script_of(plan: Plan) -> tuple[Script, list[Halt]]:
     """Its replies in the order in which the server begins them; then one that is the same for all plans."""
     halts: list[Halt] = []
-    ready = [_reply(reply, index, halts, len(plan.tools)) for index, reply in enumerate((*plan.replies, Reply()))]
+    lead_ms = plan.text.lead_ms
+    ready = [
+        _reply(reply, index, halts, len(plan.tools), lead_ms) for index, reply in enumerate((*plan.replies, Reply()))
+    ]
     return (lambda turn: ready[min(turn.index, len(ready) - 1)]), halts
 
 
@@ -134,14 +141,15 @@ def text_of(words: int, key: int) -> str:
     return " ".join(_WORDS[(key + index * 5) % len(_WORDS)] for index in range(words)) + "."
 
 
-def _reply(reply: Reply, index: int, halts: list[Halt], tools: int) -> script.Reply:
+def _reply(reply: Reply, index: int, halts: list[Halt], tools: int, lead_ms: int | None) -> script.Reply:
     ending: script.Failed | script.Incomplete | None = None
     after_ms = reply.ends_after_ms or None
     if reply.ending == "incomplete":
         ending = script.Incomplete(after_ms=after_ms)
     elif reply.ending != "completed":
         ending = script.Failed(after_ms=after_ms, code=_FAILURES[reply.ending])
-    outputs = tuple(_output(line, 7 * index + 3 * place, halts, tools) for place, line in enumerate(reply.lines))
+    outputs = [_output(line, 7 * index + 3 * place, halts, tools) for place, line in enumerate(reply.lines)]
+    outputs = tuple(replace(each, lead_ms=lead_ms) if isinstance(each, script.Say) else each for each in outputs)
     return script.Reply(outputs=outputs, ending=ending, batch_done=reply.batch_done)
 
 
@@ -174,8 +182,36 @@ def _output(line: Line, key: int, halts: list[Halt], tools: int) -> script.Outpu
             return script.Call(name=NO_FUNCTION if tools and line.wrong == "name" else name, arguments=given, gate=gate)
 
 
-def faults_of(given: tuple[Fault, ...]) -> Faults:
-    return Faults(*map(_rule, given))
+def faults_of(given: tuple[Fault, ...], text: Text) -> Faults:
+    """One for each fault; behind them one by which texts are corrected."""
+    return Faults(*map(_rule, given), *([_correct(text.corrected)] if text.corrected else []))
+
+
+def _correct(how: str) -> Rule:
+    """Of each text that is spoken, when it is over."""
+
+    def change(event: Json) -> None:
+        first, *others = event["transcript"].split(" ")
+        match how:
+            case "other":
+                text = " ".join(["zulu", *others])
+            case "more":
+                text = " ".join([first, *others, "zulu."])
+            case _:
+                text = " ".join([first, *others[:-1]])
+        event["transcript"] = text
+
+    return faults.edit("response.output_audio_transcript.done", change, times=faults.ALWAYS)
+
+
+def aligner_of(plan: Plan) -> Aligner:
+    match plan.text.aligner:
+        case "even":
+            return EvenAligner()
+        case "speech":
+            return SpeechAligner()
+        case "fickle":
+            return FickleAligner(plan.turns)
 
 
 def _rule(fault: Fault) -> Rule:

@@ -33,6 +33,7 @@ from rtactors.testing.clock import Deadlock, run_virtual
 from rtactors.testing.conversation import ALL_EVENTS
 from rtactors.testing.ears import Ears
 from rtactors.testing.evidence import Connection, Evidence
+from rtactors.testing.eyes import Eyes
 from rtactors.testing.invariants import InvariantBroken, Violation, check_invariants
 from rtactors.testing.simulation.agent import delegate_of
 from rtactors.testing.simulation.app import AppCrashed, NeverQuiet, OwnApp, Stage
@@ -40,12 +41,14 @@ from rtactors.testing.simulation.device import RATE, Blur, SimulatedDevice
 from rtactors.testing.simulation.network import Line, SimulatedNetwork
 from rtactors.testing.simulation.plan import Break, Network, Plan
 from rtactors.testing.simulation.provider import (
+    CUT_MARK,
     EXPIRED,
     MS_PER_CHARACTER,
     NO_QUOTA,
     OWN_FUNCTION,
     VOICE,
     Understands,
+    aligner_of,
     error_event,
     faults_of,
     policy_of,
@@ -117,7 +120,7 @@ def simulate(plan: Plan, *, app: OwnApp | None = None, record: Path | None = Non
         story=Story(tuple(world.events), tuple(world.server.sessions), tuple(world.ears.segments)),
         seconds=world.ended_at,
         breaks=tuple(world.breaks),
-        faults=tuple(world.faults.applied),
+        faults=tuple(world.faults.applied[: len(plan.faults)]),
     )
 
 
@@ -151,8 +154,9 @@ class _World:
         self.app = AppRecord()
         self.device = SimulatedDevice(plan.device)
         self.ears = Ears(self.device, tells=Blur(plan.device), lag=plan.device.lag_ms / 1000)
+        self.eyes = Eyes(self.ears)
         self.network = SimulatedNetwork(plan.network, plan.turns)
-        self.faults = faults_of(plan.faults)
+        self.faults = faults_of(plan.faults, plan.text)
         self.server: MemoryServer
         self.ended_at = 0.0
         self.failure: RtactorsError | None = None
@@ -172,6 +176,7 @@ class _World:
             faults=self.faults,
             recognizer=Understands(*_TURNS),
             session_limit_s=plan.model.limit_s or math.inf,
+            word_times=plan.text.timed,
         )
         async with self.server:
             connect, delegate = self.server.connect, delegate_of(plan, self.app)
@@ -186,7 +191,10 @@ class _World:
                 delegate=delegate,
                 interruption=policy_of(plan.interruption),
                 recorder=Recorder(self.record) if self.record else None,
+                aligner=self.eyes.aligner(aligner_of(plan)),
+                cut_mark=CUT_MARK if plan.text.mark else "",
             )
+            session.eyes = self.eyes
             news = session.events()
             try:
                 async with anyio.create_task_group() as fate:
@@ -291,6 +299,8 @@ class _World:
             delegate=delegate_of(plan, app),
             policy=policy_of(plan.interruption),
             works=tuple(app.works),
+            seen=tuple(self.eyes.seen),
+            alignments=self.eyes.alignments,
             settled=app.settled and self.failure is None,
             faultless=not (
                 plan.faults
@@ -307,7 +317,8 @@ class _World:
             left_over=left_over,
             rate=RATE,
             slack_ms=plan.device.block_ms,
-            ms_per_character=MS_PER_CHARACTER,
+            ms_per_character=MS_PER_CHARACTER if plan.text.aligner == "even" else None,
+            cut_mark=CUT_MARK if plan.text.mark else "",
             deadlines=DEADLINES,
             device_lost_at=self.ears.lost_at,
             held_up=max(line.longest_send for line in self.network.connections) if simulated else None,

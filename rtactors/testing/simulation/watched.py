@@ -15,8 +15,9 @@ from rtactors.errors import ReplyFailed
 from rtactors.events import Role
 from rtactors.history import HistoryItem
 from rtactors.reply import Reply
-from rtactors.session import Session, Wanted, WantedReply
+from rtactors.session import Wanted, WantedReply
 from rtactors.testing.evidence import Asked, Placed, Run, Wait, Worked
+from rtactors.testing.eyes import SeenSession
 
 _WAITS: tuple[Literal["started", "heard", "done"], ...] = ("started", "heard", "done")
 
@@ -47,7 +48,7 @@ class AppRecord(Struct, kw_only=True):
         self.placed.append(Placed(item_id, frozenset(there[:index]), frozenset(there[index:])))
 
 
-class WatchedSession(Session):
+class WatchedSession(SeenSession):
     """What raises was not done, and is not written down."""
 
     def watch(self, waiting: TaskGroup, app: AppRecord) -> None:
