@@ -698,8 +698,8 @@ async def test_a_text_that_was_cut_has_its_mark_on_the_server(begin: Begin) -> N
         assert told(talk)[1:] == [("assistant", said.heard_text)]
 
 
-async def test_nothing_was_cut_of_the_words(begin: Begin) -> None:
-    """All words were heard, and then it was stopped: there is nothing to mark. Nor where no word was heard."""
+async def test_a_mark_stands_behind_words(begin: Begin) -> None:
+    """Not where all was heard before it could be stopped, nor where no word was."""
     async with begin(replies(TEXT, TEXT), session={"cut_mark": MARK}, provider=BY_HAND, slack_ms=1) as talk:
         await interrupted(talk, length(TEXT))
         await interrupted(talk, 100)
