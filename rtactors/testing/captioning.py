@@ -133,7 +133,9 @@ def captions_keep_up_with_the_ears(facts: Facts) -> Iterator[str]:
     told = _told(facts)
     for segment in facts.evidence.segments:
         message = facts.messages.get(segment.message_id)
-        if message is None or len(message.parts) != 1 or message.shown or message.id in facts.evidence.undecided:
+        if message is None or len(message.parts) != 1 or message.shown or message.corrected:
+            continue
+        if message.id in facts.evidence.undecided:
             continue
         captions = told.get(message.id, [])
         over = facts.ended_at.get(message.id, -math.inf)
@@ -185,10 +187,10 @@ def words_are_those_told(facts: Facts) -> Iterator[str]:
     for message_id, ends in _ends(facts).items():
         captions = [caption for _, caption in told.get(message_id, ())]
         message = facts.messages.get(message_id)
-        for _, ended in ends:
+        for seen, ended in ends:
             count = len(ended.words)
-            made = message is not None and message.status == "completed" and not facts.was_lost(message_id)
-            in_full = made and not (ended.interrupted or facts.shown.get(message_id))
+            made = message is not None and message.completed_by(seen.at - facts.evidence.delay)
+            in_full = made and not (ended.interrupted or facts.was_lost(message_id) or facts.shown.get(message_id))
             least = len(captions) if in_full else len(captions) - 1
             if count > len(captions) or (count < least and not (message and message.corrected)):
                 yield f"{len(captions)} words of {message_id} were told, but {count} count as heard"
