@@ -189,8 +189,8 @@ def words_are_those_told(facts: Facts) -> Iterator[str]:
         message = facts.messages.get(message_id)
         for seen, ended in ends:
             count = len(ended.words)
-            made = message is not None and message.completed_by(seen.at - facts.evidence.delay)
-            in_full = made and not (ended.interrupted or facts.was_lost(message_id) or facts.shown.get(message_id))
+            made = message is not None and _was_complete(facts, message, seen.at - facts.evidence.delay)
+            in_full = made and not (ended.interrupted or facts.shown.get(message_id))
             least = len(captions) if in_full else len(captions) - 1
             if count > len(captions) or (count < least and not (message and message.corrected)):
                 yield f"{len(captions)} words of {message_id} were told, but {count} count as heard"
@@ -200,6 +200,14 @@ def words_are_those_told(facts: Facts) -> Iterator[str]:
             yield from _they_are_the_text(facts, ended)
             if ended.interrupted and message and not _has_pieces(facts, message):
                 yield from _they_had_ended(facts, message, captions[:count])
+
+
+def _was_complete(facts: Facts, message: WireMessage, at: float) -> bool:
+    """Whether the session knew by then that it had all of it: before it heard that the response had not ended well."""
+    response = facts.responses.get(message.response_id)
+    ended_at = response.done_at if response and response.status != "completed" else None
+    in_time = message.done_at is not None and (ended_at is None or message.done_at <= ended_at)
+    return message.completed_by(at) and in_time and not facts.was_lost(message.id)
 
 
 def _they_had_ended(facts: Facts, message: WireMessage, captions: list[Caption]) -> Iterator[str]:
