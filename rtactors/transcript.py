@@ -21,7 +21,7 @@ Times: TypeAlias = tuple[int, int | None]
 """A start and, if it is known, an end, in ms."""
 
 _SOON_MS = 250
-"""So long before the next word is due an alignment is asked again, if more has arrived since."""
+"""So long before the next word is due an alignment is asked again, if it can have changed its mind since."""
 
 
 class _Stretch:
@@ -38,7 +38,7 @@ class _Stretch:
         self._rate = rate
         self._words: Sequence[Word] = ()
         self._told: list[Word] = []
-        self._stale = False  # more has arrived since the alignment was asked
+        self._stale = False  # more has arrived, or a word was told, since the alignment was asked
         self._text_over = False
 
     def add_text(self, text: str, times: Times | None) -> None:
@@ -46,7 +46,9 @@ class _Stretch:
             self._alignment.add_text(text)
         else:
             if self._given is None:
-                self._given = GivenAlignment(self._alignment, self._rate, text=self.text, frames=self.frames)
+                self._given = GivenAlignment(
+                    self._alignment, self._rate, text=self.text, frames=self.frames, audio_over=self.over
+                )
                 self._alignment = self._given
             self._given.add_timed_text(text, *times)
         self.text += text
@@ -83,6 +85,7 @@ class _Stretch:
                 break
             start = min(start, ms)  # what was told before may have been thought to be longer than all the audio
             self._told.append(replace(word, start_ms=start, end_ms=max(word.end_ms, start)))
+            self._stale = True  # an aligner that asked a thread may know better by the next one
             yield self._told[-1]
 
     def heard(self, ms: int, *, whole: bool) -> list[Word]:

@@ -206,6 +206,42 @@ def test_more_heard_is_never_less(given_pieces: list[tuple[bool, int, str, int]]
     assert len(first) <= len(second) <= sum(len(text) for _, _, text, _ in given_pieces)
 
 
+class KnowsLater:
+    """An aligner that asked a thread: `answer` is what it is told one day; until then it spreads the text evenly."""
+
+    def __init__(self) -> None:
+        self.answer: list[Word] = []
+
+    def begin(self, rate: int) -> Alignment:
+        alignment = EvenAligner().begin(rate)
+        even = alignment.words
+        alignment.words = lambda: self.answer or even()
+        return alignment
+
+
+def test_what_is_known_better_later_counts_from_the_next_word_on() -> None:
+    """Though nothing has arrived meanwhile."""
+    aligner = KnowsLater()
+    made = Transcript(RATE, aligner)
+    made.add_text(FIRST, "one two three", over=True)
+    made.add_audio(FIRST, bytes(2 * 1300), over=True)
+    assert texts(made.follow(100)) == ["one"]
+    aligner.answer = [Word("one", 0, 200), Word(" two", 900, 1000), Word(" three", 1000, 1300)]
+    assert texts(made.follow(899)) == []
+    assert [(word.start_ms, word.end_ms) for word in made.follow(1300)] == [(900, 1000), (1000, 1300)]
+
+
+def test_times_that_come_when_the_audio_is_over() -> None:
+    made = transcript()
+    made.add_audio(FIRST, bytes(2 * 1000), over=True)
+    made.add_text(FIRST, "one", times=(400, None))
+    made.add_text(FIRST, " two", times=(5000, None), over=True)
+    assert [(word.start_ms, word.end_ms, word.estimated) for word in made.follow(1000)] == [
+        (400, 656, False),
+        (656, 1000, True),
+    ]
+
+
 class Given:
     """An aligner that answers what it is told to."""
 

@@ -66,30 +66,28 @@ async def play(job: Job, clock: SimpleNamespace) -> list[str]:
     text_output, audio_output = synchronizer.text_output, synchronizer.audio_output
     pcm = Path(job["pcm"]).read_bytes()  # noqa: ASYNC240 - before its time begins
     texts = sum(bool(text) for _, text, _ in job["arrivals"])
-    arrivals, cuts = job["arrivals"][::-1], job["cuts_ms"][::-1]
     taken = 0
     transcripts: list[str] = []
     loop = asyncio.get_running_loop()
     began = loop.time()
-    while cuts:
-        due = min(cuts[-1], arrivals[-1][0] if arrivals else cuts[-1])
-        await asyncio.sleep(began + due / 1000 - loop.time())
-        if arrivals and arrivals[-1][0] == due:
-            _, text, size = arrivals.pop()
-            if text:
-                await text_output.capture_text(text)
-                texts -= 1
-                if not texts:
-                    text_output.flush()
-                continue
+    cuts = [(float(cut_ms), "", 0) for cut_ms in job["cuts_ms"]]
+    for at_ms, text, size in sorted([*job["arrivals"], *cuts], key=lambda moment: moment[0]):
+        await asyncio.sleep(began + at_ms / 1000 - loop.time())
+        if text:
+            await text_output.capture_text(text)
+            texts -= 1
+            if not texts:
+                text_output.flush()
+        elif size:
             piece = pcm[taken : taken + size]
-            taken += size
             await audio_output.capture_frame(rtc.AudioFrame(piece, job["rate"], 1, size // 2))
+            taken += size
             if taken == len(pcm):
                 audio_output.flush()
-            continue
-        cuts.pop()
-        transcripts.append(synchronizer._impl.synchronized_transcript)  # noqa: SLF001 - without interrupting it
+        else:
+            transcripts.append(synchronizer._impl.synchronized_transcript)  # noqa: SLF001 - so as not to interrupt it
+            if len(transcripts) == len(cuts):
+                break
     if texts:
         text_output.flush()
     if taken < len(pcm):

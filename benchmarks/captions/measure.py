@@ -220,12 +220,13 @@ def main() -> None:
     parser.add_argument("--livekit", metavar="PYTHON", help="measure livekit-agents also")
     parser.add_argument("--split", choices=[*LANGUAGES], help="one half only")
     parser.add_argument("--each", type=int, default=EACH, help="utterances in each language")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the evidence")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the evidence, and the report beside it")
     options = parser.parse_args()
     made = spoken([options.split] if options.split else LANGUAGES, options.each)
     measured = measure(made, options.livekit)
-    print("\n".join(report(measured)))
+    print(text := "\n".join(report(measured)))
     if options.json:
+        options.json.with_suffix(".txt").write_text(text + "\n", encoding="utf-8")
         packages = {name: version(name) for name in ("espeakng-loader", "numpy", "rtactors")}
         if measured.livekit_version:
             packages["livekit-agents"] = measured.livekit_version

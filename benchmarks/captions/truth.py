@@ -59,7 +59,9 @@ def _library() -> tuple[ctypes.CDLL, int]:
 
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     options = _PHONEME_EVENTS | _DONT_EXIT
-    return library, library.espeak_Initialize(_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), options)
+    rate = library.espeak_Initialize(_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), options)
+    library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # its breath would be another in every run
+    return library, rate
 
 
 class _Heard(NamedTuple):

@@ -22,11 +22,13 @@ _AFAR = 1 << 40
 class GivenAlignment:
     """An alignment that takes times where there are any; `estimate` is the one that it asks for the others.
 
-    `rate` is that of the audio, in Hz; `text` and `frames` are what the estimate has already. Without times its
-    words are those of the estimate.
+    `rate` is that of the audio, in Hz; `text`, `frames` and `audio_over` are what the estimate knows already. Without
+    times its words are those of the estimate.
     """
 
-    def __init__(self, estimate: Alignment, rate: int, *, text: str = "", frames: int = 0) -> None:
+    def __init__(
+        self, estimate: Alignment, rate: int, *, text: str = "", frames: int = 0, audio_over: bool = False
+    ) -> None:
         self._estimate = estimate
         self._rate = rate
         self._text: list[str] = [text]  # its pieces
@@ -34,7 +36,7 @@ class GivenAlignment:
         self._text_over = False
         self._given = _Given()
         self._size = frames * BYTES_PER_FRAME  # of audio
-        self._audio_over = False
+        self._audio_over = audio_over
         self._letters = _Letters()
 
     def add_text(self, text: str) -> None:

@@ -19,7 +19,7 @@ from rtactors.alignment.duration import PER_SYLLABLE, Pause
 from rtactors.alignment.script import Script
 from rtactors.alignment.sound import Gap, Sound
 
-_BEAM = 8
+_BEAM = 20
 _IN_A_ROW = 8
 """So many gaps in a row may hold the next pause."""
 _WINDOW = 16
@@ -33,22 +33,22 @@ _PACE_WANDERS = 0.05  # how much one does by itself
 _EDGES_OFF_MS = 40  # where a run begins and ends
 _DEVIATIONS = 4  # what is further off than so many isn't looked at
 _UNWRITTEN = 3.0  # a run without words: a breath, a cough, a word that is not in the text
-_SHORT_MS = 80  # a pause that is too short for a comma; twice that, for a full stop
-_HOPELESS = 8.0  # what costs so much more than others is given up
+_LONG_MS = 150  # what no plosive is closed for
+_GAP = ((0.3, 0.3), (-0.5, -2.2), (0.5, -2.4))
+"""What it costs that a short gap is behind a word, and a long one, for each kind of pause that is to be expected there:
+compared with a short one within a word. Counted in speech that people read aloud and that eSpeak NG speaks. Every other
+pause is where there is no punctuation."""
+_HOPELESS = 12.0  # what costs so much more than others is given up
 
 
 def _pause_cost(ms: float, pause: Pause) -> float:
     """Of a gap between two words."""
-    if pause is Pause.NONE:
-        return min(2.5, 0.8 + ms / 100)  # a closure happens to be just there; or somebody hesitates
-    if pause is Pause.PHRASE:
-        return 1.0 if ms < _SHORT_MS else 0.5
-    return 1.0 if ms < 2 * _SHORT_MS else 0.0
+    return _GAP[pause][ms >= _LONG_MS]
 
 
 def _closure_cost(ms: float) -> float:
     """Of a gap within a word: a plosive is rarely closed for more than 100 ms."""
-    return 0.2 + max(0.0, ms - 60) / 40
+    return max(0.0, ms - 60) / 40
 
 
 class Guess(Struct, eq=False):

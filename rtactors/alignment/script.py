@@ -5,8 +5,8 @@ from rtactors.alignment.words import may_end_a_word, whole_words
 
 REST_MS = (0, 200, 450)
 """How long a pause is, by its kind: where its audio isn't here yet."""
-UNSEEN = (0.0, 1.5, 3.0)
-"""Negative logarithm of how likely nobody pauses there: one comma in five is passed, one full stop in twenty."""
+UNSEEN = (0.0, 1.8, 3.3)
+"""Negative logarithm of how likely nobody pauses there: one comma in six is passed, one full stop in thirty."""
 
 
 class Script:

@@ -19,7 +19,7 @@ _BATCH_FRAMES = 20  # a call of numpy costs as much as that many frames
 GAP_MS = 50
 """About the shortest closure of a plosive: of what is shorter, nothing follows."""
 _BELOW_PEAK = 0.025  # -32 dB: quiet vowels are above it; breath, and a voice's tail in a room, below
-_ABOVE_FLOOR = 2.5  # what a steady noise varies by
+_ABOVE_FLOOR = 4.0  # what a steady noise varies by
 _FLOOR_MOST = 0.1  # of the peak: speech without any gap isn't taken for noise
 _LEAST_PEAK = 1000.0  # RMS of PCM16, -30 dB: what a voice is taken to reach, as long as none is heard
 _PEAK_FALLS, _FLOOR_RISES = 0.9995, 1.005  # in a frame: both follow a change within seconds
