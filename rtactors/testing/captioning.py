@@ -135,7 +135,7 @@ def captions_keep_up_with_the_ears(facts: Facts) -> Iterator[str]:
         message = facts.messages.get(segment.message_id)
         if message is None or len(message.parts) != 1 or message.shown or message.corrected:
             continue
-        if message.id in facts.evidence.undecided:
+        if message.id in facts.evidence.undecided or facts.was_lost(message.id):
             continue
         captions = told.get(message.id, [])
         over = facts.ended_at.get(message.id, -math.inf)
