@@ -34,7 +34,6 @@ _LATE = 3  # frames: so much later the middle of these is looked at
 _PER_NUCLEUS, _PER_MS = 155.0, 0.21
 _ORDINARY = 1.1  # of that, in a ms of ordinary speech
 _NUCLEUS_MS = _PER_NUCLEUS / (_ORDINARY - _PER_MS)  # of a syllable that hasn't ended, it is taken to last so long
-_ONE_MS = 500  # hardly a syllable lasts longer: noise, music or a voice without dips has hidden borders
 
 
 class Gap(NamedTuple):
@@ -110,7 +109,7 @@ class Sound:
             return said[after - 1] + part * (said[after] - said[after - 1])
         quiet = self.quiet_since_ms
         since = (ms if quiet is None else min(ms, max(quiet, borders[-1]))) - borders[-1]
-        return said[-1] + _PER_MS * since + _PER_NUCLEUS * (min(1.0, since / _NUCLEUS_MS) + _hidden(since))
+        return said[-1] + _PER_MS * since + _PER_NUCLEUS * min(1.0, since / _NUCLEUS_MS)
 
     def when(self, said: float) -> float:
         """When so much is said, in ms."""
@@ -118,8 +117,7 @@ class Sound:
         after = bisect_left(amounts, said)
         if after == len(amounts):
             rest = said - amounts[-1]
-            one = max(rest / _ORDINARY, (rest - _PER_NUCLEUS) / _PER_MS)
-            return borders[-1] + min(one, _ONE_MS + max(0.0, rest - _PER_NUCLEUS - _PER_MS * _ONE_MS) / _ORDINARY)
+            return borders[-1] + max(rest / _ORDINARY, (rest - _PER_NUCLEUS) / _PER_MS)
         if after == 0:
             return borders[0]
         part = (said - amounts[after - 1]) / (amounts[after] - amounts[after - 1])
@@ -174,15 +172,10 @@ class Sound:
         said = 0.0
         if speech:
             self._speech_ms += length
-            said = _PER_MS * length + _PER_NUCLEUS * (self._nucleus + _hidden(length))
+            said = _PER_MS * length + _PER_NUCLEUS * self._nucleus
             self._nucleus = False
         self._borders.append(frame * self._frame_ms)
         self._said.append(self._said[-1] + said)
-
-
-def _hidden(ms: float) -> float:
-    """How many nuclei more there are between two borders that are so far apart."""
-    return max(0.0, ms - _ONE_MS) / _NUCLEUS_MS
 
 
 def _levels(pcm: bytes, frames: int, size: int) -> list[float]:

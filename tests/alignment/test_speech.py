@@ -195,17 +195,6 @@ def test_audio_runs_ahead_of_the_text() -> None:
     assert [word.start_ms for word in alignment.words()] == pytest.approx([0, 900, 1800], abs=25)
 
 
-@pytest.mark.parametrize("second", range(1, 6))
-def test_a_sound_without_pauses_and_syllables_is_no_single_word(second: int) -> None:
-    text = "Ada kept the lighthouse. Every evening she counted the ships that passed, and wrote them in a book."
-    alignment = SpeechAligner().begin(RATE)
-    alignment.add_text(text)  # 6 s of it, at the pace of speech
-    alignment.add_audio(tone(second * 1000))
-    begun = [word for word in alignment.words() if word.start_ms < second * 1000]
-    assert len(begun) == pytest.approx(3 * second, abs=2)
-    assert max(word.end_ms - word.start_ms for word in begun) < 1000
-
-
 def test_what_was_given_stays_as_it_was() -> None:
     """Also the words ahead, which are worked out when they are looked at."""
     alignment = SpeechAligner().begin(RATE)
