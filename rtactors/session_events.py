@@ -97,7 +97,7 @@ class Caption(Struct, frozen=True, tag=True, gc=False):
 
     message_id: str
     text: str
-    """With the white space before it: joined, they are what was heard."""
+    """With the white space around it, mostly that before it: joined, they are what was heard."""
     start_ms: int
     """Of the message's own audio."""
     end_ms: int

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from rtactors.alignment.base import Aligner, Alignment, Word
+from rtactors.alignment.base import Aligner, Alignment, Word, as_word, as_words
 from rtactors.alignment.given import GivenAlignment
 from rtactors.content import Place
 from rtactors.events import BYTES_PER_FRAME
@@ -80,11 +80,11 @@ class _Stretch:
         """Tell the words that have begun by then; all of them, if it was heard as a `whole`."""
         count = len(self._told)
         if self._stale and (whole or len(self._words) <= count or self._words[count].start_ms <= ms + _SOON_MS):
-            self._words, self._stale = self._alignment.words(), False
+            self._words, self._stale = as_words(self._alignment.words()), False
             if 0 < count <= len(self._words) and self._end_ms > self._position_ms:  # else it counted as heard already
-                self._end_ms = self._words[count - 1].end_ms
+                self._end_ms = as_word(self._words[count - 1]).end_ms
         self._position_ms = ms
-        for word in self._words[count:]:
+        for word in map(as_word, self._words[count:]):
             start = max(word.start_ms, self._told[-1].end_ms if self._told else 0)
             if start > ms and not whole:
                 break

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from itertools import pairwise
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from rtactors.alignment import EvenAligner, Word
 from rtactors.alignment.base import Alignment
+from rtactors.testing.alignment import words_are_the_text_in_order_at_every_moment
 from rtactors.transcript import Transcript
 
 RATE = 1000
@@ -284,3 +287,36 @@ def test_what_has_no_audio_holds_up_nothing_behind_it() -> None:
     made.add_audio(SECOND, bytes(2 * 700), over=True)
     assert texts(made.follow(250)) == ["Hush.", "one"]
     assert heard(made, 700) == "Hush. one two"
+
+
+class Telling:
+    """An aligner that gives what it was given, whatever that is."""
+
+    def __init__(self, words: Any) -> None:
+        self._words = words
+
+    def begin(self, rate: int) -> Alignment:
+        alignment = EvenAligner().begin(rate)
+        alignment.words = lambda: self._words
+        return alignment
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (None, "None: it has to give a list"),
+        ((word for word in ()), "generator .*: it has to give a list"),
+        (["one"], "'one': a word is Word"),
+        ([("one", 0, 100)], "'one', 0, 100.*: a word is Word"),
+        ([Word("one", 0, 99.5)], "99.5.*: a word is Word"),  # pyright: ignore[reportArgumentType] - as in an app
+        ([Word("one", None, None)], "None.*: a word is Word"),  # pyright: ignore[reportArgumentType] - as in an app
+    ],
+)
+def test_an_aligner_that_gives_something_else_is_told_what_it_gave(words: object, told: str) -> None:
+    made = Transcript(RATE, Telling(words))
+    made.add_text(FIRST, "one")
+    made.add_audio(FIRST, bytes(200))
+    with pytest.raises(TypeError, match=rf"words\(\) of an aligner gave .*{told}"):
+        made.follow(50)
+    with pytest.raises(TypeError, match="words"):
+        words_are_the_text_in_order_at_every_moment(Telling(words), Random(0))

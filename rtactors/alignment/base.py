@@ -5,7 +5,7 @@ takes longer than a ms or so belongs into a thread, and `words` answers with wha
 """
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 from msgspec import Struct
 
@@ -60,3 +60,26 @@ class Aligner(Protocol):
     def begin(self, rate: int) -> Alignment:
         """For one stretch of speech, with audio of `rate` Hz."""
         ...
+
+
+def as_words(given: object) -> Sequence[Word]:
+    """What an alignment gave, if it is a sequence; what is in it, `as_word` looks at. Raises TypeError."""
+    match given:
+        case Sequence():
+            return cast("Sequence[Word]", given)
+        case _:
+            raise TypeError(
+                f"words() of an aligner gave {given!r}: it has to give a list, or another sequence, of Word"
+            )
+
+
+def as_word(given: object) -> Word:
+    """What an alignment gave as a word, if it is one. Raises TypeError: no type is checked where a Word is made."""
+    match given:
+        case Word(text=str(), start_ms=int(), end_ms=int()):
+            return given
+        case _:
+            raise TypeError(
+                f"words() of an aligner gave {given!r}: a word is Word(text, start_ms, end_ms), a str and two ints, "
+                "from rtactors.alignment"
+            )

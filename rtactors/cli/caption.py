@@ -101,7 +101,13 @@ class Captions:
         self._text.end()
         self._terminal.write("\nas heard:\n")
         for item in history:
-            text = item.heard_text or item.output or f"{item.name}({item.arguments})"
+            match item.kind:
+                case "function_call":
+                    text = f"{item.name}({item.arguments})"
+                case "function_call_output":
+                    text = item.output
+                case _:
+                    text = item.heard_text or "(no word)"
             self.line(NAMES[item.role], text + (" —" if item.interrupted else ""))
 
     def _catch_up(self, message: SeenMessage) -> None:

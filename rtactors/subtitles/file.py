@@ -2,6 +2,7 @@
 
 import re
 from html import escape
+from math import isfinite
 from pathlib import Path
 from typing import Self
 
@@ -26,8 +27,9 @@ class SubtitleFile:
     time, also if the process is killed. Its times count from `began`, in seconds of the session's clock
     (`anyio.current_time()`); from now, if that is None.
 
-    Raises ConfigurationError for another suffix and for what can't be opened; `write` raises OSError if the disk is
-    full. What stood in the file before is gone.
+    Raises ConfigurationError for another suffix and for what can't be opened, TypeError or ValueError for a `began`
+    that is no moment; `write` raises OSError if the disk is full, ValueError when the file is closed. What stood in the
+    file before is gone.
     """
 
     def __init__(self, path: str | Path, *, began: float | None = None) -> None:
@@ -35,16 +37,20 @@ class SubtitleFile:
         if self.path.suffix.lower() not in {".vtt", ".srt"}:
             raise ConfigurationError(f"{self.path} is no name of a subtitle file: let it end with .vtt or .srt")
         self._form = webvtt if self.path.suffix.lower() == ".vtt" else srt
-        self._cues = Cues(anyio.current_time() if began is None else began)
+        self._cues = Cues(_now() if began is None else _moment(began))
         try:
             self._file = self.path.open("w", encoding="utf-8", errors="replace", newline="\n")
         except OSError as error:
             raise ConfigurationError(f"can't write to {self.path} ({error.strerror}): choose another file") from error
+        except ValueError as error:  # of a name with a null byte
+            raise ConfigurationError(f"can't write to {str(self.path)!r} ({error}): choose another name") from error
         self._append("WEBVTT\n\n" if self._form is webvtt else "")
 
     def write(self, event: SessionEvent) -> None:
         """Take an event of `Session.captions` or `Session.events`; those that end no message have nothing to write."""
         if isinstance(event, CaptionsEnded):
+            if self._file.closed:
+                raise ValueError(f"{self.path} is closed: write to it within its `with` block, or before `close`")
             self._append("".join(map(self._form, self._cues.of(event))))
 
     def close(self) -> None:
@@ -59,6 +65,23 @@ class SubtitleFile:
     def _append(self, text: str) -> None:
         self._file.write(text)
         self._file.flush()
+
+
+def _now() -> float:
+    try:
+        return anyio.current_time()
+    except RuntimeError:
+        raise RuntimeError(
+            "no event loop runs here, by whose clock a subtitle file counts: make it within that, or pass `began`"
+        ) from None
+
+
+def _moment(began: object) -> float:
+    if isinstance(began, bool) or not isinstance(began, int | float):
+        raise TypeError(f"began has to be seconds of the session's clock, a float, not {type(began).__name__}")
+    if not isfinite(began):
+        raise ValueError(f"began is {began}, which is no moment: pass what anyio.current_time() gives")
+    return began
 
 
 def webvtt(cue: Cue) -> str:

@@ -17,7 +17,7 @@ from functools import wraps
 from random import Random
 from typing import Protocol
 
-from rtactors.alignment.base import Aligner, Alignment, Word
+from rtactors.alignment.base import Aligner, Alignment, Word, as_word, as_words
 from rtactors.events import BYTES_PER_FRAME
 
 ROUNDS = 25
@@ -103,7 +103,7 @@ class _Stretch:
 
 def _examine(words: Sequence[Word], text: str) -> None:
     """What holds at every moment, with so much text so far."""
-    words = [*words]
+    words = [as_word(word) for word in as_words(words)]
     told = "".join(word.text for word in words)
     assert text.startswith(told), f"the words are not what the text begins with: {told!r}, the text is {text!r}"
     ended, before = 0, ""
@@ -159,8 +159,10 @@ def _check(body: Callable[[Aligner, Random], None]) -> Callable[[Aligner, Random
 @_check
 def is_an_aligner(aligner: Aligner, chance: Random) -> None:
     del chance
-    assert isinstance(aligner, Aligner), "begin is what an aligner has"
-    assert not aligner.begin(RATE).words(), "nothing has come yet"
+    assert isinstance(aligner, Aligner), f"{aligner!r} has no `begin`"
+    assert not isinstance(aligner, type), f"{aligner!r} is a class: an aligner is an object of it"
+    words = as_words(aligner.begin(RATE).words())
+    assert not words, f"nothing has come yet, and it has {words!r}"
 
 
 @_check

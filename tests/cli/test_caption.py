@@ -244,3 +244,8 @@ def test_the_history(talk: Talk) -> None:
         ]
     )
     assert talk.shown == '\nas heard:\nyou      Look.\ntool     look({"at": 1})\ntool     nothing\nmodel    One two —\n'
+
+
+def test_a_message_without_words_is_no_call(talk: Talk) -> None:
+    talk.captions.history([HistoryItem(id="m", role="assistant", heard_ms=200, interrupted=True)])
+    assert talk.shown == "\nas heard:\nmodel    (no word) —\n"

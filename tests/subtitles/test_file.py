@@ -6,6 +6,7 @@ from html import unescape
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from unicodedata import east_asian_width
 
 import anyio
@@ -186,8 +187,28 @@ async def test_it_counts_from_when_it_was_made(tmp_path: Path) -> None:
     assert "00:00:01,000 --> 00:00:01,180" in (tmp_path / "call.srt").read_text()
 
 
-@pytest.mark.parametrize("name", ["call.txt", "call", "nowhere/call.vtt"])
+@pytest.mark.parametrize("name", ["call.txt", "call", "nowhere/call.vtt", "call\0.vtt"])
 def test_a_name_that_will_not_do_is_told_at_once(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"let it end with \.vtt or \.srt|choose another file"):
+    with pytest.raises(ConfigurationError, match=r"let it end with \.vtt or \.srt|choose another (file|name)"):
         SubtitleFile(tmp_path / name, began=0.0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_it_says_what_it_needs_where_no_loop_runs(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="make it within that, or pass `began`"):
+        SubtitleFile(tmp_path / "call.vtt")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("began", ["now", True, float("nan"), float("inf")])
+def test_a_beginning_that_is_no_moment_is_told_at_once(tmp_path: Path, began: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="began"):
+        SubtitleFile(tmp_path / "call.vtt", began=began)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_closed_file_is_told_by_its_name(tmp_path: Path) -> None:
+    with SubtitleFile(tmp_path / "call.vtt", began=0.0) as subtitles:
+        pass
+    with pytest.raises(ValueError, match=r"call\.vtt is closed"):
+        subtitles.write(heard("One"))
