@@ -28,13 +28,7 @@ _CLICK = 1  # frames: what is loud no longer, within silence, is no speech
 
 _DIP = 1.6  # 4 dB: less is no border of two syllables
 _NUCLEUS = 0.1  # of the peak, -20 dB: what is quieter is no vowel
-_SMOOTH = (
-    1 / 12,
-    3 / 12,
-    4 / 12,
-    3 / 12,
-    1 / 12,
-)  # weights of neighbouring frames: a period of a deep voice is longer than a frame
+_SMOOTH = tuple(n / 12 for n in (1, 3, 4, 3, 1))  # weights of frames: a period of a deep voice is longer than one
 _LATE = 3  # frames: so much later the middle of these is looked at
 # In ms of ordinary speech, of which 200 are a syllable: what predicts best how much is said, whatever the pace.
 _PER_NUCLEUS, _PER_MS = 155.0, 0.21
@@ -85,7 +79,7 @@ class Sound:
         return since * self._frame_ms
 
     @property
-    def rate(self) -> float:
+    def speaking_rate(self) -> float:
         """How much is said in a ms of speech; at first, an ordinary voice counts as much as a second of this one."""
         return (self._said[-1] + 1000 * _ORDINARY) / (self._speech_ms + 1000)
 

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from rtactors.alignment.base import Alignment, Word
 from rtactors.alignment.lazy import LazyWords
 from rtactors.alignment.matching import Guess, Matching
-from rtactors.alignment.script import REST_MS, Script
+from rtactors.alignment.script import PAUSE_MS, Script
 from rtactors.alignment.sound import Sound
 
 _RESUMES_MS = 50
@@ -96,7 +96,7 @@ class _SpeechAlignment:
         if not sound.gaps:  # no speech so far
             if over:
                 return self._between(0, len(script.words), 0.0, sound.ms)
-            return self._words([], sound.ms + _RESUMES_MS if sound.ms else 0.0, 1 / sound.rate)
+            return self._words([], sound.ms + _RESUMES_MS if sound.ms else 0.0, 1 / sound.speaking_rate)
         guess = self._matching.best(audio_over=self._audio_over)
         begun = [*self._settled, *self._until(guess)]
         at = guess.gap.end_ms
@@ -104,10 +104,10 @@ class _SpeechAlignment:
             words, at = self._being_said(guess)
             begun += words
         else:  # it is silent, or over
-            at += max(_RESUMES_MS, REST_MS[script.pauses[guess.word]] - (at - guess.gap.start_ms))
+            at += max(_RESUMES_MS, PAUSE_MS[script.pauses[guess.word]] - (at - guess.gap.start_ms))
         if begun and len(begun) == len(script.words):  # at its end the text may have got white space
             begun[-1] = replace(begun[-1], text=script.words[-1])
-        return self._words(begun, at, guess.pace / sound.rate)
+        return self._words(begun, at, guess.pace / sound.speaking_rate)
 
     def _words(self, begun: list[Word], ahead_ms: float, pace: float) -> Sequence[Word]:
         """All; those that have not begun lie from `ahead_ms` on, so much longer than planned."""
@@ -151,11 +151,11 @@ class _SpeechAlignment:
         at = guess.gap.end_ms
         for index in range(first, behind):
             said += (script.ms[index + 1] - script.ms[index]) * guess.pace
-            end = sound.when(said) if said < whole else sound.ms + (said - whole) / sound.rate
+            end = sound.when(said) if said < whole else sound.ms + (said - whole) / sound.speaking_rate
             end = max(at, end)
             words.append(Word(script.words[index], int(at), int(end)))
             at = end
-        return words, max(at, sound.ms) + (REST_MS[script.pauses[behind]] if behind > first else 0)
+        return words, max(at, sound.ms) + (PAUSE_MS[script.pauses[behind]] if behind > first else 0)
 
 
 class _Estimate(NamedTuple):
@@ -172,6 +172,6 @@ class _Estimate(NamedTuple):
         script, first = self.script, len(self.begun)
         if number < first:
             return self.begun[number]
-        at_ms = self.ahead_ms + script.rest_ms[number] - script.rest_ms[first]
+        at_ms = self.ahead_ms + script.pause_ms[number] - script.pause_ms[first]
         start, end = (at_ms + (script.ms[n] - script.ms[first]) * self.pace for n in (number, number + 1))
         return Word(script.words[number], int(start), int(end))
