@@ -13,6 +13,7 @@ from unicodedata import category, east_asian_width
 from msgspec import Struct
 from msgspec.structs import replace
 
+from rtactors.punctuation import CLOSING, ENDS_CLAUSE, ENDS_SENTENCE
 from rtactors.session_events import CaptionsEnded
 
 COLUMNS = 42
@@ -30,12 +31,9 @@ _RUN_ON = 2.0
 _TOO_SHORT = 6.0
 """What a cue of no time at all costs."""
 
-_CLOSING = "\"')]}»›”’」』）】〉》〕"  # noqa: RUF001 - as they are written
-_ENDS_SENTENCE = tuple(".!?…。！？؟۔।॥։።")  # noqa: RUF001 - the same
-_ENDS_CLAUSE = tuple(",;:–—،؛、，；：፣")  # noqa: RUF001 - the same
 _INITIAL = re.compile(r"[^\W\d_]\.")
 _NEVER_FIRST = tuple("!?%,.:;…»›”’)]}。、，．：；！？」』）】〉》〕ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ")  # noqa: RUF001
-_NEVER_LAST = tuple("([{«‹「『（【〈《〔¿¡")  # noqa: RUF001 - the same
+_NEVER_LAST = tuple("([{«‹「『（【〈《〔¿¡")  # noqa: RUF001 - as they are written
 _CONTROLS = dict.fromkeys([*range(32), *range(127, 160)], " ")
 
 
@@ -154,14 +152,14 @@ def _lines(words: Sequence[Word]) -> tuple[tuple[Word, ...], ...]:
 
 def _break(before: Word, after: Word) -> float:
     """What it costs to break between two words."""
-    closed = before.text.rstrip(_CLOSING) or before.text
+    closed = before.text.rstrip(CLOSING) or before.text
     if after.text.startswith(_NEVER_FIRST) or before.text.endswith(_NEVER_LAST):
         return _NOWHERE
-    if closed.endswith(_ENDS_SENTENCE) and not (after.text[0].islower() or _INITIAL.fullmatch(closed)):
+    if closed.endswith(ENDS_SENTENCE) and not (after.text[0].islower() or _INITIAL.fullmatch(closed)):
         return _AT_SENTENCE
     if after.start_ms - before.end_ms >= _PAUSE_MS:
         return _AT_PAUSE
-    return _AT_CLAUSE if closed.endswith(_ENDS_CLAUSE) else _ELSEWHERE
+    return _AT_CLAUSE if closed.endswith(ENDS_CLAUSE) else _ELSEWHERE
 
 
 def _far(word: Word, after: Word, last: Word) -> bool:
