@@ -70,7 +70,7 @@ class _KeptAligner:
 
 
 class _KeptAlignment:
-    """Another one, under a name of which it is known who has it."""
+    """Another one, in a cover that nobody has but the session: its aligner may keep what it has begun."""
 
     def __init__(self, alignment: Alignment) -> None:
         self._alignment = alignment
