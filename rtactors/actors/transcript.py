@@ -143,7 +143,7 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
         mark = self._cut_mark if end.interrupted and heard_text else ""
         settled = chart.Settled(heard_text=heard_text + mark, interrupted=end.interrupted, sounded=end.frames > 0)
         told = sorted(followed.captions, key=lambda caption: caption.start_ms)
-        # A word may have been thought to go on for longer than there turned out to be audio of its piece.
+        # A word may have been thought to go on for longer than there turned out to be audio of its stretch.
         ends_ms = [*(caption.start_ms for caption in told[1:]), self._ms(end.frames)]
         ended = tuple(
             replace(caption, text=word.text, end_ms=min(caption.end_ms, end_ms))
