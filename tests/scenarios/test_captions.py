@@ -12,7 +12,7 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from rtactors import Bounds, Session, SinkLost
+from rtactors import Bounds, ReplyFailed, Session, SinkLost
 from rtactors.alignment import EvenAligner
 from rtactors.alignment.base import Alignment, Word
 from rtactors.interruption import ON_WORDS
@@ -213,6 +213,19 @@ async def test_it_waits_no_longer_than_its_time(begin: Begin) -> None:
         assert not talk.virtual or ended.at == begun + 0.25
         assert ended.text == said.message.heard_text
         assert TEXT.startswith(ended.text)
+
+
+async def test_the_text_never_comes(begin: Begin) -> None:
+    """The audio was heard, and then the server falls silent, for longer than it may."""
+    say = Say(text=TEXT, lead_ms=-math.inf, gate=Gate(), gate_ms=WHOLE)
+    async with begin(replies(say), deadlines=Deadlines(silence=0.3)) as talk:
+        reply = await talk.ask()
+        talk.sink.play_all()
+        with pytest.raises(ReplyFailed, match="fell silent"):
+            await reply.done()
+        await talk.session.quiet()
+        [ended] = ends(talk)
+        assert (ended.words, ended.text) == ((), "")
 
 
 # ------------------------------------------------------------------------------------------------- when one is missing
@@ -698,8 +711,8 @@ async def test_a_text_that_was_cut_has_its_mark_on_the_server(begin: Begin) -> N
         assert told(talk)[1:] == [("assistant", said.heard_text)]
 
 
-async def test_nothing_was_cut_of_the_words(begin: Begin) -> None:
-    """All words were heard, and then it was stopped: there is nothing to mark. Nor where no word was heard."""
+async def test_a_mark_stands_behind_words(begin: Begin) -> None:
+    """Not where all was heard before it could be stopped, nor where no word was."""
     async with begin(replies(TEXT, TEXT), session={"cut_mark": MARK}, provider=BY_HAND, slack_ms=1) as talk:
         await interrupted(talk, length(TEXT))
         await interrupted(talk, 100)
