@@ -112,9 +112,9 @@ class Transcript:
         self._stretches: list[_Stretch] = []  # in the order of their places
 
     @property
-    def generated_ms(self) -> int:
+    def frames(self) -> int:
         """How much audio there is."""
-        return self._ms(sum(stretch.frames for stretch in self._stretches))
+        return sum(stretch.frames for stretch in self._stretches)
 
     def add_text(
         self, place: Place, text: str, *, times: Times | None = None, anew: bool = False, over: bool = False

@@ -198,8 +198,8 @@ def words_are_those_told(facts: Facts) -> Iterator[str]:
                 if (word.start_ms, word.at, word.estimated) != (caption.start_ms, caption.at, caption.estimated):
                     yield f"{caption.text!r} of {message_id} was told as {caption}, and in the end as {word}"
             yield from _they_are_the_text(facts, ended)
-            if ended.interrupted and message and not _has_pieces(facts, message):
-                yield from _they_had_ended(facts, message, captions[:count])
+            if ended.interrupted and message and not (_has_pieces(facts, message) or message.corrected):
+                yield from _they_had_ended(facts, message, ended)
 
 
 def _was_complete(facts: Facts, message: WireMessage, at: float) -> bool:
@@ -210,12 +210,13 @@ def _was_complete(facts: Facts, message: WireMessage, at: float) -> bool:
     return message.completed_by(at) and in_time and not facts.was_lost(message.id)
 
 
-def _they_had_ended(facts: Facts, message: WireMessage, captions: list[Caption]) -> Iterator[str]:
-    """As it was told when they began; if all audio was heard, they have for certain."""
-    heard_ms, frames = facts.heard_ms(message.id), len(facts.audio_of(message)) // BYTES_PER_FRAME
-    for caption in captions:
-        if caption.end_ms > heard_ms and facts.heard_frames(message.id) < frames:
-            yield f"{caption.text!r} of {message.id}, to {caption.end_ms} ms, counts as heard, but {heard_ms} ms were"
+def _they_had_ended(facts: Facts, message: WireMessage, ended: CaptionsEnded) -> Iterator[str]:
+    """Known where each character takes the same time; if all audio was heard, they have for certain."""
+    pace, heard_ms = facts.evidence.ms_per_character, facts.heard_ms(message.id)
+    frames = len(facts.audio_of(message)) // BYTES_PER_FRAME
+    words = "".join(word.text for word in ended.words)
+    if pace and len(words) * pace > heard_ms + 1 and facts.heard_frames(message.id) < frames:
+        yield f"{words!r} of {message.id} count as heard, but of that only {heard_ms} ms were"
 
 
 def _they_are_the_text(facts: Facts, ended: CaptionsEnded) -> Iterator[str]:

@@ -448,6 +448,19 @@ async def test_the_server_is_slower_than_the_device(begin: Begin) -> None:
         assert starts == sorted(starts)
 
 
+async def test_a_word_at_the_end_of_what_has_come_is_told_when_it_begins() -> None:
+    """Also if the transcript actor is told the last of its audio a moment later than the device plays it."""
+    gate = Gate()
+    async with conversation(replies(Say(text=TEXT, lead_ms=math.inf, gate=gate, gate_ms=560))) as talk:
+        talk.sink.play_all()
+        reply = await talk.ask()
+        await gate.reached.wait()
+        await settled()
+        assert words(talk) == "Ada kept the"  # of which the last begins in the middle of a tenth of a second
+        gate.open()
+        await reply.done()
+
+
 async def test_in_the_time_of_a_loudspeaker() -> None:
     """Each word at its time, though the device tells how far it is every 100 ms only."""
     async with conversation(replies(TEXT), sink=PacedSink()) as talk:
