@@ -1,7 +1,8 @@
-"""What one message is made of: pieces of text, each spoken by the server, shown, or spoken by a voice of ours. Pure.
+"""What one message is made of: stretches of text, each spoken by the server, shown, or spoken by a voice of ours. Pure.
 
-Servers send a message in *parts*, most of them in one. The audio of all pieces, in their order, is what the sink plays.
-Which words of them were heard is not known here, but in `rtactors.transcript`, which knows pieces by their places.
+Servers send a message in *parts*, most of them in one. The audio of all stretches, in their order, is what the sink
+plays. Which words of them were heard is not known here, but in `rtactors.transcript`, which knows stretches by their
+places.
 """
 
 import re
@@ -12,7 +13,7 @@ from rtactors.alignment.pace import spoken_in
 from rtactors.events import BYTES_PER_FRAME
 
 Place: TypeAlias = tuple[int, int]
-"""Where a piece stands among the others: its part, then a number."""
+"""Where a stretch stands among the others: its part, then a number."""
 
 Kind: TypeAlias = Literal["spoken", "shown", "voiced"]
 
@@ -22,8 +23,8 @@ LONGEST_SENTENCE = 400
 _END_OF_SENTENCE = re.compile(r"[.!?…]+[\"')\]”’»]*\s+|[。！？]+[」』）”’]*\s*|\n+")  # noqa: RUF001 - Chinese and Japanese
 
 
-class Piece:
-    """A stretch of one part's text, and the audio that goes with it."""
+class Stretch:
+    """Some text of one part, and the audio that goes with it."""
 
     __slots__ = ("asked", "audio_over", "kind", "part", "place", "seen", "size", "text", "text_over")
 
@@ -44,44 +45,44 @@ class Piece:
 
 
 class Content:
-    """All pieces, in the order of their parts; `rate` is that of their audio, in Hz."""
+    """All stretches, in the order of their parts; `rate` is that of their audio, in Hz."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
-        self._pieces: list[Piece] = []
-        self._asked: list[Piece] = []  # by their numbers
+        self._stretches: list[Stretch] = []
+        self._asked: list[Stretch] = []  # by their numbers
         self._unspoken = 0  # of these
-        self._rests: list[Piece] = []  # what the voice is to be asked for when it is a sentence
-        self._made = 0  # pieces that there ever were
+        self._rests: list[Stretch] = []  # what the voice is to be asked for when it is a sentence
+        self._made = 0  # stretches that there ever were
 
     def __len__(self) -> int:
-        return len(self._pieces)
+        return len(self._stretches)
 
     @property
     def text(self) -> str:
         """All that was generated."""
-        return "".join(piece.text for piece in self._pieces)
+        return "".join(stretch.text for stretch in self._stretches)
 
     def text_of(self, part: int) -> str:
-        return "".join(piece.text for piece in self._pieces if piece.part == part)
+        return "".join(stretch.text for stretch in self._stretches if stretch.part == part)
 
     @property
     def last_part(self) -> int:
-        return self._pieces[-1].part if self._pieces else 0
+        return self._stretches[-1].part if self._stretches else 0
 
     @property
     def text_over(self) -> bool:
         """Whether the server has said so of each part."""
-        return all(piece.text_over for piece in self._pieces if piece.kind != "voiced")
+        return all(stretch.text_over for stretch in self._stretches if stretch.kind != "voiced")
 
     @property
     def shown(self) -> bool:
-        return any(piece.seen for piece in self._of("shown"))
+        return any(stretch.seen for stretch in self._of("shown"))
 
     @property
     def unshown(self) -> bool:
         """Whether there is more to be shown than was."""
-        return any(piece.seen < len(piece.text) for piece in self._of("shown"))
+        return any(stretch.seen < len(stretch.text) for stretch in self._of("shown"))
 
     @property
     def voiced(self) -> bool:
@@ -95,12 +96,12 @@ class Content:
 
     def spoken_place(self, part: int) -> Place:
         """Of what the server speaks of this part."""
-        return self._piece(part, "spoken").place
+        return self._stretch(part, "spoken").place
 
     @property
     def spoken_places(self) -> list[Place]:
         """Of all that the server speaks, also of what it has sent no audio for."""
-        return [piece.place for piece in self._of("spoken")]
+        return [stretch.place for stretch in self._of("spoken")]
 
     def voiced_place(self, number: int) -> Place:
         """Of the sentence of this number."""
@@ -108,47 +109,49 @@ class Content:
 
     def is_next(self, part: int) -> bool:
         """Whether the voice has spoken all that comes before this part."""
-        return not any(piece.part < part and not piece.audio_over for piece in self._of("voiced"))
+        return not any(stretch.part < part and not stretch.audio_over for stretch in self._of("voiced"))
 
     # -- from the server
 
     def add_text(self, part: int, text: str, kind: Kind) -> None:
-        self._piece(part, kind).text += text
+        self._stretch(part, kind).text += text
 
     def end_text(self, part: int, text: str, kind: Kind) -> None:
         """All of a part's text, of which some or none may have come before; what was shown or said is not changed."""
         if kind == "spoken":
-            piece = self._piece(part, kind)
-            piece.text, piece.text_over = text, True
+            stretch = self._stretch(part, kind)
+            stretch.text, stretch.text_over = text, True
             return
-        so_far = "".join(piece.text for piece in self._pieces if piece.part == part and piece.kind != "spoken")
+        so_far = "".join(
+            stretch.text for stretch in self._stretches if stretch.part == part and stretch.kind != "spoken"
+        )
         self.add_text(part, text[len(so_far) :] if text.startswith(so_far) else "", kind)
-        self._piece(part, kind).text_over = True
+        self._stretch(part, kind).text_over = True
 
     def add_audio(self, part: int, size: int) -> bool:
         """So many bytes more; whether they are to be heard: not if its audio was over."""
-        piece = self._piece(part, "spoken")
-        piece.size += size
-        return not piece.audio_over
+        stretch = self._stretch(part, "spoken")
+        stretch.size += size
+        return not stretch.audio_over
 
     def end_audio(self, part: int) -> None:
-        self._piece(part, "spoken").audio_over = True
+        self._stretch(part, "spoken").audio_over = True
 
     # -- text that is shown
 
     def show(self) -> list[tuple[Place, str]]:
-        """What is to be shown now, and of which pieces it is; it counts as shown."""
+        """What is to be shown now, and of which stretches it is; it counts as shown."""
         shown: list[tuple[Place, str]] = []
-        for piece in self._of("shown"):
-            if piece.seen < len(piece.text):
-                shown.append((piece.place, piece.text[piece.seen :]))
-                piece.seen = len(piece.text)
+        for stretch in self._of("shown"):
+            if stretch.seen < len(stretch.text):
+                shown.append((stretch.place, stretch.text[stretch.seen :]))
+                stretch.seen = len(stretch.text)
         return shown
 
     @property
     def shown_text(self) -> str:
         """All that was."""
-        return "".join(piece.text[: piece.seen] for piece in self._of("shown"))
+        return "".join(stretch.text[: stretch.seen] for stretch in self._of("shown"))
 
     # -- text that a voice speaks
 
@@ -161,15 +164,15 @@ class Content:
             if is_over:
                 sentences, last = [*sentences, *filter(None, [last])], ""
             for sentence in sentences:
-                piece = self._new(rest.part, "voiced")
-                piece.text, piece.asked = sentence, True
-                self._pieces.insert(self._pieces.index(rest), piece)
+                stretch = self._new(rest.part, "voiced")
+                stretch.text, stretch.asked = sentence, True
+                self._stretches.insert(self._stretches.index(rest), stretch)
                 wanted.append((len(self._asked), sentence))
-                self._asked.append(piece)
+                self._asked.append(stretch)
                 self._unspoken += 1
             rest.text = last
             if is_over:
-                self._pieces.remove(rest)
+                self._stretches.remove(rest)
                 self._rests.remove(rest)
         return wanted
 
@@ -177,29 +180,29 @@ class Content:
         """So many bytes of the sentence of this number; whether they are to be heard."""
         if number >= len(self._asked) or self._asked[number].audio_over:
             return False
-        piece = self._asked[number]
-        piece.size += size
-        piece.audio_over = over
+        stretch = self._asked[number]
+        stretch.size += size
+        stretch.audio_over = over
         self._unspoken -= over
         return True
 
     def show_instead(self) -> list[tuple[Place, str]]:
         """No voice will speak the rest: what it said is heard, what it did not is shown.
 
-        Gives what it said of each piece that it was asked to speak and did not to the end.
+        Gives what it said of each stretch that it was asked to speak and did not to the end.
         """
         broken_off: list[tuple[Place, str]] = []
-        for piece in [piece for piece in self._of("voiced") if not piece.audio_over or not piece.size]:
-            said = self._new(piece.part, "voiced")
-            said.size, said.asked, said.audio_over = piece.size, True, True
+        for stretch in [stretch for stretch in self._of("voiced") if not stretch.audio_over or not stretch.size]:
+            said = self._new(stretch.part, "voiced")
+            said.size, said.asked, said.audio_over = stretch.size, True, True
             if said.size:
-                said.text = spoken_in(piece.text, self._ms(piece.frames))
-                self._pieces.insert(self._pieces.index(piece), said)
-                piece.text = piece.text[len(said.text) :]
-            said.place, piece.place = piece.place, said.place
-            if piece.asked:
+                said.text = spoken_in(stretch.text, self._ms(stretch.frames))
+                self._stretches.insert(self._stretches.index(stretch), said)
+                stretch.text = stretch.text[len(said.text) :]
+            said.place, stretch.place = stretch.place, said.place
+            if stretch.asked:
                 broken_off.append((said.place, said.text))
-            piece.kind, piece.size, piece.audio_over = "shown", 0, True
+            stretch.kind, stretch.size, stretch.audio_over = "shown", 0, True
         self._unspoken = 0
         self._rests.clear()
         return broken_off
@@ -212,12 +215,12 @@ class Content:
         None if there is none such: then its text is all that a server can be told.
         """
         begins, missed, last = 0, list[tuple[int, int]](), None
-        for piece in self._pieces:
-            if piece.kind == "spoken" and piece.size:
-                last = piece.part, begins
-                if frames < begins + piece.frames:
+        for stretch in self._stretches:
+            if stretch.kind == "spoken" and stretch.size:
+                last = stretch.part, begins
+                if frames < begins + stretch.frames:
                     missed.append(last)
-                begins += piece.frames
+                begins += stretch.frames
         missed = missed or ([last] if last else [])
         if not missed or (self.text and (self.voiced or self.unshown or len(missed) > 1)):
             return None, 0
@@ -225,26 +228,26 @@ class Content:
         begun = begins == 0 or self._ms(frames - begins) > 0
         return (part, begins) if begun or not self.text else (None, 0)
 
-    def _piece(self, part: int, kind: Kind) -> Piece:
+    def _stretch(self, part: int, kind: Kind) -> Stretch:
         """The last of its part and kind, or a new one in its place."""
-        for piece in reversed(self._pieces):
-            if piece.part == part and piece.kind == kind and not piece.asked:
-                return piece
-            if piece.part < part:
+        for stretch in reversed(self._stretches):
+            if stretch.part == part and stretch.kind == kind and not stretch.asked:
+                return stretch
+            if stretch.part < part:
                 break
-        piece = self._new(part, kind)
-        behind = (index for index, other in enumerate(self._pieces) if other.part > part)
-        self._pieces.insert(next(behind, len(self._pieces)), piece)
+        stretch = self._new(part, kind)
+        behind = (index for index, other in enumerate(self._stretches) if other.part > part)
+        self._stretches.insert(next(behind, len(self._stretches)), stretch)
         if kind == "voiced":
-            self._rests.append(piece)
-        return piece
+            self._rests.append(stretch)
+        return stretch
 
-    def _new(self, part: int, kind: Kind) -> Piece:
+    def _new(self, part: int, kind: Kind) -> Stretch:
         self._made += 1
-        return Piece(part, self._made, kind)
+        return Stretch(part, self._made, kind)
 
-    def _of(self, kind: Kind) -> Iterator[Piece]:
-        return (piece for piece in self._pieces if piece.kind == kind)
+    def _of(self, kind: Kind) -> Iterator[Stretch]:
+        return (stretch for stretch in self._stretches if stretch.kind == kind)
 
     def _ms(self, frames: int) -> int:
         return frames * 1000 // self._rate

@@ -40,11 +40,11 @@ class _Event(ctypes.Structure):
         ("audio_position", ctypes.c_int),  # in ms
         ("sample", ctypes.c_int),
         ("user_data", ctypes.c_void_p),
-        ("id", ctypes.c_char * 8),
+        ("id", ctypes.c_char * 8),  # of a phoneme: its name
     )
 
 
-_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_Event))
+Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_Event))
 _one_at_a_time = Lock()  # the library keeps one global state
 
 
@@ -98,7 +98,7 @@ def synthesize(text: str, voice: str, words_a_minute: int, pitch: int) -> Sound:
             index += 1
         return 0
 
-    callback = _Callback(collect)
+    callback = Callback(collect)
     encoded = text.encode()
     with _one_at_a_time:
         loaded, rate = _choose(voice, words_a_minute, pitch)

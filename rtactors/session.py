@@ -41,7 +41,7 @@ from rtactors.recording.tap import Tap
 from rtactors.reminders import Reminders
 from rtactors.reply import Reply, ReplyRecord
 from rtactors.ring import Surroundings
-from rtactors.session_events import Caption, CaptionsEnded, ConversationEnded, FunctionCalled, Problem, SessionEvent
+from rtactors.session_events import CaptionEvent, ConversationEnded, FunctionCalled, Problem, SessionEvent
 from rtactors.sinks.base import Sink
 from rtactors.tools.runner import Runner
 from rtactors.transports.base import Connect, Socket
@@ -127,7 +127,7 @@ class Session(AsyncContextManagerMixin):
         self._deadlines = deadlines
         self._bounds = bounds
         self._streams: WeakSet[EventStream[SessionEvent]] = WeakSet()  # one that nobody reads any more is gone
-        self._captions: WeakSet[EventStream[Caption | CaptionsEnded]] = WeakSet()
+        self._captions: WeakSet[EventStream[CaptionEvent]] = WeakSet()
         self._failure: RtactorsError | None = None
         self._failed = anyio.Event()
         self._crash: Exception | None = None
@@ -393,7 +393,7 @@ class Session(AsyncContextManagerMixin):
             stream.close()
         return stream
 
-    def captions(self) -> EventStream[Caption | CaptionsEnded]:
+    def captions(self) -> EventStream[CaptionEvent]:
         """The words of the model's messages from now on, each as it begins to be heard; ends with the session.
 
             async for caption in session.captions():
@@ -402,7 +402,7 @@ class Session(AsyncContextManagerMixin):
 
         Its words wait apart from what `events` has to tell, and so are lost (`Dropped`) by none but its own reader.
         """
-        stream = EventStream[Caption | CaptionsEnded](self._bounds.events)
+        stream = EventStream[CaptionEvent](self._bounds.events)
         self._captions.add(stream)
         if self._ended:
             stream.close()
@@ -580,7 +580,7 @@ class Session(AsyncContextManagerMixin):
             companion.hear(event)
         for stream in self._streams:
             stream.push(event)
-        if isinstance(event, Caption | CaptionsEnded):
+        if isinstance(event, CaptionEvent):
             for stream in self._captions:
                 stream.push(event)
 

@@ -120,6 +120,9 @@ class CaptionsEnded(Struct, frozen=True, tag=True, gc=False, kw_only=True):
     at: float
 
 
+CaptionEvent: TypeAlias = Caption | CaptionsEnded
+
+
 class SpeechWanted(Struct, frozen=True, tag=True, gc=False):
     """A sentence of a message that the session's voice is to speak: the `number`th of that message, from 0."""
 

@@ -1,9 +1,10 @@
 """One message's text against its audio: which words begin, and which have ended, at a position of the sink's. Pure.
 
-A message is one stretch of text and audio, or several: one for each content part, and for each sentence that a voice of
-ours speaks. They are heard one after the other, in the order of their places, and an alignment each says where their
-words are. Alignments change their minds as more arrives; what was told does not change: a word that has begun keeps its
-times, and the next one follows behind it. Only whether the last one has ended is judged by what is known by then.
+A message is one stretch of text and audio, or several (`rtactors.content`): one for each content part, and for each
+sentence that a voice of ours speaks. They are heard one after the other, in the order of their places, and an alignment
+each says where their words are. Alignments change their minds as more arrives; what was told does not change: a word
+that has begun keeps its times, and the next one follows behind it. Only whether the last one has ended is judged by
+what is known by then.
 """
 
 from bisect import insort

@@ -18,8 +18,6 @@ from statecharts.chart import Chart, on
 class SpeechStarted(Struct, frozen=True, tag=True, gc=False):
     """The first frame of it was heard."""
 
-    at: float
-
 
 class SpeechPaused(Struct, frozen=True, tag=True, gc=False):
     """The sink holds it: no word begins."""

@@ -63,6 +63,7 @@ FLOORS = {
         "rtactors.limits",
         "rtactors.operations",
         "rtactors.portaudio",
+        "rtactors.punctuation",
         "rtactors.reminders",
         "rtactors.reply",
         "rtactors.resample",

@@ -10,10 +10,10 @@ RATE = 1000
 """Hz: one frame is one ms."""
 
 
-def content(*pieces: tuple[Kind, int, str, int]) -> Content:
-    """Of pieces of a kind, part, text, and ms of audio."""
+def content(*stretches: tuple[Kind, int, str, int]) -> Content:
+    """Of stretches of a kind, part, text, and ms of audio."""
     made = Content(RATE)
-    for kind, part, text, ms in pieces:
+    for kind, part, text, ms in stretches:
         made.add_text(part, text, kind)
         if ms:
             made.add_audio(part, 2 * ms)
@@ -158,7 +158,7 @@ def test_what_the_server_speaks_waits_for_the_voice_before_it() -> None:
     assert made.is_next(1)
 
 
-pieces = st.lists(
+STRETCHES = st.lists(
     st.tuples(
         st.sampled_from(["spoken", "shown"]), st.integers(0, 3), st.text("ab .\n", max_size=12), st.integers(0, 500)
     ),
@@ -166,12 +166,12 @@ pieces = st.lists(
 )
 
 
-@given(pieces, st.integers(0, 3000))
-def test_a_cut_is_made_where_something_is(given_pieces: list[tuple[Kind, int, str, int]], frames: int) -> None:
-    made = content(*given_pieces)
+@given(STRETCHES, st.integers(0, 3000))
+def test_a_cut_is_made_where_something_is(stretches: list[tuple[Kind, int, str, int]], frames: int) -> None:
+    made = content(*stretches)
     shown(made)
     part, begins = made.cut(frames)
-    assert part is None or (begins >= 0 and any(part == each for _, each, _, ms in given_pieces if ms))
+    assert part is None or (begins >= 0 and any(part == each for _, each, _, ms in stretches if ms))
 
 
 @given(st.lists(st.text("ab .!?\n", max_size=9), max_size=8))

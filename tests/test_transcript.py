@@ -189,15 +189,15 @@ def test_what_was_told_stays_as_it_was_told(answers: list[list[int]], steps: lis
     assert all(one.end_ms <= other.start_ms for one, other in pairwise(told))
 
 
-pieces = st.lists(
+STRETCHES = st.lists(
     st.tuples(st.booleans(), st.integers(0, 3), st.text("ab .\n", max_size=12), st.integers(0, 500)), max_size=6
 )
 
 
-@given(pieces, st.integers(0, 3000), st.integers(0, 3000))
-def test_more_heard_is_never_less(given_pieces: list[tuple[bool, int, str, int]], one: int, other: int) -> None:
+@given(STRETCHES, st.integers(0, 3000), st.integers(0, 3000))
+def test_more_heard_is_never_less(stretches: list[tuple[bool, int, str, int]], one: int, other: int) -> None:
     made = transcript()
-    for shown, place, text, ms in given_pieces:
+    for shown, place, text, ms in stretches:
         if shown:
             made.show((place, 0), text)
         else:
@@ -206,7 +206,7 @@ def test_more_heard_is_never_less(given_pieces: list[tuple[bool, int, str, int]]
     made.end_text()
     less, more = sorted((one, other))
     first, second = heard(made, less), heard(made, more)
-    assert len(first) <= len(second) <= sum(len(text) for _, _, text, _ in given_pieces)
+    assert len(first) <= len(second) <= sum(len(text) for _, _, text, _ in stretches)
 
 
 class KnowsLater:

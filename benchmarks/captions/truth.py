@@ -10,6 +10,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from rtactors.espeak import Callback
 from rtactors.resample import resample
 
 RATE = 24_000
@@ -34,22 +35,6 @@ class Sentence(NamedTuple):
     pcm: bytes
     """Mono PCM16 of RATE."""
     words: list[Spoken]
-
-
-class _Event(ctypes.Structure):
-    _fields_ = (
-        ("type", ctypes.c_int),
-        ("unique_identifier", ctypes.c_uint),
-        ("text_position", ctypes.c_int),  # in characters, from 1
-        ("length", ctypes.c_int),
-        ("audio_position", ctypes.c_int),
-        ("sample", ctypes.c_int),
-        ("user_data", ctypes.c_void_p),
-        ("phoneme", ctypes.c_char * 8),
-    )
-
-
-_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_Event))
 
 
 @cache
@@ -92,13 +77,13 @@ def _say(text: str, voice: str, words_a_minute: int, pitch: int) -> tuple[bytes,
         while (event := events[index]).type != _LAST:
             if event.type == _WORD:
                 heard.append(_Heard(1000 * event.sample / rate, event.text_position - 1, ""))
-            elif event.type == _PHONEME and not event.phoneme.startswith(b"("):  # which is a change of language
-                heard.append(_Heard(1000 * event.sample / rate, None, event.phoneme.decode(errors="replace")))
+            elif event.type == _PHONEME and not event.id.startswith(b"("):  # which is a change of language
+                heard.append(_Heard(1000 * event.sample / rate, None, event.id.decode(errors="replace")))
             index += 1
         return 0
 
     encoded = text.encode()
-    library.espeak_SetSynthCallback(callback := _Callback(collect))
+    library.espeak_SetSynthCallback(callback := Callback(collect))
     library.espeak_Synth(encoded, ctypes.c_size_t(len(encoded) + 1), 0, 1, 0, _UTF8, None, None)
     del callback  # it had to live until here
     return resample(bytes(pcm), rate, RATE), heard

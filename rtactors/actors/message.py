@@ -35,7 +35,7 @@ from rtactors.session_events import MessageShown, MessageText, Problem, SpeechWa
 from statecharts import message as chart
 from statecharts.message import MESSAGE, MessageEvent
 
-_MOST_PIECES = 8192
+_MOST_STRETCHES = 8192
 """Parts of one message, and sentences of those that a voice speaks."""
 
 
@@ -230,8 +230,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         what = f"the server's message {self.id} has more than"
         if characters > self._bounds.text:
             raise LimitReached(f"{what} {self._bounds.text} characters (Bounds.text): nobody could hear that much")
-        if len(self._content) > _MOST_PIECES:
-            raise LimitReached(f"{what} {_MOST_PIECES} parts and sentences: nobody could hear that much")
+        if len(self._content) > _MOST_STRETCHES:
+            raise LimitReached(f"{what} {_MOST_STRETCHES} parts and sentences: nobody could hear that much")
 
     def _begin(self) -> None:
         if not self._began:

@@ -35,12 +35,9 @@ class _Message:
         self.started_at: float | None = None
         """When the first of it was heard, or shown."""
         self.sounds_from: float | None = None
-        self.told_ms = 0  # the journal
-        self.deadline: Reminder | None = None  # by which it is to be told what was shown
-
-    @property
-    def sounds(self) -> bool:
-        return self.life.state != "waiting"
+        """When the first of its audio was."""
+        self.journal_ms = 0  # of what was heard, so much the journal was told
+        self.deadline: Reminder | None = None  # by which the journal is to be told what was shown
 
 
 class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
@@ -79,7 +76,7 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
                 followed.sounds_from = message.at
                 if followed.started_at is None:
                     followed.started_at = message.at
-                self.fire(TRANSCRIPT, followed.life, chart.SpeechStarted(message.at))
+                self.fire(TRANSCRIPT, followed.life, chart.SpeechStarted())
             case sinks.Progress():
                 self._on_position(followed, message.frames, message.at)
             case sinks.Paused():
@@ -109,19 +106,16 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
         followed.frames, followed.at = frames, at
         self._tell_words(followed)
         heard_ms = self._ms(frames)
-        if paused or heard_ms // _JOURNAL_MS > followed.told_ms // _JOURNAL_MS:
+        if paused or heard_ms // _JOURNAL_MS > followed.journal_ms // _JOURNAL_MS:
             self._tell_journal(followed)
 
     def _tell_words(self, followed: _Message) -> None:
         """Those that have begun."""
-        if not followed.sounds:
+        if followed.life.state == "waiting":
             return
         for word in followed.transcript.follow(followed.frames):
-            at = (
-                anyio.current_time()
-                if followed.at is None
-                else followed.at - (self._ms(followed.frames) - word.start_ms) / 1000
-            )
+            since_ms = self._ms(followed.frames) - word.start_ms
+            at = anyio.current_time() if followed.at is None else followed.at - since_ms / 1000
             earliest = followed.captions[-1].at if followed.captions else followed.sounds_from
             at = at if earliest is None else max(at, earliest)
             caption = Caption(followed.life.id, word.text, word.start_ms, word.end_ms, at, word.estimated)
@@ -131,10 +125,10 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
     def _tell_journal(self, followed: _Message) -> None:
         if not self._ring.journal:
             return
-        followed.told_ms = self._ms(followed.frames)
+        followed.journal_ms = self._ms(followed.frames)
         text, _ = followed.transcript.heard(followed.frames)
         generated_ms = self._ms(followed.transcript.frames)
-        so_far = mail.HeardSoFar(followed.life.id, followed.told_ms, generated_ms, text, followed.started_at)
+        so_far = mail.HeardSoFar(followed.life.id, followed.journal_ms, generated_ms, text, followed.started_at)
         self._ring.context.send(so_far)
 
     def _end(self, followed: _Message, end: mail.EndTranscript) -> None:
@@ -146,7 +140,7 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
         mark = self._cut_mark if end.interrupted and heard_text else ""
         settled = chart.Settled(heard_text=heard_text + mark, interrupted=end.interrupted, sounded=end.frames > 0)
         told = sorted(followed.captions, key=lambda caption: caption.start_ms)
-        # A word may have been thought to go on for longer than there turned out to be audio of its piece.
+        # A word may have been thought to go on for longer than there turned out to be audio of its stretch.
         ends_ms = [*(caption.start_ms for caption in told[1:]), self._ms(end.frames)]
         ended = tuple(
             replace(caption, text=word.text, end_ms=min(caption.end_ms, end_ms))

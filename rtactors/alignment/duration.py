@@ -10,6 +10,8 @@ from functools import lru_cache
 from typing import NamedTuple
 from unicodedata import category, normalize
 
+from rtactors.punctuation import CLOSING, ENDS_CLAUSE, ENDS_SENTENCE
+
 
 class Pause(IntEnum):
     """What stands behind a word, as far as speakers mind it."""
@@ -68,9 +70,8 @@ _NUMBERS_OFF = 0.4  # of their duration: "nineteen eighty-four" is half as long 
 _UNSPOKEN = re.compile(r"</?[a-z][^<>]*+>?|\]\([^()\s]*+\)?|https?://|www\.", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:[.,'\u00a0\u202f]\d{3}(?!\d))*")  # 1,234,567
 _SPOKEN_POINT = re.compile(r"(?<=[^\W\d])[./@](?=\w)|(?<=\d)[.,](?=\d\d?(?!\d))")
-_SENTENCE_ENDS = frozenset(".!?…。！？｡؟۔।॥።\u037e")  # noqa: RUF001 - they look alike
-_PHRASE_ENDS = frozenset(",:;–—-،؛、，：；､·՝")  # noqa: RUF001 - they look alike
-_BEHIND_THESE = "\"'”’»›)]}*_`~」』）】》〉\u200d\ufe0f"  # noqa: RUF001 - they look alike
+_ENDS_PHRASE = (*ENDS_CLAUSE, "-", "·")
+_BEHIND_THESE = CLOSING + "*_`~\u200d\ufe0f"  # also the marks of markup, and of emoji
 
 
 @lru_cache(maxsize=4096)  # most of what is said consists of few words
@@ -85,10 +86,10 @@ def spoken(word: str) -> Spoken:
 
 
 def _pause(text: str) -> Pause:
-    last = text.rstrip(_BEHIND_THESE)[-1:]
-    if last in _SENTENCE_ENDS:
+    ended = text.rstrip(_BEHIND_THESE)
+    if ended.endswith(ENDS_SENTENCE):
         return Pause.SENTENCE
-    return Pause.PHRASE if last in _PHRASE_ENDS else Pause.NONE
+    return Pause.PHRASE if ended.endswith(_ENDS_PHRASE) else Pause.NONE
 
 
 def _letters(text: str) -> float:

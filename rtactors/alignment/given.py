@@ -8,9 +8,10 @@ lies behind the last of them its pace. So a word is where its provider says, and
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
 from rtactors.alignment.base import Alignment, Word
+from rtactors.alignment.lazy import LazyWords
 from rtactors.events import BYTES_PER_FRAME
 
 _LETTERS = re.compile(r"\w(?:.*\w)?", re.DOTALL)
@@ -92,7 +93,8 @@ class GivenAlignment:
             return estimated
         self._letters.follow(estimated)
         ends = _Knot(self._length, audio_ms, audio_ms) if self._text_over and self._audio_over else None
-        return _Fitted(estimated, self._letters, given, ends)
+        fitted = _Fitted(estimated, self._letters, given, ends)
+        return LazyWords(fitted.word, range(len(estimated)))
 
 
 class _Fragment(NamedTuple):
@@ -183,36 +185,21 @@ class _Knot(NamedTuple):
     """Where in the audio it is."""
 
 
-class _Fitted(Sequence[Word]):
+class _Fitted(NamedTuple):
     """The words of the estimate, moved to where the times say that they are: straight from each knot to the next.
 
     A fragment has one where it begins, and one where it ends, if that is told.
     """
 
-    def __init__(
-        self, estimated: Sequence[Word], letters: _Letters, row: _Row, over: _Knot | None, some: range | None = None
-    ) -> None:
-        self._estimated = estimated
-        self._letters = letters
-        self._row = row
-        self._over = over  # where text and audio end, once they have
-        self._indices = range(len(estimated)) if some is None else some  # those of the estimate that it has
+    estimated: Sequence[Word]
+    letters: _Letters
+    row: _Row
+    over: _Knot | None
+    """Where text and audio end, once they have."""
 
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    @overload
-    def __getitem__(self, index: int) -> Word: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Word]: ...
-    def __getitem__(self, index: int | slice) -> Word | Sequence[Word]:
-        if isinstance(index, slice):
-            return _Fitted(self._estimated, self._letters, self._row, self._over, self._indices[index])
-        return self._word(self._indices[index])
-
-    def _word(self, number: int) -> Word:
-        word, row = self._estimated[number], self._row
-        first, last = self._letters.firsts[number], self._letters.lasts[number]
+    def word(self, number: int) -> Word:
+        word, row = self.estimated[number], self.row
+        first, last = self.letters.firsts[number], self.letters.lasts[number]
         begun = bisect_right(row.firsts, first, 0, row.size) - 1  # the last fragment that begins there or before
         told = begun >= 0 and first < row.fragments[begun].last
         low, high = self._knots(begun, within=told)
@@ -223,8 +210,8 @@ class _Fitted(Sequence[Word]):
 
     def _knots(self, index: int, *, within: bool) -> tuple[_Knot, _Knot]:
         """Those around what is within that fragment, or behind it and before the next."""
-        fragments, _, size = self._row
-        low, high = _Knot(0, 0, 0), self._begin(fragments[index + 1]) if index + 1 < size else self._over
+        fragments, _, size = self.row
+        low, high = _Knot(0, 0, 0), self._begin(fragments[index + 1]) if index + 1 < size else self.over
         if index >= 0:
             fragment = fragments[index]
             low = self._begin(fragment)
@@ -241,18 +228,18 @@ class _Fitted(Sequence[Word]):
 
     def _starts_ms(self, at: int) -> int:
         """When the estimate has the first letter from there on; within a word each takes as long as the next."""
-        index = bisect_right(self._letters.lasts, at, 0, len(self._estimated))
-        if index < len(self._estimated):
-            return self._within(index, max(at, self._letters.firsts[index]))
-        return self._estimated[-1].end_ms if self._estimated else 0
+        index = bisect_right(self.letters.lasts, at, 0, len(self.estimated))
+        if index < len(self.estimated):
+            return self._within(index, max(at, self.letters.firsts[index]))
+        return self.estimated[-1].end_ms if self.estimated else 0
 
     def _ends_ms(self, at: int) -> int:
         """When it has the end of the last letter before."""
-        index = bisect_left(self._letters.firsts, at, 0, len(self._estimated)) - 1
-        return self._within(index, min(at, self._letters.lasts[index])) if index >= 0 else 0
+        index = bisect_left(self.letters.firsts, at, 0, len(self.estimated)) - 1
+        return self._within(index, min(at, self.letters.lasts[index])) if index >= 0 else 0
 
     def _within(self, index: int, at: int) -> int:
-        word, first, last = self._estimated[index], self._letters.firsts[index], self._letters.lasts[index]
+        word, first, last = self.estimated[index], self.letters.firsts[index], self.letters.lasts[index]
         return word.start_ms + (word.end_ms - word.start_ms) * (at - first) // (last - first)
 
 

@@ -34,7 +34,7 @@ _EDGES_OFF_MS = 40  # where a run begins and ends
 _DEVIATIONS = 4  # what is further off than so many isn't looked at
 _UNWRITTEN = 3.0  # a run without words: a breath, a cough, a word that is not in the text
 _LONG_MS = 150  # what no plosive is closed for
-_GAP = ((0.3, 0.3), (-0.5, -2.2), (0.5, -2.4))
+_GAP_COST = ((0.3, 0.3), (-0.5, -2.2), (0.5, -2.4))
 """What it costs that a short gap is behind a word, and a long one, for each kind of pause that is to be expected there:
 compared with a short one within a word. Counted in speech that people read aloud and that eSpeak NG speaks. Every other
 pause is where there is no punctuation."""
@@ -43,7 +43,7 @@ _HOPELESS = 12.0  # what costs so much more than others is given up
 
 def _pause_cost(ms: float, pause: Pause) -> float:
     """Of a gap between two words."""
-    return _GAP[pause][ms >= _LONG_MS]
+    return _GAP_COST[pause][ms >= _LONG_MS]
 
 
 def _closure_cost(ms: float) -> float:

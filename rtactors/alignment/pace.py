@@ -10,6 +10,6 @@ def spoken_in(text: str, ms: int) -> str:
     script = Script()
     script.add(text)
     script.end()
-    ends = (spoken + rests for spoken, rests in zip(script.ms[1:], script.rest_ms, strict=False))
+    ends = (spoken + pauses for spoken, pauses in zip(script.ms[1:], script.pause_ms, strict=False))
     count = sum(1 for _ in takewhile(lambda end: end <= ms, ends))
     return "".join(script.words[:count])

@@ -3,7 +3,7 @@
 from rtactors.alignment.duration import Pause, spoken
 from rtactors.alignment.words import may_end_a_word, whole_words
 
-REST_MS = (0, 200, 450)
+PAUSE_MS = (0, 200, 450)
 """How long a pause is, by its kind: where its audio isn't here yet."""
 UNSEEN = (0.0, 1.8, 3.3)
 """Negative logarithm of how likely nobody pauses there: one comma in six is passed, one full stop in thirty."""
@@ -21,8 +21,8 @@ class Script:
         """Of that, in ms squared, cumulated."""
         self.pauses = [Pause.NONE]
         """Before word `n`."""
-        self.rest_ms = [0]
-        """`REST_MS` of these, cumulated."""
+        self.pause_ms = [0]
+        """`PAUSE_MS` of these, cumulated."""
         self.unseen = [0.0]
         """`UNSEEN` of these, cumulated."""
         self._begun = ""  # the word that isn't whole
@@ -58,7 +58,7 @@ class Script:
             self.ms.append(self.ms[-1] + ms)
             self.variance.append(self.variance[-1] + variance)
             self.pauses.append(pause)
-            self.rest_ms.append(self.rest_ms[-1] + REST_MS[pause])
+            self.pause_ms.append(self.pause_ms[-1] + PAUSE_MS[pause])
             self.unseen.append(self.unseen[-1] + UNSEEN[pause])
 
     def _pause_by_next(self, word: str) -> None:
@@ -73,5 +73,5 @@ class Script:
         else:
             return
         self.pauses[-1] = pause
-        self.rest_ms[-1] = self.rest_ms[-2] + REST_MS[pause]
+        self.pause_ms[-1] = self.pause_ms[-2] + PAUSE_MS[pause]
         self.unseen[-1] = self.unseen[-2] + UNSEEN[pause]

@@ -79,7 +79,7 @@ class Sound:
         return since * self._frame_ms
 
     @property
-    def rate(self) -> float:
+    def speaking_rate(self) -> float:
         """How much is said in a ms of speech; at first, an ordinary voice counts as much as a second of this one."""
         return (self._said[-1] + 1000 * _ORDINARY) / (self._speech_ms + 1000)
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from importlib import import_module
-from operator import eq
-from typing import NamedTuple, cast, overload
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from rtactors.alignment.base import Alignment, Word
+from rtactors.alignment.lazy import LazyWords
 from rtactors.alignment.matching import Guess, Matching
-from rtactors.alignment.script import REST_MS, Script
+from rtactors.alignment.script import PAUSE_MS, Script
 from rtactors.alignment.sound import Sound
 
 _RESUMES_MS = 50
@@ -96,7 +96,7 @@ class _SpeechAlignment:
         if not sound.gaps:  # no speech so far
             if over:
                 return self._between(0, len(script.words), 0.0, sound.ms)
-            return _Words([], _Ahead(script, sound.ms + _RESUMES_MS if sound.ms else 0.0, 1 / sound.rate))
+            return self._words([], sound.ms + _RESUMES_MS if sound.ms else 0.0, 1 / sound.speaking_rate)
         guess = self._matching.best(audio_over=self._audio_over)
         begun = [*self._settled, *self._until(guess)]
         at = guess.gap.end_ms
@@ -104,10 +104,15 @@ class _SpeechAlignment:
             words, at = self._being_said(guess)
             begun += words
         else:  # it is silent, or over
-            at += max(_RESUMES_MS, REST_MS[script.pauses[guess.word]] - (at - guess.gap.start_ms))
+            at += max(_RESUMES_MS, PAUSE_MS[script.pauses[guess.word]] - (at - guess.gap.start_ms))
         if begun and len(begun) == len(script.words):  # at its end the text may have got white space
             begun[-1] = replace(begun[-1], text=script.words[-1])
-        return _Words(begun, _Ahead(script, at, guess.pace / sound.rate))
+        return self._words(begun, at, guess.pace / sound.speaking_rate)
+
+    def _words(self, begun: list[Word], ahead_ms: float, pace: float) -> Sequence[Word]:
+        """All; those that have not begun lie from `ahead_ms` on, so much longer than planned."""
+        estimate = _Estimate(self._script, begun, ahead_ms, pace)
+        return LazyWords(estimate.word, range(len(self._script.words)))
 
     def _until(self, guess: Guess) -> list[Word]:
         """The words of its chain."""
@@ -146,56 +151,27 @@ class _SpeechAlignment:
         at = guess.gap.end_ms
         for index in range(first, behind):
             said += (script.ms[index + 1] - script.ms[index]) * guess.pace
-            end = sound.when(said) if said < whole else sound.ms + (said - whole) / sound.rate
+            end = sound.when(said) if said < whole else sound.ms + (said - whole) / sound.speaking_rate
             end = max(at, end)
             words.append(Word(script.words[index], int(at), int(end)))
             at = end
-        return words, max(at, sound.ms) + (REST_MS[script.pauses[behind]] if behind > first else 0)
+        return words, max(at, sound.ms) + (PAUSE_MS[script.pauses[behind]] if behind > first else 0)
 
 
-class _Ahead(NamedTuple):
-    """Where what has not begun is."""
+class _Estimate(NamedTuple):
+    """Where the words are that have begun, and where those lie that have not: these when asked for."""
 
     script: Script
-    at_ms: float
-    """The first of these words."""
+    begun: list[Word]
+    ahead_ms: float
+    """Where the first of those begins that have not."""
     pace: float
-    """Longer than planned."""
+    """How much longer than planned they take."""
 
-    def word(self, number: int, first: int) -> Word:
-        script = self.script
-        at_ms = self.at_ms + script.rest_ms[number] - script.rest_ms[first]
+    def word(self, number: int) -> Word:
+        script, first = self.script, len(self.begun)
+        if number < first:
+            return self.begun[number]
+        at_ms = self.ahead_ms + script.pause_ms[number] - script.pause_ms[first]
         start, end = (at_ms + (script.ms[n] - script.ms[first]) * self.pace for n in (number, number + 1))
         return Word(script.words[number], int(start), int(end))
-
-
-class _Words(Sequence[Word]):
-    """Those that have begun, and those that have not: these one by one when asked for, as there may be many."""
-
-    def __init__(self, begun: list[Word], ahead: _Ahead, which: range | None = None) -> None:
-        self._begun, self._ahead = begun, ahead
-        self._which = range(len(ahead.script.words)) if which is None else which
-
-    def __eq__(self, other: object) -> bool:
-        """Whether these are the same words, in whatever sequence."""
-        if not isinstance(other, Sequence):
-            return NotImplemented
-        words = cast("Sequence[object]", other)
-        return len(self) == len(words) and all(map(eq, self, words))
-
-    __hash__ = None  # pyright: ignore[reportAssignmentType] - as a list has none
-
-    def __len__(self) -> int:
-        return len(self._which)
-
-    @overload
-    def __getitem__(self, index: int) -> Word: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Word]: ...
-    def __getitem__(self, index: int | slice) -> Word | Sequence[Word]:
-        if isinstance(index, slice):
-            return _Words(self._begun, self._ahead, self._which[index])
-        number = self._which[index]
-        if number < len(self._begun):
-            return self._begun[number]
-        return self._ahead.word(number, len(self._begun))

@@ -13,13 +13,14 @@ from unicodedata import category, east_asian_width
 from msgspec import Struct
 from msgspec.structs import replace
 
+from rtactors.punctuation import CLOSING, ENDS_CLAUSE, ENDS_SENTENCE
 from rtactors.session_events import CaptionsEnded
 
 COLUMNS = 42
 """Of a line. Broadcasters give Chinese and Korean 16 characters where others have 42."""
-WIDE = COLUMNS / 16
+_WIDE = COLUMNS / 16
 LONGEST_MS = 7000
-SILENCE_MS = 2000
+_SILENCE_MS = 2000
 """No cue stands through so long a pause."""
 
 _PAUSE_MS = 500
@@ -30,16 +31,13 @@ _RUN_ON = 2.0
 _TOO_SHORT = 6.0
 """What a cue of no time at all costs."""
 
-_CLOSING = "\"')]}»›”’」』）】〉》〕"  # noqa: RUF001 - as they are written
-_ENDS_SENTENCE = tuple(".!?…。！？؟۔।॥։።")  # noqa: RUF001 - the same
-_ENDS_CLAUSE = tuple(",;:–—،؛、，；：፣")  # noqa: RUF001 - the same
 _INITIAL = re.compile(r"[^\W\d_]\.")
 _NEVER_FIRST = tuple("!?%,.:;…»›”’)]}。、，．：；！？」』）】〉》〕ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ")  # noqa: RUF001
-_NEVER_LAST = tuple("([{«‹「『（【〈《〔¿¡")  # noqa: RUF001 - the same
+_NEVER_LAST = tuple("([{«‹「『（【〈《〔¿¡")  # noqa: RUF001 - as they are written
 _CONTROLS = dict.fromkeys([*range(32), *range(127, 160)], " ")
 
 
-class Word(Struct, frozen=True, gc=False):
+class CueWord(Struct, frozen=True, gc=False):
     """A word of a cue; times are ms of the file."""
 
     text: str
@@ -58,7 +56,7 @@ class Cue(Struct, frozen=True, gc=False):
     message_id: str
     start_ms: int
     end_ms: int
-    lines: tuple[tuple[Word, ...], ...]
+    lines: tuple[tuple[CueWord, ...], ...]
 
 
 class Cues:
@@ -76,19 +74,19 @@ class Cues:
         """Of what was heard of a message, with the mark where it was cut; none if no word was heard to its end."""
         words = self._words(ended)
         cues: list[Cue] = []
-        for run in broken(words):
+        for run in _split(words):
             start_ms = max(run[0].start_ms, self._end_ms)
             self._end_ms = max(min(run[-1].end_ms, start_ms + LONGEST_MS), start_ms + 1)
             self._count += 1
             cues.append(Cue(self._count, ended.message_id, start_ms, self._end_ms, _lines(run)))
         return cues
 
-    def _words(self, ended: CaptionsEnded) -> list[Word]:
+    def _words(self, ended: CaptionsEnded) -> list[CueWord]:
         """On the file's time line. A word ends with its own audio, or when the next one begins: playing may pause."""
         texts = [caption.text for caption in ended.words]
         if texts:
             texts[-1] = texts[-1].rstrip() + _mark(ended)
-        words: list[Word] = []
+        words: list[CueWord] = []
         spaced, start_ms = False, self._end_ms
         for caption, text in zip(ended.words, texts, strict=True):
             plain = text.translate(_CONTROLS)
@@ -96,7 +94,7 @@ class Cues:
             word = " ".join(plain.split())
             if word:
                 end_ms = start_ms + max(caption.end_ms - caption.start_ms, 0)
-                words.append(Word(word, spaced or plain[0].isspace(), start_ms, end_ms))
+                words.append(CueWord(word, spaced or plain[0].isspace(), start_ms, end_ms))
             spaced = plain[-1:].isspace() or (spaced and not word)
         in_time = (replace(word, end_ms=min(word.end_ms, after.start_ms)) for word, after in pairwise(words))
         return [*in_time, *words[-1:]]
@@ -109,7 +107,7 @@ def _mark(ended: CaptionsEnded) -> str:
     return text.removeprefix(heard).rstrip() if ended.interrupted and text.startswith(heard) else ""
 
 
-def broken(words: Sequence[Word]) -> Iterator[Sequence[Word]]:
+def _split(words: Sequence[CueWord]) -> Iterator[Sequence[CueWord]]:
     """In pieces, each for one cue, by the cheapest of all ways."""
     breaks = [_AT_SENTENCE, *(_break(*pair) for pair in pairwise(words)), _AT_SENTENCE]
     widths = _Widths(words)
@@ -137,7 +135,7 @@ def broken(words: Sequence[Word]) -> Iterator[Sequence[Word]]:
         yield words[start:end]
 
 
-def _lines(words: Sequence[Word]) -> tuple[tuple[Word, ...], ...]:
+def _lines(words: Sequence[CueWord]) -> tuple[tuple[CueWord, ...], ...]:
     """One if they fit, else two that are about as long as one another, broken at a clause if that is near."""
     widths = _Widths(words)
     if widths.of(0, len(words)) <= COLUMNS or len(words) == 1:
@@ -152,27 +150,27 @@ def _lines(words: Sequence[Word]) -> tuple[tuple[Word, ...], ...]:
     return tuple(words[:middle]), tuple(words[middle:])
 
 
-def _break(before: Word, after: Word) -> float:
+def _break(before: CueWord, after: CueWord) -> float:
     """What it costs to break between two words."""
-    closed = before.text.rstrip(_CLOSING) or before.text
+    closed = before.text.rstrip(CLOSING) or before.text
     if after.text.startswith(_NEVER_FIRST) or before.text.endswith(_NEVER_LAST):
         return _NOWHERE
-    if closed.endswith(_ENDS_SENTENCE) and not (after.text[0].islower() or _INITIAL.fullmatch(closed)):
+    if closed.endswith(ENDS_SENTENCE) and not (after.text[0].islower() or _INITIAL.fullmatch(closed)):
         return _AT_SENTENCE
     if after.start_ms - before.end_ms >= _PAUSE_MS:
         return _AT_PAUSE
-    return _AT_CLAUSE if closed.endswith(_ENDS_CLAUSE) else _ELSEWHERE
+    return _AT_CLAUSE if closed.endswith(ENDS_CLAUSE) else _ELSEWHERE
 
 
-def _far(word: Word, after: Word, last: Word) -> bool:
+def _far(word: CueWord, after: CueWord, last: CueWord) -> bool:
     """Whether the cue that began with `after` has no time for the word before it."""
-    return last.end_ms - word.start_ms > LONGEST_MS or after.start_ms - word.end_ms >= SILENCE_MS
+    return last.end_ms - word.start_ms > LONGEST_MS or after.start_ms - word.end_ms >= _SILENCE_MS
 
 
 class _Widths:
     """How wide words are on a line, and whether they fit on two."""
 
-    def __init__(self, words: Sequence[Word]) -> None:
+    def __init__(self, words: Sequence[CueWord]) -> None:
         self._words = words
         self._until = [0.0]
         for word in words:
@@ -196,4 +194,4 @@ class _Widths:
 def _width(text: str) -> float:
     if text.isascii():
         return len(text)
-    return sum(WIDE if east_asian_width(each) in "WF" else category(each) not in {"Mn", "Me", "Cf"} for each in text)
+    return sum(_WIDE if east_asian_width(each) in "WF" else category(each) not in {"Mn", "Me", "Cf"} for each in text)

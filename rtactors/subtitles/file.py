@@ -10,7 +10,7 @@ import anyio
 
 from rtactors.errors import ConfigurationError
 from rtactors.session_events import CaptionsEnded, SessionEvent
-from rtactors.subtitles.cues import Cue, Cues, Word
+from rtactors.subtitles.cues import Cue, Cues, CueWord
 
 _MARKUP = re.compile(r"<(?=[/!A-Za-z])|--(?=>)|\{(?=\\)")
 _WORD_JOINER = "\u2060"
@@ -114,7 +114,7 @@ def srt(cue: Cue) -> str:
     return "\n".join([str(cue.number), _times(cue, ","), *lines, "", ""])
 
 
-def _space(word: Word, line: str) -> str:
+def _space(word: CueWord, line: str) -> str:
     return " " if word.spaced and line else ""
 
 

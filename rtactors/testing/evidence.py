@@ -15,8 +15,7 @@ from rtactors.loopback.conversation import Snapshot
 from rtactors.loopback.log import Record
 from rtactors.reply import Reply
 from rtactors.session_events import (
-    Caption,
-    CaptionsEnded,
+    CaptionEvent,
     MessageAnnounced,
     MessageShown,
     Problem,
@@ -48,7 +47,7 @@ class Connection(Struct, frozen=True, kw_only=True):
 class Seen(Struct, frozen=True, kw_only=True):
     """A caption, or the end of a message's, as it was told."""
 
-    caption: Caption | CaptionsEnded
+    caption: CaptionEvent
     at: float
     """When."""
     told_frames: int

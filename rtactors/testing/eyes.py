@@ -12,18 +12,15 @@ what was heard meanwhile.
 
 import gc
 from collections.abc import Sequence
-from typing import TypeAlias
 from weakref import WeakSet
 
 import anyio
 
 from rtactors.alignment.base import Aligner, Alignment, Word
 from rtactors.session import Session
-from rtactors.session_events import Caption, CaptionsEnded, SessionEvent
+from rtactors.session_events import CaptionEvent, SessionEvent
 from rtactors.testing.ears import Ears
 from rtactors.testing.evidence import Seen
-
-Shown: TypeAlias = Caption | CaptionsEnded
 
 
 class Eyes:
@@ -34,7 +31,7 @@ class Eyes:
         self._ears = ears
         self._alignments: WeakSet[_KeptAlignment] = WeakSet()
 
-    def look(self, caption: Shown) -> None:
+    def look(self, caption: CaptionEvent) -> None:
         told = self._ears.told_frames(caption.message_id)
         self.seen.append(Seen(caption=caption, at=anyio.current_time(), told_frames=told))
 
@@ -56,7 +53,7 @@ class SeenSession(Session):
     eyes: Eyes
 
     def _publish(self, event: SessionEvent) -> None:
-        if isinstance(event, Shown):
+        if isinstance(event, CaptionEvent):
             self.eyes.look(event)
         super()._publish(event)
 
@@ -73,7 +70,7 @@ class _KeptAligner:
 
 
 class _KeptAlignment:
-    """Another one, under a name of which it is known who has it."""
+    """Another one, in a cover that nobody has but the session: its aligner may keep what it has begun."""
 
     def __init__(self, alignment: Alignment) -> None:
         self._alignment = alignment

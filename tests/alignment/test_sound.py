@@ -72,7 +72,7 @@ def test_times_are_those_of_the_audio_at_any_rate(rate: int) -> None:
 def test_whoever_speaks_faster_says_more() -> None:
     slow, fast = heard(syllables(10, 250)), heard(syllables(20, 125))
     assert 1.5 < fast.said(2500) / slow.said(2500) < 2
-    assert fast.rate > slow.rate
+    assert fast.speaking_rate > slow.speaking_rate
 
 
 def test_nothing_is_said_in_a_pause() -> None:
