@@ -100,6 +100,12 @@ def test_a_sentence_of_which_a_voice_made_nothing_goes_with_those_around_it() ->
     assert heard(made, 600) == "one...two"
 
 
+def test_before_anything_was_heard_nothing_was_that_has_no_audio_either() -> None:
+    made = spoken(("one two", 0), ("three", 300))
+    assert made.follow(0) == []
+    assert made.heard(0) == ("", [])
+
+
 def test_a_stretch_that_is_gone_on_behind_is_complete() -> None:
     made = transcript()
     made.add_text(FIRST, "one two", over=True)

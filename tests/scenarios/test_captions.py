@@ -593,6 +593,21 @@ async def test_messages_of_several_parts(begin: Begin, heard_ms: int) -> None:
         assert "She" not in words(talk)
 
 
+@pytest.mark.parametrize(
+    ("part", "shown"), [(Write(text="(She waits.) "), "(She waits.) "), (Say(text="(She waits.) ", silent=True), "")]
+)
+async def test_stopped_before_a_sound_of_it_was_heard(begin: Begin, part: Say | Write, shown: str) -> None:
+    """The device had it. What was shown before stays in the history, but none of it was heard: no captions, no end."""
+    async with begin(replies(Parts(parts=(part, Say(text=FIRST)))), provider=BY_HAND) as talk:
+        await talk.ask()
+        await talk.reaches("response", "finishing")
+        assert talk.ears.segments
+        await talk.session.interrupt()
+        await talk.session.quiet()
+        assert captions(talk) == ends(talk) == []
+        assert "".join(said.heard_text for said in talk.said()) == shown
+
+
 WORDS = "Your call is recorded. Please hold the line. Somebody is coming."
 
 
