@@ -57,7 +57,7 @@ class _Stretch:
     def replace_text(self, text: str) -> None:
         self._alignment.replace_text(text)
         self.text = text
-        self._stale = True
+        self._words, self._stale = (), True  # what was told has new words
 
     def end_text(self) -> None:
         if not self._text_over:

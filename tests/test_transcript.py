@@ -139,6 +139,16 @@ def test_a_corrected_text_is_heard_corrected() -> None:
     assert (text, "".join(texts(words))) == ("one two three", "one two three")
 
 
+def test_a_correction_counts_however_far_the_next_word_is() -> None:
+    made = transcript()
+    made.add_text(FIRST, "won ", times=(0, 300))
+    made.add_text(FIRST, "too ", times=(2000, 2300))
+    made.add_audio(FIRST, bytes(6000))
+    assert texts(made.follow(600)) == ["won"]
+    made.add_text(FIRST, "one two", anew=True, over=True)
+    assert heard(made, 600) == "one"
+
+
 class Fickle:
     """An aligner that tells something else each time, in the terms of the contract."""
 
