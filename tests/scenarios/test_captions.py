@@ -30,6 +30,7 @@ from rtactors.session_events import (
     CaptionsEnded,
     ConversationEnded,
     MessageAnnounced,
+    MessageShown,
     SessionEvent,
     Transition,
 )
@@ -710,6 +711,22 @@ async def test_a_text_that_was_cut_has_its_mark_on_the_server(begin: Begin) -> N
         await interrupted(talk)
         [said], [ended] = talk.said(), ends(talk)
         assert said.heard_text == ended.text == "This is the (She waits.) " + MARK
+        assert told(talk)[1:] == [("assistant", said.heard_text)]
+
+
+async def test_a_text_that_was_only_shown_has_its_mark_on_the_server(begin: Begin) -> None:
+    gate = Gate()
+    say = Write(text=TEXT, gate=gate, gate_at=len("Ada kept the"))
+    async with begin(replies(say), session={"cut_mark": MARK}, provider=BY_HAND) as talk:
+        await talk.ask()
+        await talk.tells(MessageShown, 3)
+        await talk.session.pause()
+        gate.open()
+        await talk.reaches("response", "finishing")
+        await talk.session.interrupt()
+        await talk.session.quiet()
+        [said] = talk.said()
+        assert said.heard_text == "Ada kept the" + MARK
         assert told(talk)[1:] == [("assistant", said.heard_text)]
 
 
