@@ -234,7 +234,7 @@ def history_has_the_words(facts: Facts) -> Iterator[str]:
             if item.heard_text != ended.text:
                 yield f"{ended.text!r} was heard of {message_id}, but the history has {item.heard_text!r}"
             heard = facts.words_of(item)
-            cut = item.interrupted and heard and (heard != item.generated_text or item.status != "completed")
+            cut = item.interrupted and heard
             if item.heard_text != heard + (facts.evidence.cut_mark if cut else ""):
                 yield f"{message_id} is {'' if cut else 'not '}cut, but its text in the history is {item.heard_text!r}"
             if item.interrupted != ended.interrupted:

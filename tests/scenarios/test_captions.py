@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
+from msgspec.structs import replace
 
 from rtactors import Bounds, Session, SinkLost
 from rtactors.alignment import EvenAligner
@@ -712,6 +713,24 @@ async def test_a_text_that_was_cut_has_its_mark_on_the_server(begin: Begin) -> N
         [said], [ended] = talk.said(), ends(talk)
         assert said.heard_text == ended.text == "This is the (She waits.) " + MARK
         assert told(talk)[1:] == [("assistant", said.heard_text)]
+
+
+class Brisk:
+    """An aligner to which each word is over when it has begun, and the rest is silence."""
+
+    def begin(self, rate: int) -> Alignment:
+        alignment = EvenAligner().begin(rate)
+        words = alignment.words
+        alignment.words = lambda: [replace(word, end_ms=word.start_ms) for word in words()]
+        return alignment
+
+
+async def test_stopped_behind_its_last_word_it_has_the_mark(begin: Begin) -> None:
+    """All words were heard, but not all of the sound: it was interrupted, and that is what the mark says."""
+    async with begin(replies(FIRST), session={"cut_mark": MARK, "aligner": Brisk()}) as talk:
+        await interrupted(talk, length(FIRST) - 100)
+        [said] = talk.said()
+        assert (said.heard_text, said.generated_text) == (FIRST + MARK, FIRST)
 
 
 async def test_a_text_that_was_only_shown_has_its_mark_on_the_server(begin: Begin) -> None:
