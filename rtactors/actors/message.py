@@ -157,6 +157,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
     def _play(self, place: Place, audio: bytes) -> None:
         """Let the sink have it, or keep it until that takes this message."""
         audio = self._whole_frames(audio)
+        if not audio:  # to the sink it would be nothing, and nothing is no end of a starvation
+            return
         self._batch.add(place, audio)
         if self._write is not None:
             self._starved = False

@@ -375,6 +375,29 @@ async def test_two_messages_delta_by_delta() -> None:
     assert ended == [(MESSAGE["id"], FIRST), (OTHER["id"], SECOND)]
 
 
+async def test_an_odd_byte_when_all_was_heard_holds_nothing_up() -> None:
+    """It is no audio: the first message still counts as over when the second one begins."""
+    server, sink = ServerByHand(), SteppedSink()
+    async with Session(OpenAIRealtime(api_key=""), sink=sink, connect=server.connect, aligner=EvenAligner()) as session:
+        news = session.events()
+        await session.generate_reply()
+        await server.begin(await server.receive("response.create"))
+        sink.play_all()
+        for index, (item, text) in enumerate([(MESSAGE, FIRST), (OTHER, SECOND)]):
+            added = {**item, "status": "in_progress"}
+            await server.say("response.output_item.added", response_id="resp_1", output_index=index, item=added)
+            of: Json = {"response_id": "resp_1", "item_id": item["id"], "output_index": index, "content_index": 0}
+            await server.say("response.output_audio_transcript.delta", **of, delta=text)
+            await server.say("response.output_audio.delta", **of, delta=TONE * len(text))
+            await settled()
+            await server.say("response.output_audio.delta", **of, delta="AQ==")
+            await settled()
+        with anyio.fail_after(1):
+            while not isinstance(event := await anext(news), CaptionsEnded):
+                pass
+        assert (event.message_id, event.text) == (MESSAGE["id"], FIRST)
+
+
 TONE = "AQAB" * (MS_PER_CHARACTER * FRAMES_PER_MS * 2 // 3)
 """Of one character, in base64."""
 
