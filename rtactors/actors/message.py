@@ -97,7 +97,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 self._advance()
             case OutputDone():
                 if not self._content.text:
-                    self._add_text(TextDelta("", self.id, message.item.text))
+                    self._add_text(TextDelta("", self.id, message.item.text, part=self._content.last_part))
                 self._on_complete(message.item.status)
             case mail.GenerationEnded():
                 self._on_complete("completed" if message.status == "completed" else "incomplete")

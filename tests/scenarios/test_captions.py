@@ -398,6 +398,28 @@ async def test_an_odd_byte_when_all_was_heard_holds_nothing_up() -> None:
         assert (event.message_id, event.text) == (MESSAGE["id"], FIRST)
 
 
+@pytest.mark.parametrize("part", [0, 1])
+async def test_text_that_only_its_item_has_goes_with_its_audio(part: int) -> None:
+    """In whichever part that is."""
+    server, sink = ServerByHand(), SteppedSink()
+    async with Session(OpenAIRealtime(api_key=""), sink=sink, connect=server.connect, aligner=EvenAligner()) as session:
+        await session.generate_reply()
+        await server.begin(await server.receive("response.create"))
+        await server.announce(MESSAGE)
+        of: Json = {"response_id": "resp_1", "item_id": MESSAGE["id"], "output_index": 0, "content_index": part}
+        await server.say("response.output_audio.delta", **of, delta=TONE * len(FIRST))
+        content = [{"type": "output_audio", "transcript": text} for text in [""] * part + [FIRST]]
+        done = {**MESSAGE, "status": "completed", "content": content}
+        await server.say("response.output_item.done", response_id="resp_1", output_index=0, item=done)
+        response: Json = {"id": "resp_1", "status": "completed", "conversation_id": "conv_1", "metadata": {}}
+        await server.say("response.done", response=response)
+        await settled()
+        await sink.play(length("This is the f"))
+        await session.interrupt()
+        await session.quiet()
+        assert [item.heard_text for item in session.history] == ["This is the"]
+
+
 TONE = "AQAB" * (MS_PER_CHARACTER * FRAMES_PER_MS * 2 // 3)
 """Of one character, in base64."""
 
