@@ -1,7 +1,7 @@
 """eSpeak NG, offline and fast, from the package `espeakng-loader`: its C interface, speak_lib.h.
 
-It varies its sound a little from call to call: the same calls in the same order give the same bytes in every run. It is
-licensed under the GPL, version 3: rtactors loads it only here.
+It varies its sound a little from call to call: the same calls in the same order give the same bytes in every run, since
+its dice start from the same number. It is licensed under the GPL, version 3: rtactors loads it only here.
 """
 
 import ctypes
@@ -61,6 +61,7 @@ def library() -> tuple[ctypes.CDLL, int]:
     rate = loaded.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), _DONT_EXIT)
     if rate <= 0:
         raise ConfigurationError("eSpeak NG could not read its data: install the package espeakng-loader anew")
+    loaded.espeak_ng_SetRandSeed(ctypes.c_long(1))
     return loaded, rate
 
 

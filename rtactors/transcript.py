@@ -3,7 +3,7 @@
 A message is one stretch of text and audio, or several: one for each content part, and for each sentence that a voice of
 ours speaks. They are heard one after the other, in the order of their places, and an alignment each says where their
 words are. Alignments change their minds as more arrives; what was told does not change: a word that has begun keeps its
-times, and the next one follows behind it.
+times, and the next one follows behind it. Only whether the last one has ended is judged by what is known by then.
 """
 
 from bisect import insort
@@ -38,6 +38,8 @@ class _Stretch:
         self._rate = rate
         self._words: Sequence[Word] = ()
         self._told: list[Word] = []
+        self._end_ms = 0  # of the last of them, as it is thought to be by now
+        self._position_ms = 0  # up to which they were told
         self._stale = False  # more has arrived, or a word was told, since the alignment was asked
         self._text_over = False
 
@@ -79,19 +81,23 @@ class _Stretch:
         count = len(self._told)
         if self._stale and (whole or len(self._words) <= count or self._words[count].start_ms <= ms + _SOON_MS):
             self._words, self._stale = self._alignment.words(), False
+            if 0 < count <= len(self._words) and self._end_ms > self._position_ms:  # else it counted as heard already
+                self._end_ms = self._words[count - 1].end_ms
+        self._position_ms = ms
         for word in self._words[count:]:
             start = max(word.start_ms, self._told[-1].end_ms if self._told else 0)
             if start > ms and not whole:
                 break
             start = min(start, ms)  # what was told before may have been thought to be longer than all the audio
             self._told.append(replace(word, start_ms=start, end_ms=max(word.end_ms, start)))
+            self._end_ms = self._told[-1].end_ms
             self._stale = True  # an aligner that asked a thread may know better by the next one
             yield self._told[-1]
 
     def heard(self, ms: int, *, whole: bool) -> list[Word]:
         """Those of the words told that have ended by then: as the text has them now, which may have been corrected."""
         count = len(self._told)
-        if count and not whole and self._told[-1].end_ms > ms:
+        if count and not whole and self._end_ms > ms:
             count -= 1
         return [replace(told, text=word.text) for told, word in zip(self._told[:count], self._words, strict=False)]
 
@@ -105,9 +111,9 @@ class Transcript:
         self._stretches: list[_Stretch] = []  # in the order of their places
 
     @property
-    def generated_ms(self) -> int:
+    def frames(self) -> int:
         """How much audio there is."""
-        return self._ms(sum(stretch.frames for stretch in self._stretches))
+        return sum(stretch.frames for stretch in self._stretches)
 
     def add_text(
         self, place: Place, text: str, *, times: Times | None = None, anew: bool = False, over: bool = False

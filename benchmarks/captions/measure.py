@@ -6,6 +6,7 @@ PYTHON is one that has livekit-agents (`make bench-captions` makes it); without 
 """
 
 import argparse
+import gc
 import json
 import os
 import platform
@@ -159,6 +160,7 @@ def measure(made: list[Utterance], livekit: str | None) -> Measured:
     cpu: dict[str, dict[str, float]] = {}
     real_time: dict[str, float] = {}
     livekit_version = ""
+    gc.freeze()  # so that nobody's CPU time has our own litter in it
     for side, aligner in ALIGNERS.items():
         say(side)
         answers = [listen(aligner, utterance, pace) for utterance, pace in heard]

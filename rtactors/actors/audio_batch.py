@@ -8,7 +8,7 @@ from rtactors.content import Place
 from rtactors.events import BYTES_PER_FRAME
 
 _MS = 100
-"""So much audio is told at once; what is told of it is late by that much, if audio comes no faster than it is heard."""
+"""So much audio is told at once. Its words are told late by up to that much, if it comes no faster than it is heard."""
 
 
 class AudioBatch:

@@ -376,6 +376,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 self._fire(chart.PlaybackResumed())
             case mail.SegmentStarved():
                 self._starved = True
+                self._batch.flush()
                 self._advance()
             case mail.SegmentFinished():
                 self._finished = message

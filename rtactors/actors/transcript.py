@@ -69,7 +69,10 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
                 )
                 self._tell_words(followed)  # what of it was heard already
             case mail.TranscriptAudio():
+                late = followed.frames > followed.transcript.frames  # it was heard before it was told here
                 followed.transcript.add_audio(message.place, message.pcm, over=message.over)
+                if late:
+                    self._tell_words(followed)
             case mail.TranscriptShown():
                 self._on_shown(followed, message)
             case sinks.Started():
@@ -130,7 +133,7 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
             return
         followed.told_ms = self._ms(followed.frames)
         text, _ = followed.transcript.heard(followed.frames)
-        generated_ms = followed.transcript.generated_ms
+        generated_ms = self._ms(followed.transcript.frames)
         so_far = mail.HeardSoFar(followed.life.id, followed.told_ms, generated_ms, text, followed.started_at)
         self._ring.context.send(so_far)
 

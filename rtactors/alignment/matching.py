@@ -10,7 +10,7 @@ beam). Costs are negative logarithms of likelihoods.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from math import exp, sqrt
+from math import exp, inf, sqrt
 
 from msgspec import Struct
 
@@ -65,11 +65,11 @@ class Guess(Struct, eq=False):
     """The guess it follows from; None for what is settled."""
     placed: list[Word] = []
     """The words since then, once somebody worked out where they are."""
+    pace: float = 1.0
+    """How much longer than planned it takes this voice."""
 
-    @property
-    def pace(self) -> float:
-        """How much longer than planned it takes this voice."""
-        return (self.said_ms + _VOICE_MS) / (self.planned_ms + _VOICE_MS)
+    def __post_init__(self) -> None:
+        self.pace = (self.said_ms + _VOICE_MS) / (self.planned_ms + _VOICE_MS)
 
     def variance(self, planned: float) -> float:
         """Of how much is said while so much is planned, behind this guess: by what isn't known of the voice."""
@@ -124,17 +124,20 @@ class Matching:
             if script.over and audio_over:
                 return column[0]
             ways = [(script.ms[guess.word], guess.cost, guess) for guess in column]
-        costs = 0.0 if quiet is None else _closure_cost(gap.end_ms - gap.start_ms)
+        closures = 0.0 if quiet is None else _closure_cost(gap.end_ms - gap.start_ms)
+        least = min((cost for _, cost, _ in ways), default=inf)
         for passed, column in self._latest():
-            if costs > _HOPELESS and ways:
-                break
             said = sound.said(sound.ms) - sound.said(passed.end_ms)
             for guess in column:
+                cost = guess.cost + closures
+                if cost > least + _HOPELESS:
+                    break
                 now = script.ms[guess.word] + said / guess.pace
                 behind = max(guess.word, bisect_right(script.ms, now - 0.1 * said) - 2)  # that is certain
-                unseen = script.unseen[behind] - script.unseen[guess.word]
-                ways.append((now, guess.cost + costs + unseen, guess))
-            costs += _closure_cost(passed.end_ms - passed.start_ms)
+                cost += script.unseen[behind] - script.unseen[guess.word]
+                least = min(least, cost)
+                ways.append((now, cost, guess))
+            closures += _closure_cost(passed.end_ms - passed.start_ms)
         return _median(ways)
 
     def _latest(self) -> Iterator[tuple[Gap, list[Guess]]]:
@@ -157,12 +160,13 @@ class Matching:
         ms, variance, unseen, pauses = script.ms, script.variance, script.unseen, script.pauses
         pause_costs = [_pause_cost(gap.end_ms - gap.start_ms, pause) for pause in Pause]
         best: dict[int, tuple[float, float, Guess]] = {}
-        closures = 0.0
+        least, closures = inf, 0.0
         for passed, column in self._latest():
-            if closures > _HOPELESS and not over:
-                break
             said = self._said(passed, gap)
             for guess in column:
+                so_far = guess.cost + closures
+                if so_far > least + _HOPELESS:
+                    break
                 first, planned = guess.word, said / guess.pace
                 low = high = len(script.words)
                 if not over:
@@ -173,17 +177,20 @@ class Matching:
                 known = guess.variance(planned) - variance[first]
                 for word in range(low, high + 1):
                     off = ms[word] - ms[first] - planned
-                    cost = guess.cost + closures + off * off / (2 * (known + variance[word]))
+                    cost = so_far + off * off / (2 * (known + variance[word]))
                     if word > first:
                         cost += unseen[word - 1] - unseen[first] + pause_costs[pauses[word]]
                     else:
                         cost += _UNWRITTEN
                     if word not in best or cost < best[word][0]:
                         best[word] = cost, said, guess
+                        least = min(least, cost)
             closures += _closure_cost(passed.end_ms - passed.start_ms)
         likeliest = sorted((cost, word) for word, (cost, _, _) in best.items())[:_BEAM]
         guesses: list[Guess] = []
         for cost, word in likeliest:
+            if cost > likeliest[0][0] + _HOPELESS:
+                break
             _, said, guess = best[word]
             planned = guess.planned_ms + ms[word] - ms[guess.word]
             guesses.append(Guess(word, gap, cost, guess.said_ms + said, planned, guess))

@@ -1,7 +1,7 @@
 """Where somebody speaks in audio, and how much is said by when. Needs numpy.
 
 The audio is cut into frames of 10 ms. A frame is loud if it isn't far below the loudest so far, nor about as quiet as
-the quietest. Silence of `GAP_MS` or longer is a gap: a pause, or only the closure of a plosive.
+the quietest. Silence of `_GAP_MS` or longer is a gap: a pause, or only the closure of a plosive.
 
 How much is said isn't told by the clock alone: who speaks faster puts more syllables into a second. The nucleus of a
 syllable is a peak of loudness between two dips (Mermelstein 1975). Each is worth as much as the next, however long it
@@ -14,10 +14,9 @@ from math import inf
 from operator import mul
 from typing import Any, NamedTuple
 
-FRAME_MS = 10
+_FRAME_MS = 10
 _BATCH_FRAMES = 20  # a call of numpy costs as much as that many frames
-GAP_MS = 50
-"""About the shortest closure of a plosive: of what is shorter, nothing follows."""
+_GAP_MS = 50  # about the shortest closure of a plosive: of what is shorter, nothing follows
 _BELOW_PEAK = 0.025  # -32 dB: quiet vowels are above it; breath, and a voice's tail in a room, below
 _ABOVE_FLOOR = 4.0  # what a steady noise varies by
 _FLOOR_MOST = 0.1  # of the peak: speech without any gap isn't taken for noise
@@ -28,13 +27,8 @@ _CLICK = 1  # frames: what is loud no longer, within silence, is no speech
 
 _DIP = 1.6  # 4 dB: less is no border of two syllables
 _NUCLEUS = 0.1  # of the peak, -20 dB: what is quieter is no vowel
-_SMOOTH = (
-    1 / 12,
-    3 / 12,
-    4 / 12,
-    3 / 12,
-    1 / 12,
-)  # weights of neighbouring frames: a period of a deep voice is longer than a frame
+# Weights of neighbouring frames: a period of a deep voice is longer than one.
+_SMOOTH = (1 / 12, 3 / 12, 4 / 12, 3 / 12, 1 / 12)
 _LATE = 3  # frames: so much later the middle of these is looked at
 # In ms of ordinary speech, of which 200 are a syllable: what predicts best how much is said, whatever the pace.
 _PER_NUCLEUS, _PER_MS = 155.0, 0.21
@@ -53,9 +47,9 @@ class Sound:
     """The audio of one stretch so far: PCM16 of `rate` Hz."""
 
     def __init__(self, rate: int) -> None:
-        self._size = max(1, rate * FRAME_MS // 1000)  # samples a frame
+        self._size = max(1, rate * _FRAME_MS // 1000)  # samples a frame
         self._frame_ms = 1000 * self._size / rate
-        self._gap_frames = GAP_MS / self._frame_ms
+        self._gap_frames = _GAP_MS / self._frame_ms
         self._pieces: list[bytes] = []  # not looked at yet
         self._pending = 0  # bytes of these
         self._frames = 0

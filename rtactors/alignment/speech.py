@@ -32,7 +32,7 @@ class SpeechAligner:
     """
 
     def __init__(self) -> None:
-        """Imports numpy, which takes some 100 ms: now, and not when the first audio comes."""
+        """Imports numpy, which takes some 200 ms: now, and not when the first audio comes."""
         import_module("numpy")
 
     def begin(self, rate: int) -> Alignment:

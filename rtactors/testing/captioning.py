@@ -133,7 +133,9 @@ def captions_keep_up_with_the_ears(facts: Facts) -> Iterator[str]:
     told = _told(facts)
     for segment in facts.evidence.segments:
         message = facts.messages.get(segment.message_id)
-        if message is None or len(message.parts) != 1 or message.shown or message.id in facts.evidence.undecided:
+        if message is None or len(message.parts) != 1 or message.shown or message.corrected:
+            continue
+        if message.id in facts.evidence.undecided or facts.was_lost(message.id):
             continue
         captions = told.get(message.id, [])
         over = facts.ended_at.get(message.id, -math.inf)
@@ -185,9 +187,9 @@ def words_are_those_told(facts: Facts) -> Iterator[str]:
     for message_id, ends in _ends(facts).items():
         captions = [caption for _, caption in told.get(message_id, ())]
         message = facts.messages.get(message_id)
-        for _, ended in ends:
+        for seen, ended in ends:
             count = len(ended.words)
-            made = message is not None and message.status == "completed" and not facts.was_lost(message_id)
+            made = message is not None and _was_complete(facts, message, seen.at - facts.evidence.delay)
             in_full = made and not (ended.interrupted or facts.shown.get(message_id))
             least = len(captions) if in_full else len(captions) - 1
             if count > len(captions) or (count < least and not (message and message.corrected)):
@@ -196,16 +198,25 @@ def words_are_those_told(facts: Facts) -> Iterator[str]:
                 if (word.start_ms, word.at, word.estimated) != (caption.start_ms, caption.at, caption.estimated):
                     yield f"{caption.text!r} of {message_id} was told as {caption}, and in the end as {word}"
             yield from _they_are_the_text(facts, ended)
-            if ended.interrupted and message and not _has_pieces(facts, message):
-                yield from _they_had_ended(facts, message, captions[:count])
+            if ended.interrupted and message and not (_has_pieces(facts, message) or message.corrected):
+                yield from _they_had_ended(facts, message, ended)
 
 
-def _they_had_ended(facts: Facts, message: WireMessage, captions: list[Caption]) -> Iterator[str]:
-    """As it was told when they began; if all audio was heard, they have for certain."""
-    heard_ms, frames = facts.heard_ms(message.id), len(facts.audio_of(message)) // BYTES_PER_FRAME
-    for caption in captions:
-        if caption.end_ms > heard_ms and facts.heard_frames(message.id) < frames:
-            yield f"{caption.text!r} of {message.id}, to {caption.end_ms} ms, counts as heard, but {heard_ms} ms were"
+def _was_complete(facts: Facts, message: WireMessage, at: float) -> bool:
+    """Whether the session knew by then that it had all of it: before it heard that the response had not ended well."""
+    response = facts.responses.get(message.response_id)
+    ended_at = response.done_at if response and response.status != "completed" else None
+    in_time = message.done_at is not None and (ended_at is None or message.done_at <= ended_at)
+    return message.completed_by(at) and in_time and not facts.was_lost(message.id)
+
+
+def _they_had_ended(facts: Facts, message: WireMessage, ended: CaptionsEnded) -> Iterator[str]:
+    """Known where each character takes the same time; if all audio was heard, they have for certain."""
+    pace, heard_ms = facts.evidence.ms_per_character, facts.heard_ms(message.id)
+    frames = len(facts.audio_of(message)) // BYTES_PER_FRAME
+    words = "".join(word.text for word in ended.words)
+    if pace and len(words) * pace > heard_ms + 1 and facts.heard_frames(message.id) < frames:
+        yield f"{words!r} of {message.id} count as heard, but of that only {heard_ms} ms were"
 
 
 def _they_are_the_text(facts: Facts, ended: CaptionsEnded) -> Iterator[str]:
@@ -234,9 +245,8 @@ def history_has_the_words(facts: Facts) -> Iterator[str]:
             if item.heard_text != ended.text:
                 yield f"{ended.text!r} was heard of {message_id}, but the history has {item.heard_text!r}"
             heard = facts.words_of(item)
-            cut = item.interrupted and heard
-            if item.heard_text != heard + (facts.evidence.cut_mark if cut else ""):
-                yield f"{message_id} is {'' if cut else 'not '}cut, but its text in the history is {item.heard_text!r}"
+            if item.interrupted and heard and item.heard_text != heard + facts.evidence.cut_mark:
+                yield f"{message_id} is cut, but its text in the history is {item.heard_text!r}"
             if item.interrupted != ended.interrupted:
                 yield f"{message_id} is told to be interrupted: {item.interrupted}, its captions: {ended.interrupted}"
 

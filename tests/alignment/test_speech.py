@@ -230,10 +230,10 @@ def test_a_long_message_costs_no_more_at_its_end() -> None:
     assert sentence == pytest.approx(399 * 1500, abs=3000)
 
 
-def test_numpy_is_imported_with_the_first_aligner_and_not_before() -> None:
+def test_numpy_is_imported_with_the_aligner_and_not_when_audio_comes() -> None:
     program = """
 import json, sys
-import rtactors
+import rtactors, rtactors.session
 from rtactors.alignment import SpeechAligner
 before = "numpy" in sys.modules
 SpeechAligner()

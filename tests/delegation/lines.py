@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 
 from rtactors import Session
+from rtactors.alignment import EvenAligner
 from rtactors.errors import RtactorsError
 from rtactors.loopback.quicksilver import Line, MemoryQuicksilverServer, QuicksilverServer, Script
 from rtactors.providers import QuicksilverRealtime
@@ -76,6 +77,7 @@ async def talk(
             else:
                 url, connect = server.url, None
             sink = SteppedSink()
+            options = {"aligner": EvenAligner(), **options}  # its audio is a tone as long as the words
             settings: dict[str, Any] = {"api_key": "", "websocket_base_url": url, **(provider or {})}
             session = Session(QuicksilverRealtime(**settings), sink=sink, connect=connect, **options)
             one = Talk(session, server, sink)

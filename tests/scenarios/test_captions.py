@@ -13,7 +13,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 from msgspec.structs import replace
 
-from rtactors import Bounds, Session, SinkLost
+from rtactors import Bounds, ReplyFailed, Session, SinkLost
 from rtactors.alignment import EvenAligner
 from rtactors.alignment.base import Alignment, Word
 from rtactors.interruption import ON_WORDS
@@ -215,6 +215,19 @@ async def test_it_waits_no_longer_than_its_time(begin: Begin) -> None:
         assert not talk.virtual or ended.at == begun + 0.25
         assert ended.text == said.message.heard_text
         assert TEXT.startswith(ended.text)
+
+
+async def test_the_text_never_comes(begin: Begin) -> None:
+    """The audio was heard, and then the server falls silent, for longer than it may."""
+    say = Say(text=TEXT, lead_ms=-math.inf, gate=Gate(), gate_ms=WHOLE)
+    async with begin(replies(say), deadlines=Deadlines(silence=0.3)) as talk:
+        reply = await talk.ask()
+        talk.sink.play_all()
+        with pytest.raises(ReplyFailed, match="fell silent"):
+            await reply.done()
+        await talk.session.quiet()
+        [ended] = ends(talk)
+        assert (ended.words, ended.text) == ((), "")
 
 
 # ------------------------------------------------------------------------------------------------- when one is missing
@@ -480,6 +493,19 @@ async def test_the_server_is_slower_than_the_device(begin: Begin) -> None:
         assert words(talk) == TEXT
         starts = [caption.at for caption in captions(talk)]
         assert starts == sorted(starts)
+
+
+async def test_a_word_at_the_end_of_what_has_come_is_told_when_it_begins() -> None:
+    """Also if the transcript actor is told the last of its audio a moment later than the device plays it."""
+    gate = Gate()
+    async with conversation(replies(Say(text=TEXT, lead_ms=math.inf, gate=gate, gate_ms=560))) as talk:
+        talk.sink.play_all()
+        reply = await talk.ask()
+        await gate.reached.wait()
+        await settled()
+        assert words(talk) == "Ada kept the"  # of which the last begins in the middle of a tenth of a second
+        gate.open()
+        await reply.done()
 
 
 async def test_in_the_time_of_a_loudspeaker() -> None:
@@ -772,7 +798,8 @@ class Brisk:
 
 async def test_stopped_behind_its_last_word_it_has_the_mark(begin: Begin) -> None:
     """All words were heard, but not all of the sound: it was interrupted, and that is what the mark says."""
-    async with begin(replies(FIRST), session={"cut_mark": MARK, "aligner": Brisk()}) as talk:
+    brisk = {"cut_mark": MARK, "aligner": Brisk()}
+    async with begin(replies(FIRST), session=brisk, ms_per_character=None) as talk:
         await interrupted(talk, length(FIRST) - 100)
         [said] = talk.said()
         assert (said.heard_text, said.generated_text) == (FIRST + MARK, FIRST)
@@ -794,8 +821,8 @@ async def test_a_text_that_was_only_shown_has_its_mark_on_the_server(begin: Begi
         assert told(talk)[1:] == [("assistant", said.heard_text)]
 
 
-async def test_nothing_was_cut_of_the_words(begin: Begin) -> None:
-    """All words were heard, and then it was stopped: there is nothing to mark. Nor where no word was heard."""
+async def test_a_mark_stands_behind_words(begin: Begin) -> None:
+    """Not where all was heard before it could be stopped, nor where no word was."""
     async with begin(replies(TEXT, TEXT), session={"cut_mark": MARK}, provider=BY_HAND, slack_ms=1) as talk:
         await interrupted(talk, length(TEXT))
         await interrupted(talk, 100)

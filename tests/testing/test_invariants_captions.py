@@ -155,7 +155,11 @@ FALSE: dict[str, tuple[str, Callable[[Evidence], Evidence], str]] = {
         lambda e: end(e, FIRST, words=(replace(words_of(e, FIRST)[0], at=0.5), *words_of(e, FIRST)[1:])),
         "was told as",
     ),
-    "a word that had not ended": ("I11", lambda e: word(e, "is", end_ms=2000), "counts as heard, but 1000 ms were"),
+    "a word that had not ended": (
+        "I11",
+        lambda e: end(e, SECOND, words=(*words_of(e, SECOND), replace(words_of(e, SECOND)[-1], text=" something"))),
+        "'Then there is something' of item_000003 count as heard, but of that only 1000 ms were",
+    ),
     "longer than the audio": (
         "I11",
         lambda e: end(e, SECOND, words=(*words_of(e, SECOND)[:-1], replace(words_of(e, SECOND)[-1], end_ms=1400))),
