@@ -139,7 +139,7 @@ class Entry:
         heard = item.text or (spoken.heard_text if spoken else "")
         if spoken and spoken.interrupted:
             heard = spoken.heard_text + (self._ledger.cut_mark if spoken.heard_text else "")
-        elif spoken and spoken.heard_ms and item.status == "incomplete" and not spoken.voiced:
+        elif spoken and item.status == "incomplete" and not spoken.voiced:
             heard = spoken.heard_text  # it broke off: its text was ahead of it
         return HistoryItem(
             id=item.id,

@@ -60,7 +60,7 @@ class _Stretch:
     def replace_text(self, text: str) -> None:
         self._alignment.replace_text(text)
         self.text = text
-        self._stale = True
+        self._words, self._stale = (), True  # what was told has new words
 
     def end_text(self) -> None:
         if not self._text_over:
@@ -150,8 +150,7 @@ class Transcript:
     def follow(self, frames: int) -> list[Word]:
         """The words that have begun since this was called last, now that so many frames were heard."""
         begun: list[Word] = []
-        for stretch, heard, offset_ms in self._reached(frames):
-            whole = stretch.over and heard == stretch.frames
+        for stretch, heard, whole, offset_ms in self._reached(frames):
             if heard or whole:
                 begun += _moved(stretch.begin(self._ms(heard), whole=whole), offset_ms)
             if not (whole or stretch.shown):  # what is behind it, and may have no audio of its own, is yet to come
@@ -161,8 +160,7 @@ class Transcript:
     def heard(self, frames: int) -> tuple[str, list[Word]]:
         """What was heard of the text, and of the words that were told, with so many frames."""
         text, words, reached = "", list[Word](), True
-        for stretch, heard, offset_ms in self._reached(frames):
-            whole = stretch.over and heard == stretch.frames
+        for stretch, heard, whole, offset_ms in self._reached(frames):
             if stretch.shown:
                 text += stretch.text
             elif reached:
@@ -177,11 +175,13 @@ class Transcript:
         for stretch in self._stretches:
             stretch.end_text()
 
-    def _reached(self, frames: int) -> Iterator[tuple[_Stretch, int, int]]:
-        """Each stretch, with the frames of it that were heard, and the ms of those before it."""
+    def _reached(self, frames: int) -> Iterator[tuple[_Stretch, int, bool, int]]:
+        """Each stretch, with the frames of it that were heard, whether that is all, and the ms of those before it."""
         before = 0
         for stretch in self._stretches:
-            yield stretch, min(max(frames - before, 0), stretch.frames), self._ms(before)
+            heard = min(max(frames - before, 0), stretch.frames)
+            whole = stretch.over and heard == stretch.frames and frames > 0  # else not even what has none
+            yield stretch, heard, whole, self._ms(before)
             before += stretch.frames
 
     def _stretch(self, place: Place) -> _Stretch:

@@ -59,7 +59,7 @@ def heard_all(event: Settled) -> bool:
 
 
 def heard_words(event: Settled) -> bool:
-    return bool(event.heard_text)
+    return event.sounded and bool(event.heard_text)  # what was shown beside it was not heard
 
 
 def heard_a_sound(event: Settled) -> bool:

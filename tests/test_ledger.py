@@ -114,6 +114,24 @@ def test_text_that_comes_late_is_in_the_history_of_what_was_heard_in_full() -> N
     assert ledger.history()[0].heard_text == "One two."
 
 
+def test_of_what_broke_off_at_its_first_sound_the_history_has_no_words() -> None:
+    """All of its audio was heard, less than a ms; its text was ahead of that."""
+    ledger = Ledger()
+    entry = ledger.add(Item(id="a1", role="assistant", text="One two.", status="incomplete"))
+    entry.spoken = ChatMessage(
+        message_id="a1",
+        heard_text="",
+        generated_text="One two.",
+        heard_ms=0,
+        generated_ms=0,
+        interrupted=False,
+        started_at=1.0,
+        stopped_at=1.0,
+        confirmed=True,
+    )
+    assert ledger.history()[0].heard_text == ""
+
+
 def test_what_is_not_wanted_is_not_in_the_history() -> None:
     ledger = ledger_of(*"ab")
     ledger["a"].keep_ms = 0

@@ -103,6 +103,12 @@ def test_a_sentence_of_which_a_voice_made_nothing_goes_with_those_around_it() ->
     assert heard(made, 600) == "one...two"
 
 
+def test_before_anything_was_heard_nothing_was_that_has_no_audio_either() -> None:
+    made = spoken(("one two", 0), ("three", 300))
+    assert made.follow(0) == []
+    assert made.heard(0) == ("", [])
+
+
 def test_a_stretch_that_is_gone_on_behind_is_complete() -> None:
     made = transcript()
     made.add_text(FIRST, "one two", over=True)
@@ -134,6 +140,16 @@ def test_a_corrected_text_is_heard_corrected() -> None:
     made.follow(1000)
     text, words = made.heard(1000)
     assert (text, "".join(texts(words))) == ("one two three", "one two three")
+
+
+def test_a_correction_counts_however_far_the_next_word_is() -> None:
+    made = transcript()
+    made.add_text(FIRST, "won ", times=(0, 300))
+    made.add_text(FIRST, "too ", times=(2000, 2300))
+    made.add_audio(FIRST, bytes(6000))
+    assert texts(made.follow(600)) == ["won"]
+    made.add_text(FIRST, "one two", anew=True, over=True)
+    assert heard(made, 600) == "one"
 
 
 class Fickle:

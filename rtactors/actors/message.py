@@ -97,7 +97,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 self._advance()
             case OutputDone():
                 if not self._content.text:
-                    self._add_text(TextDelta("", self.id, message.item.text))
+                    self._add_text(TextDelta("", self.id, message.item.text, part=self._content.last_part))
                 self._on_complete(message.item.status)
             case mail.GenerationEnded():
                 self._on_complete("completed" if message.status == "completed" else "incomplete")
@@ -157,6 +157,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
     def _play(self, place: Place, audio: bytes) -> None:
         """Let the sink have it, or keep it until that takes this message."""
         audio = self._whole_frames(audio)
+        if not audio:  # to the sink it would be nothing, and nothing is no end of a starvation
+            return
         self._batch.add(place, audio)
         if self._write is not None:
             self._starved = False

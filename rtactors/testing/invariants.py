@@ -120,7 +120,8 @@ def _server_keeps_the_audio(facts: Facts, message: WireMessage, held: Snapshot |
 def _server_keeps_the_text(facts: Facts, message: WireMessage, held: Snapshot | None) -> Iterator[str]:
     """Of text the server keeps what was shown, or heard of our own voice; and of what was written anew just that."""
     item, shown = facts.said.get(message.id), facts.shown.get(message.id, "")
-    heard = item.heard_text if item and (facts.heard_ms(message.id) or not message.only_shown) else shown
+    mark = facts.evidence.cut_mark if item and item.interrupted and facts.rewritten(message.id) else ""
+    heard = item.heard_text if item and (facts.heard_ms(message.id) or not message.only_shown) else shown + mark
     if facts.may_be_gone(message.id):
         return
     if held is None:

@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
+from msgspec.structs import replace
 
 from rtactors import Bounds, ReplyFailed, Session, SinkLost
 from rtactors.alignment import EvenAligner
@@ -30,6 +31,7 @@ from rtactors.session_events import (
     CaptionsEnded,
     ConversationEnded,
     MessageAnnounced,
+    MessageShown,
     SessionEvent,
     Transition,
 )
@@ -386,6 +388,51 @@ async def test_two_messages_delta_by_delta() -> None:
     assert ended == [(MESSAGE["id"], FIRST), (OTHER["id"], SECOND)]
 
 
+async def test_an_odd_byte_when_all_was_heard_holds_nothing_up() -> None:
+    """It is no audio: the first message still counts as over when the second one begins."""
+    server, sink = ServerByHand(), SteppedSink()
+    async with Session(OpenAIRealtime(api_key=""), sink=sink, connect=server.connect, aligner=EvenAligner()) as session:
+        news = session.events()
+        await session.generate_reply()
+        await server.begin(await server.receive("response.create"))
+        sink.play_all()
+        for index, (item, text) in enumerate([(MESSAGE, FIRST), (OTHER, SECOND)]):
+            added = {**item, "status": "in_progress"}
+            await server.say("response.output_item.added", response_id="resp_1", output_index=index, item=added)
+            of: Json = {"response_id": "resp_1", "item_id": item["id"], "output_index": index, "content_index": 0}
+            await server.say("response.output_audio_transcript.delta", **of, delta=text)
+            await server.say("response.output_audio.delta", **of, delta=TONE * len(text))
+            await settled()
+            await server.say("response.output_audio.delta", **of, delta="AQ==")
+            await settled()
+        with anyio.fail_after(1):
+            while not isinstance(event := await anext(news), CaptionsEnded):
+                pass
+        assert (event.message_id, event.text) == (MESSAGE["id"], FIRST)
+
+
+@pytest.mark.parametrize("part", [0, 1])
+async def test_text_that_only_its_item_has_goes_with_its_audio(part: int) -> None:
+    """In whichever part that is."""
+    server, sink = ServerByHand(), SteppedSink()
+    async with Session(OpenAIRealtime(api_key=""), sink=sink, connect=server.connect, aligner=EvenAligner()) as session:
+        await session.generate_reply()
+        await server.begin(await server.receive("response.create"))
+        await server.announce(MESSAGE)
+        of: Json = {"response_id": "resp_1", "item_id": MESSAGE["id"], "output_index": 0, "content_index": part}
+        await server.say("response.output_audio.delta", **of, delta=TONE * len(FIRST))
+        content = [{"type": "output_audio", "transcript": text} for text in [""] * part + [FIRST]]
+        done = {**MESSAGE, "status": "completed", "content": content}
+        await server.say("response.output_item.done", response_id="resp_1", output_index=0, item=done)
+        response: Json = {"id": "resp_1", "status": "completed", "conversation_id": "conv_1", "metadata": {}}
+        await server.say("response.done", response=response)
+        await settled()
+        await sink.play(length("This is the f"))
+        await session.interrupt()
+        await session.quiet()
+        assert [item.heard_text for item in session.history] == ["This is the"]
+
+
 TONE = "AQAB" * (MS_PER_CHARACTER * FRAMES_PER_MS * 2 // 3)
 """Of one character, in base64."""
 
@@ -619,6 +666,21 @@ async def test_messages_of_several_parts(begin: Begin, heard_ms: int) -> None:
         assert "She" not in words(talk)
 
 
+@pytest.mark.parametrize(
+    ("part", "shown"), [(Write(text="(She waits.) "), "(She waits.) "), (Say(text="(She waits.) ", silent=True), "")]
+)
+async def test_stopped_before_a_sound_of_it_was_heard(begin: Begin, part: Say | Write, shown: str) -> None:
+    """The device had it. What was shown before stays in the history, but none of it was heard: no captions, no end."""
+    async with begin(replies(Parts(parts=(part, Say(text=FIRST)))), provider=BY_HAND) as talk:
+        await talk.ask()
+        await talk.reaches("response", "finishing")
+        assert talk.ears.segments
+        await talk.session.interrupt()
+        await talk.session.quiet()
+        assert captions(talk) == ends(talk) == []
+        assert "".join(said.heard_text for said in talk.said()) == shown
+
+
 WORDS = "Your call is recorded. Please hold the line. Somebody is coming."
 
 
@@ -721,6 +783,41 @@ async def test_a_text_that_was_cut_has_its_mark_on_the_server(begin: Begin) -> N
         await interrupted(talk)
         [said], [ended] = talk.said(), ends(talk)
         assert said.heard_text == ended.text == "This is the (She waits.) " + MARK
+        assert told(talk)[1:] == [("assistant", said.heard_text)]
+
+
+class Brisk:
+    """An aligner to which each word is over when it has begun, and the rest is silence."""
+
+    def begin(self, rate: int) -> Alignment:
+        alignment = EvenAligner().begin(rate)
+        words = alignment.words
+        alignment.words = lambda: [replace(word, end_ms=word.start_ms) for word in words()]
+        return alignment
+
+
+async def test_stopped_behind_its_last_word_it_has_the_mark(begin: Begin) -> None:
+    """All words were heard, but not all of the sound: it was interrupted, and that is what the mark says."""
+    brisk = {"cut_mark": MARK, "aligner": Brisk()}
+    async with begin(replies(FIRST), session=brisk, ms_per_character=None) as talk:
+        await interrupted(talk, length(FIRST) - 100)
+        [said] = talk.said()
+        assert (said.heard_text, said.generated_text) == (FIRST + MARK, FIRST)
+
+
+async def test_a_text_that_was_only_shown_has_its_mark_on_the_server(begin: Begin) -> None:
+    gate = Gate()
+    say = Write(text=TEXT, gate=gate, gate_at=len("Ada kept the"))
+    async with begin(replies(say), session={"cut_mark": MARK}, provider=BY_HAND) as talk:
+        await talk.ask()
+        await talk.tells(MessageShown, 3)
+        await talk.session.pause()
+        gate.open()
+        await talk.reaches("response", "finishing")
+        await talk.session.interrupt()
+        await talk.session.quiet()
+        [said] = talk.said()
+        assert said.heard_text == "Ada kept the" + MARK
         assert told(talk)[1:] == [("assistant", said.heard_text)]
 
 
