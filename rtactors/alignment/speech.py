@@ -28,7 +28,7 @@ _RESUMES_MS = 50
 class SpeechAligner:
     """Knows no language and no voice; what it says gets better with each piece of audio and of text.
 
-    Costs less than 1 ms of CPU time for each second of audio, however long the message is.
+    Costs less than 1 ms of CPU time for each second of audio, however long the message is; more where nobody pauses.
     """
 
     def __init__(self) -> None:

@@ -355,17 +355,19 @@ async def conversation(  # noqa: PLR0913 - it has that many sides; all but the s
             slack_ms=slack_ms,
             ms_per_character=ms_per_character,
             left_over=await _left_over(before),
-            journalled=await _journalled(journal, conversing.id) if journal else None,
+            journalled=await _journalled(journal, conversing.id, more.get("cut_mark", "")) if journal else None,
         )
     )
     if raises and talk.failure is None:
         raise AssertionError(f"the session did not end on its own, with {raises}")
 
 
-async def _journalled(journal: Journal, session_id: str) -> tuple[HistoryItem, ...]:
+async def _journalled(journal: Journal, session_id: str, cut_mark: str) -> tuple[HistoryItem, ...]:
     """What a session that is resumed now begins with, in the times of the one that ended."""
     records = (await recall(journal, session_id)).records
-    return tuple(ledger_of(records, epoch=records[-1].epoch).history())
+    ledger = ledger_of(records, epoch=records[-1].epoch)
+    ledger.cut_mark = cut_mark
+    return tuple(ledger.history())
 
 
 def _through(network: Callable[[Socket], Socket], connect: Connect) -> Connect:

@@ -831,7 +831,8 @@ async def test_a_mark_stands_behind_words(begin: Begin) -> None:
 
 async def test_who_resumes_chooses_the_mark() -> None:
     journal = MemoryJournal()
-    async with conversation(replies(TEXT), journal=journal, session={"session_id": "s"}, provider=BY_HAND) as talk:
+    before = {"session_id": "s", "cut_mark": " ..."}
+    async with conversation(replies(TEXT), journal=journal, session=before, provider=BY_HAND) as talk:
         await interrupted(talk)
     async with MemoryServer(replies(THIRD)) as server:
         options: dict[str, Any] = {"sink": MemorySink(), "connect": server.connect, "cut_mark": MARK}
