@@ -37,7 +37,7 @@ from statecharts import response as chart
 from statecharts.agent import AGENT
 from statecharts.chart import Life
 from statecharts.requests import REQUESTS
-from statecharts.response import RESPONSE, ResponseEvent
+from statecharts.response import INTERRUPTED_EARLY, RESPONSE, ResponseEvent
 
 _REMEMBERED = 64
 """How many settled responses are remembered, for a server that repeats itself."""
@@ -50,6 +50,9 @@ _PAUSE_S = 0.05
 
 _NOT_ON_REQUEST = "this provider can't be asked for a reply: it replies by itself"
 _GIVEN_UP = "it was given up before the server started it"
+
+_AS_WANTED = {None, _GIVEN_UP, INTERRUPTED_EARLY}
+"""Why a reply is over without anything being wrong."""
 
 _UNSTARTED = RESPONSE.group("waiting", "requested")
 _PLAYS = RESPONSE.group("active", "finishing")
@@ -748,7 +751,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._ring.context.send(
                 mail.ReplyOver(request.reply, status, response.interrupted, failure, response.output)
             )
-            expected = failure in {None, _GIVEN_UP} or self._closing or self._over is not None
+            expected = failure in _AS_WANTED or self._closing or self._over is not None
             if request.to and not expected:
                 what = f"there is no reply to {request.to}: {failure}"
                 self.publish(Problem(kind="other", message=what, operation=request.reply.id))
