@@ -353,6 +353,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._fire_agent(agent.Listens())
 
     def _on_refused(self, error: events.ProviderError) -> None:
+        if error.kind == "busy" and not error.operation_id and self._owed:
+            self._owed = False  # the server won't begin it: one that was asked for as the user spoke was in its way
+            self._ask_again()
+            return
         response = self._operations.pop(error.operation_id or "", None)
         if response is None or error.kind == "not_active":
             return  # what was to be cancelled had ended by itself
@@ -530,7 +534,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._give_up(response, reason)
 
     def _ask_again(self, *requests: mail.RequestReply) -> None:
-        """Let the next server say what the last one owed, or the rest of it, after what was heard of it.
+        """Have it said after all what a server owed, or the rest of it, after what was heard of it.
 
         By the context actor: it has to know what was heard before that server is asked.
         """
@@ -539,7 +543,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if not requests:  # the server had begun it by itself
             self._count += 1
             record = ReplyRecord(own_id("owed", self._count))
-            requests = (mail.RequestReply(record, to="what the user said", attempt=0),)
+            requests = (mail.RequestReply(record, to="what the user said", attempt=0, joins=True),)
         for request in requests:
             self._asked_again[request.reply.id] = ""
             self._ring.context.send(replace(request, attempt=request.attempt + 1))
