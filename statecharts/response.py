@@ -115,6 +115,9 @@ class Fail(Struct, frozen=True, tag=True, gc=False):
 
 ResponseEffect: TypeAlias = Request | Cancel | InterruptMessages | Fail
 
+INTERRUPTED_EARLY = "it was interrupted before the server started it"
+"""Why there is none, though nothing went wrong."""
+
 
 def busy(event: Refused) -> bool:
     return event.busy
@@ -162,7 +165,7 @@ def given_up(id: str, event: Abandoned) -> Fail:
 
 
 def interrupted_early(id: str, _event: Interrupted) -> Fail:
-    return Fail(id, "it was interrupted before the server started it")
+    return Fail(id, INTERRUPTED_EARLY)
 
 
 RESPONSE: Chart[ResponseEvent, ResponseEffect] = Chart(

@@ -37,7 +37,7 @@ from statecharts import response as chart
 from statecharts.agent import AGENT
 from statecharts.chart import Life
 from statecharts.requests import REQUESTS
-from statecharts.response import RESPONSE, ResponseEvent
+from statecharts.response import INTERRUPTED_EARLY, RESPONSE, ResponseEvent
 
 _REMEMBERED = 64
 """How many settled responses are remembered, for a server that repeats itself."""
@@ -50,6 +50,9 @@ _PAUSE_S = 0.05
 
 _NOT_ON_REQUEST = "this provider can't be asked for a reply: it replies by itself"
 _GIVEN_UP = "it was given up before the server started it"
+
+_AS_WANTED = {None, _GIVEN_UP, INTERRUPTED_EARLY}
+"""Why a reply is over without anything being wrong."""
 
 _UNSTARTED = RESPONSE.group("waiting", "requested")
 _PLAYS = RESPONSE.group("active", "finishing")
@@ -350,6 +353,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._fire_agent(agent.Listens())
 
     def _on_refused(self, error: events.ProviderError) -> None:
+        if error.kind == "busy" and not error.operation_id and self._owed:
+            self._owed = False  # the server won't begin it: one that was asked for as the user spoke was in its way
+            self._ask_again()
+            return
         response = self._operations.pop(error.operation_id or "", None)
         if response is None or error.kind == "not_active":
             return  # what was to be cancelled had ended by itself
@@ -527,7 +534,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._give_up(response, reason)
 
     def _ask_again(self, *requests: mail.RequestReply) -> None:
-        """Let the next server say what the last one owed, or the rest of it, after what was heard of it.
+        """Have it said after all what a server owed, or the rest of it, after what was heard of it.
 
         By the context actor: it has to know what was heard before that server is asked.
         """
@@ -536,7 +543,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         if not requests:  # the server had begun it by itself
             self._count += 1
             record = ReplyRecord(own_id("owed", self._count))
-            requests = (mail.RequestReply(record, to="what the user said", attempt=0),)
+            requests = (mail.RequestReply(record, to="what the user said", attempt=0, joins=True),)
         for request in requests:
             self._asked_again[request.reply.id] = ""
             self._ring.context.send(replace(request, attempt=request.attempt + 1))
@@ -748,7 +755,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             self._ring.context.send(
                 mail.ReplyOver(request.reply, status, response.interrupted, failure, response.output)
             )
-            expected = failure in {None, _GIVEN_UP} or self._closing or self._over is not None
+            expected = failure in _AS_WANTED or self._closing or self._over is not None
             if request.to and not expected:
                 what = f"there is no reply to {request.to}: {failure}"
                 self.publish(Problem(kind="other", message=what, operation=request.reply.id))

@@ -294,7 +294,7 @@ class TransportActor(Actor[mail.TransportMail]):
         else:
             operation = error.operation_id or ""
             self._audio.refused(operation)
-            if owner == "input":
+            if owner == "input" or error.kind == "busy":  # for a reply of the server's own there was no room
                 self._ring.turn.send(error)
             self.publish(Problem(kind=error.kind, message=error.message, operation=operation, code=error.code))
 

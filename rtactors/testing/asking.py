@@ -415,7 +415,10 @@ def interruptions_are_told(facts: Facts) -> Iterator[str]:
 
 
 def the_user_interrupts_as_the_policy_says(facts: Facts) -> Iterator[str]:
-    """I4: by speech that is long enough, by so many words, at once, or never."""
+    """I4: by speech that is long enough, by so many words, at once, or never.
+
+    Audio may come faster than it was spoken, after a jam or out of a file: then the server's word tells how long.
+    """
     if (policy := _one_policy(facts)) is None:
         return
     spoken = [at for at, _, text in facts.story.words if len(text.split()) >= policy.min_words]
@@ -423,11 +426,12 @@ def the_user_interrupts_as_the_policy_says(facts: Facts) -> Iterator[str]:
         if not isinstance(event, Interrupted) or event.by != "user":
             continue
         since = event.at - policy.min_speech + facts.evidence.moment
+        long = any(at <= event.at and length >= policy.min_speech for at, length in facts.story.spoken)
         if not policy.enabled:
             yield f"the user interrupted at {event.at:.3f} s, which nobody may"
         elif policy.min_words and not any(at <= event.at for at in spoken):
             yield f"the user interrupted at {event.at:.3f} s, without {policy.min_words} words"
-        elif not any(at <= since for at in facts.story.speech_started):
+        elif not long and not any(at <= since for at in facts.story.speech_started):
             yield f"the user interrupted at {event.at:.3f} s, and had not spoken for {policy.min_speech} s"
 
 

@@ -185,6 +185,10 @@ class WireStory:
         """When which item of the user's was told to say what."""
         self.began: dict[str, float] = {}
         """When the client was told that the user speaks, by the item that it becomes."""
+        self.spoken: list[tuple[float, float]] = []
+        """When the client was told that the user had stopped, and after how many seconds of speech, in the audio."""
+        self._speech_ms: dict[str, int] = {}  # where it began, by item
+        self._beside_ms: int = 0  # that the server counts as speech: padding, and the silence by which it ends
         self.cancels: list[Cancel] = []
         self.refusals: list[tuple[float, str]] = []
         """When requests for default responses were answered by errors, and their codes."""
@@ -224,7 +228,9 @@ class WireStory:
             "response.create": self._on_request,
             "response.cancel": self._on_cancel,
             "input_audio_buffer.speech_started": self._on_speech,
-            "input_audio_buffer.speech_stopped": lambda record: self.speech_stopped.append(record.at),
+            "input_audio_buffer.speech_stopped": self._on_speech_stopped,
+            "session.created": self._on_settings,
+            "session.updated": self._on_settings,
             "conversation.item.input_audio_transcription.completed": self._on_transcript,
             "error": self._on_error,
         }
@@ -368,6 +374,19 @@ class WireStory:
     def _on_speech(self, record: Record) -> None:
         self.speech_started.append(record.at)
         self.began[record.json["item_id"]] = record.at
+        self._speech_ms[record.json["item_id"]] = record.json["audio_start_ms"]
+
+    def _on_speech_stopped(self, record: Record) -> None:
+        self.speech_stopped.append(record.at)
+        began_ms = self._speech_ms.get(record.json["item_id"])
+        if began_ms is not None:  # else its beginning was never told
+            self.spoken.append((record.at, (record.json["audio_end_ms"] - began_ms - self._beside_ms) / 1000))
+
+    def _on_settings(self, record: Record) -> None:
+        audio: Json = record.json["session"].get("audio") or {}
+        listens: Json = audio.get("input") or {}
+        detection: Json = listens.get("turn_detection") or {}
+        self._beside_ms = (detection.get("prefix_padding_ms") or 0) + (detection.get("silence_duration_ms") or 0)
 
     def _on_transcript(self, record: Record) -> None:
         self.transcripts.append((record.json["item_id"], record.json.get("transcript") or ""))

@@ -268,6 +268,20 @@ async def test_speech_into_silence_is_simply_a_turn(begin: Begin) -> None:
     assert fates(talk) == ["taken"]
 
 
+async def test_an_answer_that_is_interrupted_before_the_server_began_it() -> None:
+    """The app did not want it any more: that is no problem."""
+    timing = Timing(created_ms=100)
+    async with conversation(replies(FIRST), session=HELD, recognizer=Scripted(WORDS), timing=timing) as talk:
+        await cough(talk)
+        await talk.log.wait("response.create")
+        await talk.session.interrupt()
+        await talk.session.quiet()
+        assert len(talk.log.find("response.created")) == len(talk.sent("response.cancel")) == 1
+        assert talk.said() == []
+    assert fates(talk) == ["taken"]
+    assert not [event for event in talk.events if isinstance(event, Problem)]
+
+
 async def test_the_agent_begins_while_the_user_speaks() -> None:
     """A reply that was asked for just before is held as soon as it is there, and heard after the false alarm."""
     timing = Timing(command_ms=0, created_ms=500)

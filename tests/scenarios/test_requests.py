@@ -13,7 +13,8 @@ from rtactors.loopback.faults import ALWAYS, Faults, hold, ignore
 from rtactors.loopback.script import IMMEDIATE, Call, Gate, Reply, Say, Timing, replies
 from rtactors.providers.base import Frame
 from rtactors.session_events import FunctionCalled, UserSaid
-from rtactors.testing.conversation import Conversation
+from rtactors.sinks import PacedSink
+from rtactors.testing.conversation import Conversation, conversation, speech
 from rtactors.transports.base import Socket
 from tests.scenarios.conftest import Begin
 from tests.scenarios.test_interruption import FIRST, SECOND, THIRD, length
@@ -373,3 +374,42 @@ async def test_turn_that_the_connection_did_not_outlive(begin: Begin) -> None:
             tasks.start_soon(talk.session.commit_audio)
             await talk.wire.close(1001, "bye")
         await anyio.sleep_forever()
+
+
+async def test_the_user_is_answered_though_the_server_was_busy() -> None:
+    """They speak as a reply is asked for: it is not wanted any more, but still in the way of the server's own.
+
+    The server says so once and leaves it at that: then it is asked.
+    """
+    async with conversation(replies(FIRST, SECOND), sink=PacedSink(), timing=Timing()) as talk:
+        await talk.session.send_audio(speech(200))
+        unwanted = await talk.ask()
+        await talk.log.wait("response.create")
+        await talk.session.send_audio(bytes(48_000))
+        with pytest.raises(ReplyFailed, match="interrupted before the server started it"):
+            await unwanted.done()
+        await talk.log.wait("error")
+        await talk.session.quiet()
+        (error,) = talk.log.find("error")
+        assert error.json["error"]["code"] == "conversation_already_has_active_response"
+        assert [item.heard_text for item in talk.said()] == [SECOND]
+        assert [item.role for item in talk.session.history] == ["user", "user", "assistant"]
+        assert len(talk.sent("response.create")) == 2
+
+
+async def test_the_user_speaks_on_after_the_server_was_busy() -> None:
+    """What it answers by itself then answers both: nobody asks any more."""
+    async with conversation(replies(FIRST, SECOND, THIRD), sink=PacedSink(), timing=Timing()) as talk:
+        await talk.session.send_audio(speech(200))
+        await talk.ask()
+        await talk.log.wait("response.create")
+        await talk.fall_silent()
+        await talk.log.wait("error")
+        await talk.speak()
+        await talk.log.wait("response.done")
+        await talk.fall_silent()
+        await talk.log.wait("response.done", 2)
+        await talk.time_passes(5)
+        await talk.session.quiet()
+        assert [item.heard_text for item in talk.said()] == [SECOND]
+        assert len(talk.sent("response.create")) == 1

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from rtactors.interruption import NEVER
+from rtactors.interruption import NEVER, Interruption
 from rtactors.session_events import AgentStateChanged, Interrupted, Transition
 from rtactors.testing.evidence import Evidence
 from rtactors.testing.invariants import InvariantBroken, check_invariants
@@ -168,3 +168,16 @@ def test_falsified_evidence_is_found(sound: Evidence, what: str) -> None:
         check_invariants(falsify(sound))
     about = [violation.sentence for violation in broken.value.violations if violation.invariant == invariant]
     assert any(words in sentence for sentence in about), str(broken.value)
+
+
+def test_speech_that_came_at_once_is_as_long_as_the_server_says() -> None:
+    """It tells the begin and the end of 600 ms in the same moment, of which half may have been padding."""
+    policy = Policy(min_speech_ms=300, min_words=1, decide_ms=2000)
+    outcome = simulate(Plan(steps=(Step(), Step(do="speak", which=1)), interruption=policy))
+    assert not outcome.violations
+    assert outcome.evidence
+    (interrupted,) = (event for event in outcome.evidence.events if isinstance(event, Interrupted))
+    assert (interrupted.by, interrupted.at < policy.min_speech_ms / 1000) == ("user", True)
+    stricter = replace(outcome.evidence, policy=Interruption(min_speech=0.31, min_words=1))
+    with pytest.raises(InvariantBroken, match=r"had not spoken for 0\.31 s"):
+        check_invariants(stricter)
