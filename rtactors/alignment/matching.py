@@ -24,10 +24,12 @@ _IN_A_ROW = 8
 """So many gaps in a row may hold the next pause."""
 _WINDOW = 16
 """Gaps, some 8 s: what is older is settled, for hardly anything that comes would change it."""
-_WORDS = 24
-"""So many may be the first behind a gap at most: only where nothing is said, as in a row of emoji, there are more."""
+_WORDS = 6
+"""So many before and behind the likeliest may be the first behind a gap. Only in a long run there would be more, as in
+noise, which leaves few gaps: and of these a comma far away isn't the likelier for being one."""
 
 _VOICE_MS = 1200  # of an ordinary voice: so much is this one taken for one
+_QUICKEST, _SLOWEST = 0.6, 1.5  # paces: where noise leaves few gaps, one mistaken run would teach any
 _PACE_OFF = 0.2  # how much voices differ, as a share: by syllables, which is less than by time
 _PACE_WANDERS = 0.05  # how much one does by itself
 _EDGES_OFF_MS = 40  # where a run begins and ends
@@ -69,7 +71,8 @@ class Guess(Struct, eq=False):
     """How much longer than planned it takes this voice."""
 
     def __post_init__(self) -> None:
-        self.pace = (self.said_ms + _VOICE_MS) / (self.planned_ms + _VOICE_MS)
+        pace = (self.said_ms + _VOICE_MS) / (self.planned_ms + _VOICE_MS)
+        self.pace = min(max(pace, _QUICKEST), _SLOWEST)
 
     def variance(self, planned: float) -> float:
         """Of how much is said while so much is planned, behind this guess: by what isn't known of the voice."""
@@ -171,9 +174,9 @@ class Matching:
                 low = high = len(script.words)
                 if not over:
                     reach = guess.reach(planned)
-                    high = bisect_right(ms, ms[first] + planned + reach, first) - 1
-                    low = min(bisect_left(ms, ms[first] + planned - reach, first), high)
-                    high = min(high, low + _WORDS)
+                    middle = bisect_left(ms, ms[first] + planned, first)
+                    high = min(bisect_right(ms, ms[first] + planned + reach, first) - 1, middle + _WORDS)
+                    low = min(max(bisect_left(ms, ms[first] + planned - reach, first), middle - _WORDS), high)
                 known = guess.variance(planned) - variance[first]
                 for word in range(low, high + 1):
                     off = ms[word] - ms[first] - planned

@@ -5,7 +5,8 @@ the quietest. Silence of `_GAP_MS` or longer is a gap: a pause, or only the clos
 
 How much is said isn't told by the clock alone: who speaks faster puts more syllables into a second. The nucleus of a
 syllable is a peak of loudness between two dips (Mermelstein 1975). Each is worth as much as the next, however long it
-takes; the rest of what is said goes by time.
+takes; the rest of what is said goes by time. Where noise or music hides them, or a sound has none, hardly anything
+would be said, however long it lasts: so a stretch between two borders says not much less than its time would.
 """
 
 from array import array
@@ -33,6 +34,9 @@ _LATE = 3  # frames: so much later the middle of these is looked at
 # In ms of ordinary speech, of which 200 are a syllable: what predicts best how much is said, whatever the pace.
 _PER_NUCLEUS, _PER_MS = 155.0, 0.21
 _ORDINARY = 1.1  # of that, in a ms of ordinary speech
+# In a ms of a stretch that hides syllables, but for the first ones: of these it may be one long one, up to 550 ms. Less
+# than ordinary, since what hides syllables hides pauses too.
+_HIDDEN, _FIRST_MS = 0.95, 260.0
 _NUCLEUS_MS = _PER_NUCLEUS / (_ORDINARY - _PER_MS)  # of a syllable that hasn't ended, it is taken to last so long
 
 
@@ -83,6 +87,12 @@ class Sound:
         """How much is said in a ms of speech; at first, an ordinary voice counts as much as a second of this one."""
         return (self._said[-1] + 1000 * _ORDINARY) / (self._speech_ms + 1000)
 
+    @property
+    def _since_border_ms(self) -> float:
+        """How long it has spoken since then."""
+        quiet = self.quiet_since_ms
+        return max(0.0, (self.ms if quiet is None else quiet) - self._borders[-1])
+
     def add(self, pcm: bytes) -> None:
         """Small pieces are only looked at with the next ones, or by `listen`."""
         self._pieces.append(pcm)
@@ -107,9 +117,9 @@ class Sound:
         if after < len(borders):
             part = (ms - borders[after - 1]) / (borders[after] - borders[after - 1])
             return said[after - 1] + part * (said[after] - said[after - 1])
-        quiet = self.quiet_since_ms
-        since = (ms if quiet is None else min(ms, max(quiet, borders[-1]))) - borders[-1]
-        return said[-1] + _PER_MS * since + _PER_NUCLEUS * min(1.0, since / _NUCLEUS_MS)
+        since = min(ms - borders[-1], self._since_border_ms)
+        heard = _PER_MS * since + _PER_NUCLEUS * min(1.0, since / _NUCLEUS_MS)
+        return said[-1] + max(heard, since * _least(self._since_border_ms))
 
     def when(self, said: float) -> float:
         """When so much is said, in ms."""
@@ -117,7 +127,9 @@ class Sound:
         after = bisect_left(amounts, said)
         if after == len(amounts):
             rest = said - amounts[-1]
-            return borders[-1] + max(rest / _ORDINARY, (rest - _PER_NUCLEUS) / _PER_MS)
+            heard_ms = max(rest / _ORDINARY, (rest - _PER_NUCLEUS) / _PER_MS)
+            least = _least(self._since_border_ms)
+            return borders[-1] + (min(heard_ms, rest / least) if least else heard_ms)
         if after == 0:
             return borders[0]
         part = (said - amounts[after - 1]) / (amounts[after] - amounts[after - 1])
@@ -172,10 +184,15 @@ class Sound:
         said = 0.0
         if speech:
             self._speech_ms += length
-            said = _PER_MS * length + _PER_NUCLEUS * self._nucleus
+            said = max(_PER_MS * length + _PER_NUCLEUS * self._nucleus, length * _least(length))
             self._nucleus = False
         self._borders.append(frame * self._frame_ms)
         self._said.append(self._said[-1] + said)
+
+
+def _least(ms: float) -> float:
+    """How much each ms says at least, of a stretch of so many between two borders, or since the last one."""
+    return _HIDDEN * (1 - _FIRST_MS / ms) if ms > _FIRST_MS else 0.0
 
 
 def _levels(pcm: bytes, frames: int, size: int) -> list[float]:
