@@ -158,7 +158,7 @@ class Session(AsyncContextManagerMixin):
             voiced=voice is not None,
             cut_mark=arguments.text("cut_mark", cut_mark, bounds.text),
         )
-        self._recorder, self._cut_mark = recorder, cut_mark
+        self._recorder = recorder
         self._reconnect = reconnect
         if recorder is not None:
             arguments.instance("a recorder", recorder, Tap, 'Recorder("call.jsonl"), from rtactors.recording')
@@ -466,7 +466,6 @@ class Session(AsyncContextManagerMixin):
             session_id=self.id,
             journal=("resumed" if self._resumes else "begun") if self._journal else "",
             stages=self._pipeline.stages,
-            cut_mark=self._cut_mark,
         )
 
     async def _open_journal(self, journal: JournalActor) -> None:

@@ -53,6 +53,21 @@ class Alignment(Protocol):
         ...
 
 
+class Covered:
+    """An alignment that is another one: for those that look at one of its calls, or change it."""
+
+    def __init__(self, alignment: Alignment) -> None:
+        self.alignment = alignment
+        self.add_text = alignment.add_text
+        self.replace_text = alignment.replace_text
+        self.end_text = alignment.end_text
+        self.add_audio = alignment.add_audio
+        self.end_audio = alignment.end_audio
+
+    def words(self) -> Sequence[Word]:
+        return self.alignment.words()
+
+
 @runtime_checkable
 class Aligner(Protocol):
     """Makes alignments. One serves a whole session, of whose messages several may be under way at a time."""

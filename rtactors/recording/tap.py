@@ -45,6 +45,7 @@ class Tap(Notes, ABC):
 
     _tasks = 0
     _voiced = False
+    _cut_mark = ""
 
     def open(  # noqa: PLR0913 - what a session is made with
         self,
@@ -57,7 +58,6 @@ class Tap(Notes, ABC):
         session_id: str = "",
         journal: Literal["", "begun", "resumed"] = "",
         stages: tuple[str, ...] = (),
-        cut_mark: str = "",
     ) -> None:
         """The session begins. Raises ConfigurationError if nobody can listen."""
         if journal == "resumed":  # what was said before may have keys in it, and is read before they are asked for
@@ -75,7 +75,7 @@ class Tap(Notes, ABC):
                 deadlines=deadlines,
                 bounds=bounds,
                 interruption=interruption,
-                cut_mark=cut_mark,
+                cut_mark=self._cut_mark,
                 reconnect=reconnect and {name: value for name, value in asdict(reconnect).items() if name != "luck"},
                 started=time.time(),
                 at=anyio.current_time(),
@@ -90,7 +90,7 @@ class Tap(Notes, ABC):
         return TappedReminders(self)
 
     def surroundings(self, surroundings: Surroundings) -> Surroundings:
-        self._voiced = surroundings.voiced
+        self._voiced, self._cut_mark = surroundings.voiced, surroundings.cut_mark
         return replace(
             surroundings,
             publish=self.publish(surroundings.publish),

@@ -7,6 +7,7 @@ for; so what was told can happen again in that order.
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from itertools import takewhile
 from typing import Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ import anyio
 from anyio import get_cancelled_exc_class
 from msgspec.structs import replace
 
-from rtactors.alignment.base import Aligner, Alignment, Word
+from rtactors.alignment.base import Aligner, Alignment, Covered, Word
 from rtactors.channels import Inbox, InboxFull
 from rtactors.errors import ConfigurationError
 from rtactors.events import Setup
@@ -243,22 +244,17 @@ class TappedAligner:
         return _TappedAlignment(self._notes, self._count, self._aligner.begin(rate))
 
 
-class _TappedAlignment:
+class _TappedAlignment(Covered):
     def __init__(self, notes: Notes, number: int, alignment: Alignment) -> None:
+        super().__init__(alignment)
         self._notes = notes
         self._number = number
-        self._alignment = alignment
         self._said: Sequence[Word] = ()
-        self.add_text = alignment.add_text
-        self.replace_text = alignment.replace_text
-        self.end_text = alignment.end_text
-        self.add_audio = alignment.add_audio
-        self.end_audio = alignment.end_audio
 
     def words(self) -> Sequence[Word]:
-        words = tuple(self._alignment.words())
-        same = next((index for index, (one, other) in enumerate(zip(self._said, words)) if one != other), None)  # noqa: B905
-        same = min(len(self._said), len(words)) if same is None else same
+        words = tuple(super().words())
+        both = zip(self._said, words, strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], both))
         plain = self._notes.leave_out.from_plain
         told = tuple(replace(word, text=plain(word.text)) for word in words[same:])
         self._notes.tell(lines.Aligned, alignment=self._number, same=same, words=told)

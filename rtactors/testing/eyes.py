@@ -11,12 +11,11 @@ what was heard meanwhile.
 """
 
 import gc
-from collections.abc import Sequence
 from weakref import WeakSet
 
 import anyio
 
-from rtactors.alignment.base import Aligner, Alignment, Word
+from rtactors.alignment.base import Aligner, Alignment, Covered
 from rtactors.session import Session
 from rtactors.session_events import CaptionEvent, SessionEvent
 from rtactors.testing.ears import Ears
@@ -69,16 +68,5 @@ class _KeptAligner:
         return alignment
 
 
-class _KeptAlignment:
-    """Another one, in a cover that nobody has but the session: its aligner may keep what it has begun."""
-
-    def __init__(self, alignment: Alignment) -> None:
-        self._alignment = alignment
-        self.add_text = alignment.add_text
-        self.replace_text = alignment.replace_text
-        self.end_text = alignment.end_text
-        self.add_audio = alignment.add_audio
-        self.end_audio = alignment.end_audio
-
-    def words(self) -> Sequence[Word]:
-        return self._alignment.words()
+class _KeptAlignment(Covered):
+    """Nobody has it but the session: its aligner may keep what it has begun."""

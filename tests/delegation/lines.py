@@ -11,11 +11,27 @@ from rtactors import Session
 from rtactors.alignment import EvenAligner
 from rtactors.errors import RtactorsError
 from rtactors.loopback.quicksilver import Line, MemoryQuicksilverServer, QuicksilverServer, Script
+from rtactors.loopback.script import Gate
 from rtactors.providers import QuicksilverRealtime
-from rtactors.providers.base import Endpoint
+from rtactors.providers.base import Endpoint, Frame
 from rtactors.session_events import SessionEvent
 from rtactors.testing.stepped_sink import SteppedSink
 from rtactors.transports.base import Connect, Socket
+
+
+class Slow:
+    """A network through which none of the user's audio goes out until the gate is open."""
+
+    def __init__(self, socket: Socket, gate: Gate) -> None:
+        self._socket = socket
+        self._gate = gate
+        self.receive = socket.receive
+        self.close = socket.close
+
+    async def send(self, frame: Frame) -> None:
+        if "input_audio_buffer" in str(frame):
+            await self._gate.passed()
+        await self._socket.send(frame)
 
 
 class Talk:

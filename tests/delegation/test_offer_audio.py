@@ -6,28 +6,12 @@ import pytest
 
 from rtactors import Bounds, SessionClosed
 from rtactors.loopback.script import Gate, replies
-from rtactors.providers.base import Frame
 from rtactors.testing.conversation import conversation
-from rtactors.transports.base import Socket
+from tests.delegation.lines import Slow
 
 pytestmark = pytest.mark.anyio
 
 FRAME = bytes(960)
-
-
-class Slow:
-    """A network through which no audio goes out until the gate is open."""
-
-    def __init__(self, socket: Socket, gate: Gate) -> None:
-        self._socket = socket
-        self._gate = gate
-        self.receive = socket.receive
-        self.close = socket.close
-
-    async def send(self, frame: Frame) -> None:
-        if "input_audio_buffer" in str(frame):
-            await self._gate.passed()
-        await self._socket.send(frame)
 
 
 async def test_a_full_queue_drops_what_is_offered() -> None:

@@ -8,7 +8,6 @@ from rtactors.delegation import Delegate, Work
 from rtactors.delegation.telling import FINAL
 from rtactors.loopback.quicksilver import Line, secretary
 from rtactors.loopback.script import Gate
-from rtactors.providers.base import Frame
 from rtactors.providers.quicksilver import wire
 from rtactors.session_events import (
     AgentSaid,
@@ -19,9 +18,9 @@ from rtactors.session_events import (
     UserStartedSpeaking,
     UserTranscript,
 )
-from rtactors.transports.base import Socket
 from tests.delegation.alone import ByHand
 from tests.delegation.conftest import BeginV1
+from tests.delegation.lines import Slow
 from tests.delegation.lines import talk as in_memory
 
 pytestmark = pytest.mark.anyio
@@ -195,21 +194,6 @@ async def test_the_answer_outlives_the_connection(begin_v1: BeginV1) -> None:
         assert talk.appended == ["Looking.", FINAL + "Done."]
         assert not talk.server.lines[0].log.find("conversation.handoff.append")
     assert len(agent.works) == 1
-
-
-class Slow:
-    """A network through which none of the user's audio goes out until the gate is open."""
-
-    def __init__(self, socket: Socket, gate: Gate) -> None:
-        self._socket = socket
-        self._gate = gate
-        self.receive = socket.receive
-        self.close = socket.close
-
-    async def send(self, frame: Frame) -> None:
-        if "input_audio_buffer" in str(frame):
-            await self._gate.passed()
-        await self._socket.send(frame)
 
 
 async def test_what_waited_for_a_connection_goes_out_before_what_comes_later() -> None:

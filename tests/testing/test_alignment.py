@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from rtactors.alignment import Aligner, Alignment, EvenAligner, GivenAlignment, SpeechAligner, Word
+from rtactors.alignment.base import Covered
 from rtactors.testing.alignment import ALIGNER_CHECKS, AlignerCheck, check_aligner
 
 
@@ -13,20 +14,7 @@ class Even:
     """An aligner to be tampered with: the even one."""
 
     def begin(self, rate: int) -> Alignment:
-        return Doctored(EvenAligner().begin(rate))
-
-
-class Doctored:
-    def __init__(self, alignment: Alignment) -> None:
-        self.true = alignment
-        self.add_text = alignment.add_text
-        self.replace_text = alignment.replace_text
-        self.end_text = alignment.end_text
-        self.add_audio = alignment.add_audio
-        self.end_audio = alignment.end_audio
-
-    def words(self) -> Sequence[Word]:
-        return self.true.words()
+        return Covered(EvenAligner().begin(rate))
 
 
 class Given:
@@ -54,47 +42,47 @@ class Broken(Even):
     """Of each of these a test says which check finds it out."""
 
     def begin(self, rate: int) -> Alignment:
-        doctored = Doctored(EvenAligner().begin(rate))
+        doctored = Covered(EvenAligner().begin(rate))
         self.doctor(doctored)
         return doctored
 
-    def doctor(self, alignment: Doctored) -> None:
+    def doctor(self, alignment: Covered) -> None:
         raise NotImplementedError
 
 
 class LosesTheLastWord(Broken):
-    def doctor(self, alignment: Doctored) -> None:
-        alignment.words = lambda: alignment.true.words()[:-1]
+    def doctor(self, alignment: Covered) -> None:
+        alignment.words = lambda: alignment.alignment.words()[:-1]
 
 
 class TellsWordsWithoutTheSpaceBefore(Broken):
-    def doctor(self, alignment: Doctored) -> None:
-        alignment.words = lambda: [replace(word, text=word.text.strip()) for word in alignment.true.words()]
+    def doctor(self, alignment: Covered) -> None:
+        alignment.words = lambda: [replace(word, text=word.text.strip()) for word in alignment.alignment.words()]
 
 
 class TellsAnEmptyWord(Broken):
-    def doctor(self, alignment: Doctored) -> None:
-        alignment.words = lambda: [Word("", 0, 0), *alignment.true.words()]
+    def doctor(self, alignment: Covered) -> None:
+        alignment.words = lambda: [Word("", 0, 0), *alignment.alignment.words()]
 
 
 class LetsWordsOverlap(Broken):
-    def doctor(self, alignment: Doctored) -> None:
-        alignment.words = lambda: [replace(word, end_ms=word.end_ms + 1) for word in alignment.true.words()]
+    def doctor(self, alignment: Covered) -> None:
+        alignment.words = lambda: [replace(word, end_ms=word.end_ms + 1) for word in alignment.alignment.words()]
 
 
 class LetsWordsEndBeforeTheyBegin(Broken):
-    def doctor(self, alignment: Doctored) -> None:
-        alignment.words = lambda: [replace(word, end_ms=word.start_ms - 1) for word in alignment.true.words()]
+    def doctor(self, alignment: Covered) -> None:
+        alignment.words = lambda: [replace(word, end_ms=word.start_ms - 1) for word in alignment.alignment.words()]
 
 
 class TellsHalfWords(Broken):
-    def doctor(self, alignment: Doctored) -> None:
+    def doctor(self, alignment: Covered) -> None:
         def words() -> Sequence[Word]:
-            whole = alignment.true.words()
+            whole = alignment.alignment.words()
             return whole if over else [replace(word, text=word.text[:2]) for word in whole[:1]]
 
         def end_text() -> None:
-            alignment.true.end_text()
+            alignment.alignment.end_text()
             over.append(True)
 
         over: list[bool] = []
@@ -102,44 +90,44 @@ class TellsHalfWords(Broken):
 
 
 class CountsPieces(Broken):
-    def doctor(self, alignment: Doctored) -> None:
+    def doctor(self, alignment: Covered) -> None:
         def add_text(text: str) -> None:
             pieces.append(text)
-            alignment.true.add_text(text)
+            alignment.alignment.add_text(text)
 
         pieces: list[str] = []
         alignment.add_text = add_text
         alignment.words = lambda: [
             replace(word, start_ms=word.start_ms + len(pieces), end_ms=word.end_ms + len(pieces))
-            for word in alignment.true.words()
+            for word in alignment.alignment.words()
         ]
 
 
 class LagsBehindItsAudio(Broken):
-    def doctor(self, alignment: Doctored) -> None:
+    def doctor(self, alignment: Covered) -> None:
         alignment.words = lambda: [
-            replace(word, start_ms=word.start_ms + 50, end_ms=word.end_ms + 50) for word in alignment.true.words()
+            replace(word, start_ms=word.start_ms + 50, end_ms=word.end_ms + 50) for word in alignment.alignment.words()
         ]
 
 
 class NeedsAudio(Broken):
-    def doctor(self, alignment: Doctored) -> None:
+    def doctor(self, alignment: Covered) -> None:
         def add_audio(pcm: bytes) -> None:
             heard.append(pcm)
-            alignment.true.add_audio(pcm)
+            alignment.alignment.add_audio(pcm)
 
         heard: list[bytes] = []
         alignment.add_audio = add_audio
-        alignment.words = lambda: alignment.true.words() if any(heard) else []
+        alignment.words = lambda: alignment.alignment.words() if any(heard) else []
 
 
 class TakesAllAudioForAll(Broken):
-    def doctor(self, alignment: Doctored) -> None:
-        alignment.true.end_audio()
+    def doctor(self, alignment: Covered) -> None:
+        alignment.alignment.end_audio()
 
 
 class KeepsTheFirstText(Broken):
-    def doctor(self, alignment: Doctored) -> None:
+    def doctor(self, alignment: Covered) -> None:
         def replace_text(text: str) -> None:
             del text
 
@@ -147,23 +135,23 @@ class KeepsTheFirstText(Broken):
 
 
 class ReplacesByAdding(Broken):
-    def doctor(self, alignment: Doctored) -> None:
+    def doctor(self, alignment: Covered) -> None:
         alignment.replace_text = alignment.add_text
 
 
 class HasOneForAll(Broken):
     def __init__(self) -> None:
-        self.last: Doctored | None = None
+        self.last: Covered | None = None
 
-    def doctor(self, alignment: Doctored) -> None:
+    def doctor(self, alignment: Covered) -> None:
         if self.last:
-            self.last.true = alignment.true
+            self.last.alignment = alignment.true
         self.last = alignment
 
 
 class SpeaksInSilence(Broken):
-    def doctor(self, alignment: Doctored) -> None:
-        alignment.words = lambda: alignment.true.words() or [Word("uh", 0, 0)]
+    def doctor(self, alignment: Covered) -> None:
+        alignment.words = lambda: alignment.alignment.words() or [Word("uh", 0, 0)]
 
 
 BROKEN = [
