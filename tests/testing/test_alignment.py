@@ -145,7 +145,7 @@ class HasOneForAll(Broken):
 
     def doctor(self, alignment: Covered) -> None:
         if self.last:
-            self.last.alignment = alignment.true
+            self.last.alignment = alignment.alignment
         self.last = alignment
 
 
