@@ -57,7 +57,6 @@ class SoundCard:
             )
         )
         self._recording = folder / "recording.raw"
-        self._from = 0
 
     def record(self) -> None:
         """Record all that is played from now on. Without this listener PortAudio stalls on a null sink quite often."""
@@ -66,15 +65,11 @@ class SoundCard:
             self._processes.append(self._spawn("parec", "-d", "card.monitor", *options, stdout=file))
         self._wait(lambda: self._size() > 0)
 
-    def forget(self) -> None:
-        """Leave out of `played` what was recorded until now."""
-        self._from = self._size()
-
     def played(self) -> list[int]:
         """The samples that were played and are not silence, in order."""
         end = self._size() + 2 * RATE  # within this second, all that is on its way gets to the file
         self._wait(lambda: self._size() > end)
-        samples = memoryview(self._recording.read_bytes()[self._from : end]).cast("h")
+        samples = memoryview(self._recording.read_bytes()[:end]).cast("h")
         return [sample for sample in samples if sample]
 
     def freeze(self) -> None:
@@ -121,18 +116,14 @@ def plugged_in(folder: Path) -> Generator[SoundCard]:
             card.unplug()
 
 
-@pytest.fixture(scope="session")
-def recorded_card(tmp_path_factory: pytest.TempPathFactory) -> Generator[SoundCard]:
+@pytest.fixture
+def sound_card(tmp_path_factory: pytest.TempPathFactory) -> Generator[SoundCard]:
+    """One for each test, though it takes two seconds to get ready: a test that runs again may do so because the server
+    has gone, and needs another one.
+    """
     with plugged_in(tmp_path_factory.mktemp("card")) as card:
         card.record()
         yield card
-
-
-@pytest.fixture
-def sound_card(recorded_card: SoundCard) -> SoundCard:
-    """One for all tests, since it takes two seconds to get ready; its recording begins with the test."""
-    recorded_card.forget()
-    return recorded_card
 
 
 @pytest.fixture
