@@ -1,0 +1,182 @@
+"""What is measured: a side is one framework (or none) that holds calls with our server, in a process of its own.
+
+Every side is a script beside this file, run by the Python of its own environment, and ends with `run(name, open_call)`.
+From then on it does what the lines of its standard input say, one JSON object each, and answers each with one line:
+
+    {"do": "open", "calls": 100}     connect so many more calls
+    {"do": "talk", "ticks": true}    in each: ask for a reply, wait until it was heard, or was interrupted and is over
+    {"do": "memory"}                 what the process takes by now
+    {"do": "close"}                  hang up in all of them
+
+It imports nothing but the standard library, since it runs in every side's environment.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any, Protocol, TypeAlias
+
+RATE = 24_000
+"""Hz, of mono PCM16."""
+TICK_S = 0.02
+
+
+class Player:
+    """Where the sound of a call ends, the same for every side: heard at the pace of speech from when it is written.
+
+    It is a device without latency, by the machine's monotonic clock, which the server shares. It costs a µs a write.
+    """
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what was before: a reply is to come."""
+        self.written = 0
+        """Frames, of this reply, that may be heard."""
+        self.ghosts = 0
+        """Frames that were written though it had been stopped."""
+        self.first_ns: int | None = None
+        """When the first frame was written."""
+        self.last_ns: int | None = None
+        """When the last one was."""
+        self.stopped_ns: int | None = None
+        self._since_ns = 0  # when the first frame left; later by what it starved
+
+    def write(self, pcm: bytes) -> None:
+        """Hear this behind what was written before."""
+        now = self.last_ns = time.monotonic_ns()
+        frames = len(pcm) // 2
+        if self.stopped_ns is not None:
+            self.ghosts += frames
+            return
+        if self.first_ns is None:
+            self.first_ns = self._since_ns = now
+        self._since_ns = max(self._since_ns, now - self.written * 1_000_000_000 // RATE)  # it had run dry
+        self.written += frames
+
+    def stop(self) -> int:
+        """Drop what was not heard by now; the frames that were. A second time changes nothing."""
+        if self.stopped_ns is None:
+            self.written, self.stopped_ns = self.heard, time.monotonic_ns()
+        return self.written
+
+    @property
+    def heard(self) -> int:
+        """Frames."""
+        if self.first_ns is None:
+            return 0
+        return min(self.written, (time.monotonic_ns() - self._since_ns) * RATE // 1_000_000_000)
+
+    @property
+    def left_s(self) -> float:
+        """How long it takes until all of it was heard."""
+        if self.first_ns is None:
+            return 0
+        return max(0, (self._since_ns - time.monotonic_ns()) / 1e9 + self.written / RATE)
+
+
+class Call(Protocol):
+    """One conversation of a side."""
+
+    player: Player
+
+    async def reply(self) -> None:
+        """Ask for a reply; return once the side itself holds it for over: heard, or interrupted and settled."""
+        ...
+
+
+OpenCall: TypeAlias = Callable[[str], AbstractAsyncContextManager[Call]]
+"""Connects to a server's URL (`ws://127.0.0.1:PORT/v1`), and hangs up at the end of the block."""
+
+
+def run(open_call: OpenCall, *, versions: dict[str, str]) -> None:
+    """Be a side: `python SIDE.py URL [asyncio|uvloop]`. `versions` are those of what is measured, by package."""
+    url, loop = sys.argv[1], (sys.argv[2:] or ["asyncio"])[0]
+    if loop == "uvloop":
+        import uvloop
+
+        factory: Callable[[], asyncio.AbstractEventLoop] | None = uvloop.new_event_loop
+    else:
+        factory = None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(_serve(open_call, url, versions))
+
+
+async def _serve(open_call: OpenCall, url: str, versions: dict[str, str]) -> None:
+    output = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever a framework prints is no answer of ours
+    _answer(output, {"ready": True, "versions": versions, **_memory()})
+    calls: list[Call] = []
+    async with AsyncExitStack() as stack:
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            command = json.loads(line)
+            match command["do"]:
+                case "open":
+                    began = time.process_time()
+                    calls += [await stack.enter_async_context(open_call(url)) for _ in range(command["calls"])]
+                    _answer(output, {"calls": len(calls), "cpu_s": time.process_time() - began})
+                case "talk":
+                    _answer(output, await _talk(calls, ticks=command.get("ticks", False)))
+                case "memory":
+                    _answer(output, _memory())
+                case "close":
+                    await stack.aclose()
+                    calls.clear()
+                    _answer(output, {"calls": 0})
+                case unknown:
+                    raise ValueError(f"no side does {unknown!r}")
+
+
+async def _talk(calls: list[Call], *, ticks: bool) -> dict[str, Any]:
+    """All at once; the CPU time is this process's, all its threads."""
+    for call in calls:
+        call.player.begin()
+    late: list[float] = []
+    ticking = asyncio.create_task(_tick(late)) if ticks else None
+    gc.collect()
+    cpu, wall = time.process_time(), time.monotonic()
+    await asyncio.gather(*(call.reply() for call in calls))
+    cpu, wall = time.process_time() - cpu, time.monotonic() - wall
+    if ticking:
+        ticking.cancel()
+    heard = [
+        {
+            "frames": player.written,
+            "ghosts": player.ghosts,
+            "first_ns": player.first_ns,
+            "last_ns": player.last_ns,
+            "stopped_ns": player.stopped_ns,
+        }
+        for player in (call.player for call in calls)
+    ]
+    return {"cpu_s": cpu, "wall_s": wall, "late_ms": late, "heard": heard}
+
+
+async def _tick(late: list[float]) -> None:
+    """How late the loop lets something run that is due every 20 ms, in ms."""
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    while True:
+        due += TICK_S
+        await asyncio.sleep(due - loop.time())
+        late.append(max(0.0, loop.time() - due) * 1000)
+
+
+def _memory() -> dict[str, Any]:
+    """In bytes: resident, and of that what is this process's alone; and how many pieces Python has allocated."""
+    gc.collect()
+    with open("/proc/self/smaps_rollup", encoding="ascii") as file:  # noqa: PTH123 - nothing is to be imported for it
+        sizes = {words[0]: int(words[1]) * 1024 for line in file if len(words := line.split()) == 3}
+    unique = sizes["Private_Clean:"] + sizes["Private_Dirty:"]
+    return {"rss": sizes["Rss:"], "unique": unique, "blocks": sys.getallocatedblocks()}
+
+
+def _answer(output: Any, answer: dict[str, Any]) -> None:  # noqa: ANN401 - a text file
+    output.write(json.dumps(answer) + "\n")
+    output.flush()
