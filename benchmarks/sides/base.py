@@ -4,7 +4,9 @@ Every side is a script beside this file, run by the Python of its own environmen
 From then on it does what the lines of its standard input say, one JSON object each, and answers each with one line:
 
     {"do": "open", "calls": 100}     connect so many more calls
-    {"do": "talk", "ticks": true}    in each: ask for a reply, wait until it was heard, or was interrupted and is over
+    {"do": "freeze"}                 tell the garbage collector that what there is now is there to stay (`gc.freeze`)
+    {"do": "talk", "ticks": true}    in each: ask for a reply, wait until it was heard, or was interrupted and is over;
+                                     with "calls": 50 in the first 50 only
     {"do": "memory"}                 what the process takes by now
     {"do": "close"}                  hang up in all of them
 
@@ -147,7 +149,12 @@ async def _serve(open_call: OpenCall, url: str, versions: dict[str, str]) -> Non
                     calls += [await stack.enter_async_context(open_call(url)) for _ in range(command["calls"])]
                     _answer(output, {"calls": len(calls), "cpu_s": time.process_time() - began})
                 case "talk":
-                    _answer(output, await _talk(calls, ticks=command.get("ticks", False)))
+                    talking = calls[: command.get("calls")]
+                    _answer(output, await _talk(talking, ticks=command.get("ticks", False)))
+                case "freeze":
+                    gc.collect()
+                    gc.freeze()
+                    _answer(output, {"frozen": gc.get_freeze_count()})
                 case "memory":
                     _answer(output, _memory())
                 case "close":
