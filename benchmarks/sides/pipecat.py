@@ -28,11 +28,14 @@ from pipecat.frames.frames import (
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.aggregators.llm_context import LLMContext
-from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair
+from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair, LLMUserAggregatorParams
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.openai.realtime.llm import OpenAIRealtimeLLMService
 from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import TransportParams
+from pipecat.turns.user_start import ExternalUserTurnStartStrategy
+from pipecat.turns.user_stop import ExternalUserTurnStopStrategy
+from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 
 from benchmarks.sides.base import RATE, Player, run
@@ -53,9 +56,9 @@ class Output(BaseOutputTransport):
         return True
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
         if isinstance(frame, InterruptionFrame):
             self._player.stop()
-        await super().process_frame(frame, direction)
 
 
 class PipecatCall:
@@ -63,6 +66,9 @@ class PipecatCall:
         self.context = context
         self.player = player
         self.over = asyncio.Event()
+        self.quiet = asyncio.Event()
+        """The user's turn is over: one who is asked for a reply before is not heard."""
+        self.quiet.set()
         self._user = user
 
     async def reply(self) -> None:
@@ -70,13 +76,17 @@ class PipecatCall:
         # Behind the user aggregator, which consumes it: as their example `turn-management-detect-user-idle.py` does.
         await self._user.push_frame(LLMMessagesAppendFrame([{"role": "user", "content": "Go on."}], run_llm=True))
         await self.over.wait()
+        await self.quiet.wait()
         await asyncio.sleep(self.player.left_s)
 
 
 @asynccontextmanager
 async def open_call(url: str) -> AsyncGenerator[PipecatCall]:
     context = LLMContext()
-    user, assistant = LLMContextAggregatorPair(context)
+    turns = UserTurnStrategies(
+        start=[ExternalUserTurnStartStrategy()], stop=[ExternalUserTurnStopStrategy(wait_for_transcript=False)]
+    )
+    user, assistant = LLMContextAggregatorPair(context, user_params=LLMUserAggregatorParams(user_turn_strategies=turns))
     llm = OpenAIRealtimeLLMService(api_key="none", base_url=f"{url}/realtime")
     player = Player()
     worker = PipelineWorker(
@@ -92,6 +102,14 @@ async def open_call(url: str) -> AsyncGenerator[PipecatCall]:
     @worker.event_handler("on_pipeline_started")
     async def on_pipeline_started(worker: PipelineWorker, frame: Frame) -> None:
         ready.set()
+
+    @user.event_handler("on_user_turn_started")
+    async def on_user_turn_started(aggregator: object, strategy: object) -> None:
+        call.quiet.clear()
+
+    @user.event_handler("on_user_turn_stopped")
+    async def on_user_turn_stopped(aggregator: object, strategy: object, message: object) -> None:
+        call.quiet.set()
 
     @assistant.event_handler("on_assistant_turn_stopped")
     async def on_assistant_turn_stopped(aggregator: object, message: object) -> None:
