@@ -6,20 +6,29 @@ import subprocess
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from benchmarks.environments import ROOT
-from benchmarks.lineup import Side
+HERE = Path(__file__).parent
+
+
+class Side(NamedTuple):
+    """A side as it is started; its options are its own."""
+
+    script: str
+    """In `benchmarks/sides`, without its ending."""
+    options: tuple[str, ...] = ()
+    python: Path = Path(sys.executable)
+    """That of its own environment."""
 
 
 class Process:
     """A process that answers each line with one line."""
 
-    def __init__(self, command: Sequence[str], *, core: int | None = None) -> None:
-        self._name = command[2]
+    def __init__(self, command: Sequence[str | Path], *, core: int | None = None) -> None:
+        self._name = " ".join(Path(part).name for part in command[1:])
         self._process = subprocess.Popen(
             command,
-            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -57,11 +66,12 @@ class Traffic:
 
     def __init__(self, stack: ExitStack, core: int | None) -> None:
         self._stack = stack
-        self._server = self._start([sys.executable, "-m", "benchmarks.traffic"], core)
+        self._server = self._start([sys.executable, HERE / "traffic.py"], core)
         self.url = f"ws://127.0.0.1:{self._server.ready['port']}/v1"
 
     def side(self, side: Side, loop: str = "asyncio", *, core: int | None = None) -> Process:
-        return self._start(side.command(self.url, loop), core)
+        script = HERE / "sides" / f"{side.script}.py"
+        return self._start([side.python, script, self.url, loop, *side.options], core)
 
     def script(self, **script: Any) -> None:  # noqa: ANN401 - as in `traffic.Script`
         self._server.do("script", **script)
@@ -69,7 +79,7 @@ class Traffic:
     def log(self) -> dict[str, Any]:
         return self._server.do("log")
 
-    def _start(self, command: Sequence[str], core: int | None) -> Process:
+    def _start(self, command: Sequence[str | Path], core: int | None) -> Process:
         process = Process(command, core=core)
         self._stack.callback(process.end)
         return process

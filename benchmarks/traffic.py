@@ -1,6 +1,6 @@
 """The server of the benchmarks: OpenAI Realtime (GA) as a client sees it, cheap enough for a thousand calls a core.
 
-    python -m benchmarks.traffic
+    python benchmarks/traffic.py
 
 A process of its own, so that its CPU time is nobody's. It prints `{"port": N}`, then does what the lines of its
 standard input say, one JSON object each, with one line of answer, and ends with it. Times are `time.monotonic_ns()`.

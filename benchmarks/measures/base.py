@@ -18,7 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any, NamedTuple, TypeAlias
 
-from benchmarks.lineup import Side, lineup
+from benchmarks.lineup import lineup
+from benchmarks.processes import Side
 
 Results: TypeAlias = dict[str, Any]
 """Plain data, as JSON can hold it."""

@@ -16,7 +16,8 @@ from itertools import product
 from statistics import median
 from typing import Any
 
-from benchmarks.lineup import FLOOR, OURS, PEERS
+from benchmarks.environments import PEERS
+from benchmarks.lineup import FLOOR, OURS
 from benchmarks.measures.base import Options, Results, Verdict, alone, markdown, spread
 from benchmarks.processes import Process, traffic
 

@@ -1,6 +1,6 @@
 """The floor: a client library, msgspec, and a direct call; no framework.
 
-    python -m benchmarks.sides.floor URL [asyncio|uvloop] [--read-bytes 65536] [--microphone]
+    python benchmarks/sides/floor.py URL [asyncio|uvloop] [--read-bytes 65536] [--microphone]
 
 It has no states, no record and no captions, and knows of one message a reply; but it interrupts, tells the server what
 was heard, and waits for the answer: what anybody would write who needs no more.
@@ -15,7 +15,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import TypeAlias
 
-from benchmarks.sides.base import Player, microphone, run
+from base import Player, microphone, run
 from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 from websockets.asyncio.client import ClientConnection, connect

@@ -1,6 +1,6 @@
 """rtactors: a whole session by its docs, with all its actors, its captions, and an interruption possible at any moment.
 
-python -m benchmarks.sides.ours URL [asyncio|uvloop] [--captions] [--microphone]
+python benchmarks/sides/ours.py URL [asyncio|uvloop] [--captions] [--microphone]
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from functools import partial
 from importlib.metadata import version
 
 import anyio
-from benchmarks.sides.base import RATE, Player, microphone, run
+from base import RATE, Player, microphone, run
 
 from rtactors import Session
 from rtactors.providers import OpenAIRealtime
