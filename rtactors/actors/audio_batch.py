@@ -1,4 +1,4 @@
-"""A message's audio on its way to the transcript actor, a few deltas at a time: listening to more at once is cheaper."""
+"""A message's audio on the way to the transcript actor, a few deltas at a time: to listen to more at once is cheaper."""
 
 from rtactors import mail
 from rtactors.channels import Inbox
