@@ -73,7 +73,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         self._operation = 0
         self._replies: dict[str, list[ReplyRecord]] = {}  # by response id, those that are not over
         self._asked: dict[str, str] = {}  # item id -> id of the reply that is to answer it, until it is acknowledged
-        self._unknown: dict[str, list[Entry]] = {}  # by the id of a reply that joins: what the server may not hold yet
+        self._unknown: dict[str, list[Entry]] = {}  # by the id of a reply that joins: what is on its way
         self._quiet: list[anyio.Event] = []
         self._items = 0
         self._bounds = surroundings.bounds
@@ -181,7 +181,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._on_deadline(message.operation_id)
             case mail.RequestReply(joins=True):
                 self._ring.turn.send(message)
-                creating = (operation.entry for operation in self._operations.values())
+                creating = (operation.entry for operation in reversed(self._operations.values()))
                 self._unknown[message.reply.id] = [entry for entry in creating if entry.life.state == "creating"]
             case _:
                 self._ring.turn.send(message)  # steering, behind what was asked before it
@@ -360,7 +360,9 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
     def _see_known(self) -> None:
         """Let the response actor know when a reply that the server begins by itself will do for one that joins."""
         for reply_id, entries in list(self._unknown.items()):
-            if not any(entry.life.state == "creating" for entry in entries):
+            while entries and entries[-1].life.state != "creating":  # what is known is not looked at again
+                entries.pop()
+            if not entries:
                 del self._unknown[reply_id]
                 if self._connected:
                     self._ring.turn.send(mail.ConversationKnown(reply_id))
