@@ -15,15 +15,17 @@ import asyncio
 import gc
 import json
 import os
+import random
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol, TypeAlias
 
 RATE = 24_000
 """Hz, of mono PCM16."""
 TICK_S = 0.02
+_USER = random.Random(1).randbytes(int(RATE * TICK_S) * 2)
 
 
 class Player:
@@ -91,12 +93,35 @@ class Call(Protocol):
         ...
 
 
+@asynccontextmanager
+async def microphone(hear: Callable[[bytes], Awaitable[object]] | None) -> AsyncGenerator[None]:
+    """The user's audio meanwhile, 20 ms of PCM16 at a time, if a side is to `hear` it."""
+    listening = asyncio.create_task(_listen(hear)) if hear else None
+    try:
+        yield
+    finally:
+        if listening:
+            listening.cancel()
+
+
+async def _listen(hear: Callable[[bytes], Awaitable[object]]) -> None:
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    while True:
+        await hear(_USER)
+        due += TICK_S
+        await asyncio.sleep(due - loop.time())
+
+
 OpenCall: TypeAlias = Callable[[str], AbstractAsyncContextManager[Call]]
 """Connects to a server's URL (`ws://127.0.0.1:PORT/v1`), and hangs up at the end of the block."""
 
 
 def run(open_call: OpenCall, *, versions: dict[str, str]) -> None:
-    """Be a side: `python SIDE.py URL [asyncio|uvloop]`. `versions` are those of what is measured, by package."""
+    """Be a side: `python SIDE.py URL [asyncio|uvloop [OPTION ...]]`, with options of its own.
+
+    `versions` are those of what is measured, by package.
+    """
     url, loop = sys.argv[1], (sys.argv[2:] or ["asyncio"])[0]
     if loop == "uvloop":
         import uvloop
