@@ -33,11 +33,12 @@ class HoldingServer:
         self.deltas = deltas
         self.delta_ms = delta_ms
         self.silent = False
-        """Whether it keeps to itself what it was told of items."""
+        """While it is, it holds what it is told, and answers when it is to `answer_late`."""
         self.held: dict[str, int | None] = {}
         """What the newest connection holds: to how many ms each item was cut, if it was."""
         self.received: list[str] = []
         """The types of what came from the client, on all connections."""
+        self._unsaid: list[Event] = []
         self._responses = 0
         self._newest: MemorySocket
 
@@ -49,6 +50,13 @@ class HoldingServer:
     def drop(self) -> None:
         """Let the network break the newest connection."""
         self._newest.drop()
+
+    async def answer_late(self) -> None:
+        """Be silent no longer."""
+        self.silent = False
+        for answer in self._unsaid:
+            await self._newest.send(_frame(answer))
+        self._unsaid.clear()
 
     @asynccontextmanager
     async def connect(self, _endpoint: Endpoint) -> AsyncGenerator[Socket]:
@@ -82,8 +90,11 @@ class HoldingServer:
             case {"type": "response.create"}:
                 yield from self._response(event["response"]["metadata"])
             case _:
-                answers = [*self._about_items(event)]
-                yield from () if self.silent else answers
+                for answer in self._about_items(event):
+                    if self.silent:
+                        self._unsaid.append(answer)
+                    else:
+                        yield answer
 
     def _about_items(self, event: Event) -> Iterator[Event]:
         match event:
@@ -99,18 +110,20 @@ class HoldingServer:
                 self.held[item_id] = end_ms
                 cut = {"item_id": item_id, "content_index": 0, "audio_end_ms": end_ms}
                 yield {"type": "conversation.item.truncated", **cut}
+            case _:
+                pass
 
     def _response(self, metadata: object) -> Iterator[Event]:
         self._responses += 1
         id = f"resp_{self._responses}"
-        response = {"id": id, "status": "in_progress", "metadata": metadata, "output": []}
+        response: Event = {"id": id, "status": "in_progress", "metadata": metadata, "output": []}
         yield {"type": "response.created", "response": response}
         messages = [_message(f"item_{id}_{number}") for number in range(self.messages)]
         output = messages + [_call(f"call_{id}_{number}") for number in range(self.calls)]
         for index, item in enumerate(output):
             self.held[item["id"]] = None
             place = {"response_id": id, "output_index": index}
-            begun = {**item, "status": "in_progress", "content": []}
+            begun: Event = {**item, "status": "in_progress", "content": []}
             yield {"type": "response.output_item.added", **place, "item": begun}
             yield {"type": "conversation.item.added", "previous_item_id": None, "item": begun}
             if index < self.messages:

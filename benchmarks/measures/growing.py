@@ -1,13 +1,11 @@
 """What is done to a conversation that is long, or to a response that has much: timed by `size`, counted by the tests.
 
-A session talks with a `HoldingServer` over a socket in memory; its device plays as far as it is let.
+A session talks with a `HoldingServer` over a socket in memory; its device plays as far as it is let. In virtual time.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeAlias, TypedDict, Unpack
-
-import anyio
 
 from benchmarks.holding_server import HoldingServer
 from rtactors import Session
@@ -17,6 +15,7 @@ from rtactors.limits import Backoff, Bounds
 from rtactors.providers import OpenAIRealtime
 from rtactors.recording import Recorder
 from rtactors.session_events import FunctionCalled
+from rtactors.testing.clock import settled
 from rtactors.testing.stepped_sink import SteppedSink
 
 EVERYTHING = Bounds().items
@@ -48,9 +47,10 @@ class Talk:
         return f"old_{self._next - 1}"
 
     async def respond(self) -> None:
-        """A whole response, all of it heard; its calls are answered."""
+        """A whole response, all of it heard once all of it is there; its calls are answered."""
         events = self.session.events()
         reply = await self.session.ask("Go on.")
+        await settled()
         await self.sink.play(self.server.audio_ms)
         await reply.done()
         calls = self.server.calls
@@ -62,19 +62,17 @@ class Talk:
                 await self.session.answer_call(event.call_id, "42")
 
     async def interrupted(self, heard_ms: int = 30) -> None:
-        """A response of which so much is heard."""
+        """A response of which, though all of it is there, so much is heard."""
         reply = await self.session.ask("Go on.")
+        await settled()
         await self.sink.play(heard_ms)
         await self.session.interrupt()
         await reply.done()
 
     async def reconnect(self) -> None:
         """Lose the connection, and tell the next one what was said."""
-        held = len(self.server.received)
         self.server.drop()
-        while len(self.server.received) == held:
-            await anyio.sleep(0)
-        await self.session.quiet()
+        await settled()
 
 
 @asynccontextmanager
