@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
@@ -27,10 +27,12 @@ from rtactors.journal.base import Journal
 from rtactors.limits import Backoff
 from rtactors.pipeline import Factory, Line, MessagePlace, Pipeline, Place, run_behind, run_on
 from rtactors.providers.base import Provider
-from rtactors.recording.tap import Tap
 from rtactors.ring import Ring, Run, Surroundings
 from rtactors.sinks.base import Sink
 from rtactors.transports.base import Connect
+
+if TYPE_CHECKING:
+    from rtactors.recording.tap import Tap
 
 MailT = TypeVar("MailT")
 
@@ -55,7 +57,7 @@ class Ensemble:
         policy: Interruption,
         aligner: Aligner,
         setup: Setup,
-        recorder: Tap | None,
+        recorder: "Tap | None",
         fail: Callable[[RtactorsError], None],
         crashed: Callable[[BaseException], None],
     ) -> None:

@@ -1,13 +1,16 @@
 """What an app holds: one spoken conversation, whose record equals what was heard.
 
-Its actors are put together in `rtactors.ensemble`. A session steers nothing by itself.
+Its actors are put together in `rtactors.ensemble`. A session steers nothing by itself. What only some sessions have (a
+delegate, a voice, a recorder) is imported by those.
 """
+
+from __future__ import annotations
 
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 from uuid import uuid4
 from weakref import WeakSet
 
@@ -22,8 +25,6 @@ from rtactors.actors.journal import JournalActor
 from rtactors.alignment import Aligner, SpeechAligner
 from rtactors.causes import causes, the_cause
 from rtactors.companion import Companion, Company
-from rtactors.delegation.companion import Delegation
-from rtactors.delegation.delegate import Delegate
 from rtactors.ensemble import Ensemble
 from rtactors.errors import ConfigurationError, RtactorsError, SessionClosed
 from rtactors.event_stream import EventStream
@@ -36,8 +37,7 @@ from rtactors.journal.recall import ledger_of
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.operations import number_of, operation_id, own_id
 from rtactors.pipeline import Pipeline
-from rtactors.providers.base import Endpoint, Provider
-from rtactors.recording.tap import Tap
+from rtactors.providers.base import Capabilities, Endpoint, Provider
 from rtactors.reminders import Reminders
 from rtactors.reply import Reply, ReplyRecord
 from rtactors.ring import Surroundings
@@ -45,9 +45,13 @@ from rtactors.session_events import CaptionEvent, ConversationEnded, FunctionCal
 from rtactors.sinks.base import Sink
 from rtactors.tools.runner import Runner
 from rtactors.transports.base import Connect, Socket
-from rtactors.voices.base import Voice
-from rtactors.voices.speaking import Speaking
 from rtactors.wanted import Options, Tools, Wanted, WantedReply, WantedWords
+
+if TYPE_CHECKING:
+    from rtactors.delegation.companion import Delegation
+    from rtactors.delegation.delegate import Delegate
+    from rtactors.recording.tap import Tap
+    from rtactors.voices.base import Voice
 
 
 class Session(AsyncContextManagerMixin):
@@ -122,7 +126,7 @@ class Session(AsyncContextManagerMixin):
         self.provider = provider
         self.id = uuid4().hex if session_id is None else arguments.session_id(session_id)
         """Its name in the journal; a random one if it was given none."""
-        self.delegate = Delegation(delegate, capabilities) if delegate is not None else None
+        self.delegate = _delegation(delegate, capabilities) if delegate is not None else None
         """What goes on with the delegate, if there is one: `stop` ends what it works on."""
         self._deadlines = deadlines
         self._bounds = bounds
@@ -141,7 +145,7 @@ class Session(AsyncContextManagerMixin):
         self._voiced = voice is not None
         delegating = self.delegate.calls if self.delegate else frozenset[str]()
         self._runner = Runner(tools, capabilities.functions | delegating)
-        speaking = Speaking(voice) if voice else None
+        speaking = _speaking(voice) if voice else None
         rule = RuleCompanion(interruption_rule) if interruption_rule else None
         beside = (self._runner, self.delegate, speaking, rule)
         self._companions: list[Companion] = [each for each in beside if each is not None]
@@ -161,7 +165,7 @@ class Session(AsyncContextManagerMixin):
         self._recorder = recorder
         self._reconnect = reconnect
         if recorder is not None:
-            arguments.instance("a recorder", recorder, Tap, 'Recorder("call.jsonl"), from rtactors.recording')
+            _check(recorder)
             surroundings = recorder.surroundings(surroundings)
             provider, connect, sink = recorder.provider(provider), recorder.connect(connect), recorder.sink(sink)
             reconnect = reconnect and recorder.reconnect(reconnect)
@@ -656,6 +660,24 @@ class Session(AsyncContextManagerMixin):
         while (new_id := own_id(kind, self._count)) in self._actors.context.ledger:
             self._count += 1
         return new_id
+
+
+def _check(recorder: object) -> None:
+    from rtactors.recording.tap import Tap  # noqa: PLC0415 - most sessions have none
+
+    arguments.instance("a recorder", recorder, Tap, 'Recorder("call.jsonl"), from rtactors.recording')
+
+
+def _delegation(delegate: Delegate, capabilities: Capabilities) -> Delegation:
+    from rtactors.delegation.companion import Delegation  # noqa: PLC0415 - the same
+
+    return Delegation(delegate, capabilities)
+
+
+def _speaking(voice: Voice) -> Companion:
+    from rtactors.voices.speaking import Speaking  # noqa: PLC0415 - the same
+
+    return Speaking(voice)
 
 
 def _websocket(endpoint: Endpoint, *, deadlines: Deadlines) -> AbstractAsyncContextManager[Socket]:
