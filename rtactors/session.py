@@ -432,7 +432,7 @@ class Session(AsyncContextManagerMixin):
                 await self._open_journal(self._journal)
             async with anyio.create_task_group() as self._tasks:
                 try:
-                    self._actors.start(self._tasks)
+                    self._tasks.start_soon(self._actors.run)
                     await self._actors.transport.decided.wait()
                     if self._failure:
                         raise self._failure
