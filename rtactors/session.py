@@ -27,8 +27,9 @@ from rtactors.causes import causes, the_cause
 from rtactors.companion import Companion, Company
 from rtactors.ensemble import Ensemble
 from rtactors.errors import ConfigurationError, RtactorsError, SessionClosed
-from rtactors.event_stream import EventStream
+from rtactors.event_stream import EventStream, EventStreams
 from rtactors.events import Item, Role, Setup
+from rtactors.flag import Flag
 from rtactors.history import HistoryItem
 from rtactors.interruption import AT_ONCE, Interruption, InterruptionRule
 from rtactors.interruption_rule import RuleCompanion
@@ -130,10 +131,9 @@ class Session(AsyncContextManagerMixin):
         """What goes on with the delegate, if there is one: `stop` ends what it works on."""
         self._deadlines = deadlines
         self._bounds = bounds
-        self._streams: WeakSet[EventStream[SessionEvent]] = WeakSet()  # one that nobody reads any more is gone
-        self._captions: WeakSet[EventStream[CaptionEvent]] = WeakSet()
+        self._streams = EventStreams[SessionEvent](bounds.events)
+        self._captions = EventStreams[CaptionEvent](bounds.events)
         self._failure: RtactorsError | None = None
-        self._failed = anyio.Event()
         self._crash: Exception | None = None
         self._ended: ConversationEnded | None = None
         self._tasks: TaskGroup
@@ -150,7 +150,7 @@ class Session(AsyncContextManagerMixin):
         beside = (self._runner, self.delegate, speaking, rule)
         self._companions: list[Companion] = [each for each in beside if each is not None]
         self._company: anyio.CancelScope | None = None  # what the companions run in
-        self._alone = anyio.Event()  # once they have left
+        self._alone = Flag()  # once they have left
 
         connect = connect or partial(_websocket, deadlines=deadlines)
         surroundings = Surroundings(
@@ -387,8 +387,7 @@ class Session(AsyncContextManagerMixin):
         With a journal: as soon as it is written down. Of a resumed session it begins with the function calls that were
         handed over before and are not answered yet (`FunctionCalled.resumed`), on every stream.
         """
-        stream = EventStream[SessionEvent](self._bounds.events)
-        self._streams.add(stream)
+        stream = self._streams.open()
         for event in self._left:
             if isinstance(event, Problem) or event.call_id in self._actors.context.ledger.unanswered:
                 stream.push(event)
@@ -406,8 +405,7 @@ class Session(AsyncContextManagerMixin):
 
         Its words wait apart from what `events` has to tell, and so are lost (`Dropped`) by none but its own reader.
         """
-        stream = EventStream[CaptionEvent](self._bounds.events)
-        self._captions.add(stream)
+        stream = self._captions.open()
         if self._ended:
             stream.close()
         return stream
@@ -436,7 +434,6 @@ class Session(AsyncContextManagerMixin):
                     await self._actors.transport.decided.wait()
                     if self._failure:
                         raise self._failure
-                    self._tasks.start_soon(self._end_on_failure)
                     self._open = self._begun = True
                     self._company = anyio.CancelScope()
                     self._tasks.start_soon(self._keep_company, self._company)
@@ -489,11 +486,9 @@ class Session(AsyncContextManagerMixin):
     def _let_go(self) -> None:
         """Nobody waits for a session that is over."""
         self._ended = self._how_it_ended()
-        for stream in self._streams:
-            stream.push(self._ended)
-            stream.close()
-        for stream in self._captions:
-            stream.close()
+        self._streams.push(self._ended)
+        self._streams.close()
+        self._captions.close()
         for record in self._asked:
             if not record.ended.is_set():
                 failure = str(self._failure or "the session is over")
@@ -530,7 +525,6 @@ class Session(AsyncContextManagerMixin):
 
     async def _end_on_failure(self) -> None:
         """A session that can't go on plays what it has, or what can still be heard, then ends with the cause."""
-        await self._failed.wait()
         if not self._actors.transport.ended:  # then it is the sink that is lost, or the journal
             self._ring.context.send(mail.FallSilent())
         await self.quiet()
@@ -547,11 +541,13 @@ class Session(AsyncContextManagerMixin):
             self._deadlines,
             self._bounds,
         )
+        runner, *others = self._companions  # most sessions have no more than tools
         try:
             with scope:
                 async with anyio.create_task_group() as tasks:
-                    for companion in self._companions:
+                    for companion in others:
                         tasks.start_soon(companion.run, company)
+                    await runner.run(company)
         except BaseException as error:
             self._blame(error)
             raise
@@ -560,8 +556,9 @@ class Session(AsyncContextManagerMixin):
 
     def _fail(self, failure: RtactorsError) -> None:
         """The first cause counts."""
+        if self._failure is None and self._open:
+            self._tasks.start_soon(self._actors.surroundings.outside(self._end_on_failure))
         self._failure = self._failure or failure
-        self._failed.set()
 
     def _blame(self, error: BaseException) -> None:
         """What an actor or a companion raised ends the session; what it raised because that ends doesn't."""
@@ -581,11 +578,9 @@ class Session(AsyncContextManagerMixin):
     def _publish(self, event: SessionEvent) -> None:
         for companion in self._companions:
             companion.hear(event)
-        for stream in self._streams:
-            stream.push(event)
+        self._streams.push(event)
         if isinstance(event, CaptionEvent):
-            for stream in self._captions:
-                stream.push(event)
+            self._captions.push(event)
 
     def _check(self) -> None:
         if self._failure:
