@@ -4,7 +4,9 @@ Every side is a script beside this file, run by the Python of its own environmen
 From then on it does what the lines of its standard input say, one JSON object each, and answers each with one line:
 
     {"do": "open", "calls": 100}     connect so many more calls
-    {"do": "talk", "ticks": true}    in each: ask for a reply, wait until it was heard, or was interrupted and is over
+    {"do": "freeze"}                 tell the garbage collector that what there is now is there to stay (`gc.freeze`)
+    {"do": "talk", "ticks": true}    in each: ask for a reply, wait until it was heard, or was interrupted and is over;
+                                     with "calls": 50 in the first 50 only
     {"do": "memory"}                 what the process takes by now
     {"do": "close"}                  hang up in all of them
 
@@ -15,15 +17,17 @@ import asyncio
 import gc
 import json
 import os
+import random
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol, TypeAlias
 
 RATE = 24_000
 """Hz, of mono PCM16."""
 TICK_S = 0.02
+_USER = random.Random(1).randbytes(int(RATE * TICK_S) * 2)
 
 
 class Player:
@@ -91,12 +95,35 @@ class Call(Protocol):
         ...
 
 
+@asynccontextmanager
+async def microphone(hear: Callable[[bytes], Awaitable[object]] | None) -> AsyncGenerator[None]:
+    """The user's audio meanwhile, 20 ms of PCM16 at a time, if a side is to `hear` it."""
+    listening = asyncio.create_task(_listen(hear)) if hear else None
+    try:
+        yield
+    finally:
+        if listening:
+            listening.cancel()
+
+
+async def _listen(hear: Callable[[bytes], Awaitable[object]]) -> None:
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    while True:
+        await hear(_USER)
+        due += TICK_S
+        await asyncio.sleep(due - loop.time())
+
+
 OpenCall: TypeAlias = Callable[[str], AbstractAsyncContextManager[Call]]
 """Connects to a server's URL (`ws://127.0.0.1:PORT/v1`), and hangs up at the end of the block."""
 
 
 def run(open_call: OpenCall, *, versions: dict[str, str]) -> None:
-    """Be a side: `python SIDE.py URL [asyncio|uvloop]`. `versions` are those of what is measured, by package."""
+    """Be a side: `python SIDE.py URL [asyncio|uvloop [OPTION ...]]`, with options of its own.
+
+    `versions` are those of what is measured, by package.
+    """
     url, loop = sys.argv[1], (sys.argv[2:] or ["asyncio"])[0]
     if loop == "uvloop":
         import uvloop
@@ -122,7 +149,12 @@ async def _serve(open_call: OpenCall, url: str, versions: dict[str, str]) -> Non
                     calls += [await stack.enter_async_context(open_call(url)) for _ in range(command["calls"])]
                     _answer(output, {"calls": len(calls), "cpu_s": time.process_time() - began})
                 case "talk":
-                    _answer(output, await _talk(calls, ticks=command.get("ticks", False)))
+                    talking = calls[: command.get("calls")]
+                    _answer(output, await _talk(talking, ticks=command.get("ticks", False)))
+                case "freeze":
+                    gc.collect()
+                    gc.freeze()
+                    _answer(output, {"frozen": gc.get_freeze_count()})
                 case "memory":
                     _answer(output, _memory())
                 case "close":
