@@ -1,53 +1,32 @@
-"""Where each side runs: the Python of its environment, its module, its lock.
+"""Where the peers live that we are measured against: each by its released package, in an environment of its own.
 
-The peers live in environments of their own, made by `make bench` from `locks/NAME.txt` (`benchmarks/sides/NAME.in` says
-what for), in which there is nothing of ours: `benchmarks.sides.base` needs the standard library only.
+`make bench-environments` makes `build/bench/NAME` from `locks/NAME.txt`, which `make lock` writes from
+`benchmarks/sides/NAME.in`; what runs in it is `benchmarks/sides/NAME.py`, with underscores. There is nothing of ours in
+it, so that nobody pays for anybody else's imports.
 """
 
-import sys
 from pathlib import Path
-from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
+PEERS = ("livekit-agents", "openai-agents", "pipecat-ai")
+"""By the name of the distribution."""
 
 
-class Environment(NamedTuple):
-    """Of one side."""
-
-    python: Path
-    module: str
-    """In `benchmarks.sides`."""
-    lock: Path
-    packages: tuple[str, ...]
-    """What an app installs for what is measured, as it would tell pip; nothing for the floor's libraries and us."""
-
-    def command(self, *arguments: str) -> list[str]:
-        """Runs its side from the root of the repository, which must be the working directory.
-
-        Raises:
-            SystemExit: Its environment is not there.
-
-        """
-        if not self.python.exists():
-            raise SystemExit(f"{self.python} is not there: `make bench` makes the environments of the peers")
-        return [str(self.python), "-m", f"benchmarks.sides.{self.module}", *arguments]
+def python(peer: str) -> Path:
+    """The Python of its environment, which may not be there."""
+    return ROOT / "build" / "bench" / peer / "bin" / "python"
 
 
-def _peer(name: str, module: str, *packages: str) -> Environment:
-    python = ROOT / "build" / "bench" / name / "bin" / "python"
-    return Environment(python, module, ROOT / "locks" / f"{name}.txt", packages)
+def script(peer: str) -> Path:
+    """Its side."""
+    return ROOT / "benchmarks" / "sides" / f"{peer.replace('-', '_')}.py"
 
 
-def _ours(module: str) -> Environment:
-    return Environment(Path(sys.executable), module, ROOT / "locks" / "runtime.txt", ())
+def lock(peer: str) -> Path:
+    """All that is in its environment, with versions and hashes."""
+    return ROOT / "locks" / f"{peer}.txt"
 
 
-PEERS = {
-    "livekit-agents": _peer("livekit", "livekit_agents", "livekit-agents", "livekit-plugins-openai"),
-    "openai-agents": _peer("openai-agents", "openai_agents", "openai-agents[realtime]"),
-    "pipecat-ai": _peer("pipecat", "pipecat", "pipecat-ai[openai]"),
-}
-"""What we are measured against, by the name of its distribution."""
-
-ENVIRONMENTS = {"floor": _ours("floor"), "rtactors": _ours("ours"), **PEERS}
-"""All sides, in the order in which they are shown."""
+def wanted(peer: str) -> Path:
+    """What an app of its kind installs; and uvloop, to be measured on both loops."""
+    return ROOT / "benchmarks" / "sides" / f"{peer}.in"

@@ -2,8 +2,9 @@
 
 Calls are opened before, and the same process holds 1, then 10, and at last 600 of them. In each round all sides talk in
 turn, in alternating order, with the same server, which sends at the pace of speech: a delta then finds an idle loop and
-wakes it up, which is the usual case in a call, and the most expensive. What is counted is from asking for a reply to
-having heard all of it; that is little more than its audio.
+wakes it up, which is the usual case in a call, and the most expensive. Each call asks for one reply, one call after the
+other; what is counted per audio event is the time while all of them talk and none begins or ends. What the rest took,
+from asking for a reply to having heard it, less its audio at that price, is told apart, for each reply.
 
 A side whose core is busy nearly all the time can't keep up: it gets several deltas each time it looks, which is
 cheaper. It is reported as saturated; what it took all the same is a lower bound.
@@ -15,7 +16,8 @@ from itertools import product
 from statistics import median
 from typing import Any
 
-from benchmarks.lineup import FLOOR, OURS, PEERS
+from benchmarks.environments import PEERS
+from benchmarks.lineup import FLOOR, OURS
 from benchmarks.measures.base import Options, Results, Verdict, alone, markdown, spread
 from benchmarks.processes import Process, traffic
 
@@ -31,6 +33,8 @@ LEAN_FLOOR = "floor, 64 KiB reads"
 the floor with which it can be compared; uvloop has no such setting."""
 EXTRAS = ("rtactors, captions read", "floor, microphone open", "rtactors, microphone open")
 """With 100 calls, 20 ms."""
+ASKING_S = 0.005
+"""Between one call that asks for a reply and the next one."""
 SATURATED = 0.9
 """CPU time by time, from which on a side is held to be behind."""
 
@@ -55,15 +59,17 @@ def measure(options: Options) -> Results:
                     process.do("talk")
                 for delta_ms in DELTAS_MS:
                     print(f"cpu: {loop}, {calls} calls, {delta_ms} ms", file=sys.stderr)
-                    seconds = 0.4 if options.quick else {1: 3, 10: 2}.get(calls, 1.5)
-                    server.script(delta_ms=delta_ms, seconds=seconds)
+                    over_s = calls * ASKING_S
+                    talk_s = 0.4 if options.quick else {1: 3, 10: 2}.get(calls, 1.5)
+                    window_s = (over_s + 0.2, over_s + 0.2 + talk_s)
+                    server.script(delta_ms=delta_ms, seconds=round(window_s[1] + 0.2, 1))
                     server.log()
                     here = [name for name in sides if name not in EXTRAS or (calls, delta_ms) == (100, 20)]
                     for number in range(3 if delta_ms == 20 else 2):
                         for name in here if number % 2 else here[::-1]:
                             if name in PEERS and number == 2:
                                 continue
-                            said = sides[name].do("talk")
+                            said = sides[name].do("talk", over_s=over_s, window_s=window_s)
                             point = {"loop": loop, "calls": calls, "delta_ms": delta_ms, "round": number, "side": name}
                             samples.append(point | sample(said, delta_ms, server.log()["late_ms"]))
     return {"samples": samples, "versions": versions}
@@ -74,11 +80,14 @@ def takes_part(name: str, calls: int) -> bool:
 
 
 def sample(said: dict[str, Any], delta_ms: int, late_ms: float) -> dict[str, float]:
+    watched = said["window"]
+    us = watched["cpu_s"] / (watched["frames"] / 24 / delta_ms) * 1e6
     events = sum(heard["frames"] for heard in said["heard"]) / 24 / delta_ms
     return {
-        "us": round(said["cpu_s"] / events * 1e6, 2),
-        "events": events,
-        "busy": round(said["cpu_s"] / said["wall_s"], 3),
+        "us": round(us, 2),
+        "reply_us": round((said["cpu_s"] * 1e6 - us * events) / len(said["heard"])),
+        "events": round(watched["frames"] / 24 / delta_ms),
+        "busy": round(watched["cpu_s"] / watched["wall_s"], 3),
         "server_late_ms": round(late_ms, 2),
     }
 

@@ -1,11 +1,12 @@
 """livekit-agents: an `AgentSession` with the OpenAI plugin's `RealtimeModel`, without a room.
 
-    python -m benchmarks.sides.livekit_agents URL [asyncio|uvloop]      # environment: locks/livekit.txt
+    build/bench/livekit-agents/bin/python benchmarks/sides/livekit_agents.py URL [asyncio|uvloop]
 
 It follows its docs on realtime models (`AgentSession(llm=openai.realtime.RealtimeModel())`, interruptions by the
 server's turn detection) and on custom outputs (`session.output.audio`, an `io.AudioOutput`, as its console has one).
-The output goes through a `TranscriptSynchronizer`, as `RoomIO` wires it by default: without it, history would keep of an
-interrupted message all that was generated. There is no room, hence no WebRTC, which an agent of theirs pays for on top.
+The output goes through a `TranscriptSynchronizer`, as `RoomIO` wires it by default: without it, history would keep all
+that was generated of an interrupted message. There is no room, hence no WebRTC, which an agent pays for on top.
+
 Turned off by its own parameters: the voice activity detector (the server's is used), the three seconds after the first
 word in which nobody can interrupt (there is no echo here), and recording.
 """
@@ -18,13 +19,12 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from base import RATE, Player, run
 from livekit import rtc
 from livekit.agents import Agent, AgentSession
 from livekit.agents.voice import io
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 from livekit.plugins import openai
-
-from benchmarks.sides.base import RATE, Player, run
 
 
 class Output(io.AudioOutput):

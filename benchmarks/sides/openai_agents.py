@@ -1,6 +1,6 @@
 """openai-agents: a `RealtimeAgent`, a `RealtimeRunner` and the `RealtimeSession` it makes.
 
-    python -m benchmarks.sides.openai_agents URL [asyncio|uvloop]      # environment: locks/openai-agents.txt
+    build/bench/openai-agents/bin/python benchmarks/sides/openai_agents.py URL [asyncio|uvloop]
 
 It follows its realtime guide: `async for event in session`, audio to the player, `audio_interrupted` stops it, and a
 `RealtimePlaybackTracker` says what was played, which the guide asks for wherever playback lags behind generation. Its
@@ -21,8 +21,7 @@ from agents.realtime import (
     RealtimeRunner,
     RealtimeSession,
 )
-
-from benchmarks.sides.base import RATE, Player, run
+from base import RATE, Player, run
 
 
 class Tracker(RealtimePlaybackTracker):

@@ -1,12 +1,15 @@
 """pipecat: a `Pipeline` of `OpenAIRealtimeLLMService`, its context aggregators, and a transport of its own.
 
-    python -m benchmarks.sides.pipecat URL [asyncio|uvloop]      # environment: locks/pipecat.txt
+    build/bench/pipecat-ai/bin/python benchmarks/sides/pipecat_ai.py URL [asyncio|uvloop]
 
 It follows its example `realtime/realtime-openai.py`: user aggregator, service, transport output, assistant aggregator;
 the server's turn detection interrupts. The output is a `BaseOutputTransport`, as its own are: it takes 40 ms at a time
 and comes back when the device has room, as that for local audio does (which needs a thread for it), and an
-`InterruptionFrame` empties the device, as that for WebSockets does. Turned off by its own parameters: RTVI (there is no
-client to report to), turn tracking, the idle timeout; metrics are off by default; its log is kept at warnings.
+`InterruptionFrame` empties the device, as that for WebSockets does.
+
+The strategies for turns are those that the service asks for anyhow; said beforehand, no model for the end of turns is
+loaded, which takes 50 ms a call. Turned off by its own parameters: RTVI (there is no client to report to), turn
+tracking, the idle timeout. Metrics are off by default, and its log is kept at warnings.
 """
 # pyright: basic, reportMissingImports=false
 # (its packages are not installed where we are checked)
@@ -17,8 +20,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from base import RATE, Player, run
 from loguru import logger
 from pipecat.frames.frames import (
+    ErrorFrame,
     Frame,
     InterruptionFrame,
     LLMMessagesAppendFrame,
@@ -37,8 +42,6 @@ from pipecat.turns.user_start import ExternalUserTurnStartStrategy
 from pipecat.turns.user_stop import ExternalUserTurnStopStrategy
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
-
-from benchmarks.sides.base import RATE, Player, run
 
 
 class Output(BaseOutputTransport):
@@ -70,12 +73,19 @@ class PipecatCall:
         """The user's turn is over: one who is asked for a reply before is not heard."""
         self.quiet.set()
         self._user = user
+        self._problem = ""
+
+    def failed(self, worker: object, frame: ErrorFrame) -> None:  # noqa: ARG002 - a handler's arguments
+        self._problem = frame.error
+        self.over.set()
 
     async def reply(self) -> None:
         self.over.clear()
         # Behind the user aggregator, which consumes it: as their example `turn-management-detect-user-idle.py` does.
         await self._user.push_frame(LLMMessagesAppendFrame([{"role": "user", "content": "Go on."}], run_llm=True))
         await self.over.wait()
+        if self._problem:
+            raise RuntimeError(self._problem)
         await self.quiet.wait()
         await asyncio.sleep(self.player.left_s)
 
@@ -99,21 +109,11 @@ async def open_call(url: str) -> AsyncGenerator[PipecatCall]:
     call = PipecatCall(user, context, player)
     ready = asyncio.Event()
 
-    @worker.event_handler("on_pipeline_started")
-    async def on_pipeline_started(worker: PipelineWorker, frame: Frame) -> None:
-        ready.set()
-
-    @user.event_handler("on_user_turn_started")
-    async def on_user_turn_started(aggregator: object, strategy: object) -> None:
-        call.quiet.clear()
-
-    @user.event_handler("on_user_turn_stopped")
-    async def on_user_turn_stopped(aggregator: object, strategy: object, message: object) -> None:
-        call.quiet.set()
-
-    @assistant.event_handler("on_assistant_turn_stopped")
-    async def on_assistant_turn_stopped(aggregator: object, message: object) -> None:
-        call.over.set()
+    worker.add_event_handler("on_pipeline_started", lambda *_: ready.set())
+    worker.add_event_handler("on_pipeline_error", call.failed)
+    user.add_event_handler("on_user_turn_started", lambda *_: call.quiet.clear())
+    user.add_event_handler("on_user_turn_stopped", lambda *_: call.quiet.set())
+    assistant.add_event_handler("on_assistant_turn_stopped", lambda *_: call.over.set())
 
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(worker)
