@@ -16,8 +16,8 @@ import pytest
 
 import rtactors
 import statecharts
-from benchmarks.holding_server import HoldingServer
 from benchmarks.growing import CHANGES, EVERYTHING, Change, Options, Talk, set_history, talk
+from benchmarks.holding_server import HoldingServer
 from rtactors.journal import MemoryJournal
 from rtactors.journal.recall import ledger_of, recall
 from rtactors.limits import Bounds
