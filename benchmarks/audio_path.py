@@ -34,8 +34,8 @@ ROUNDS, EVENTS = 10, 400
 COLD_BYTES = 8 * 2**20
 PART = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
 DELTA = {"type": "response.output_audio.delta", **PART, "delta": base64.b64encode(os.urandom(960)).decode()}
-ITEM = {"id": "item_1", "type": "message", "role": "assistant", "status": "in_progress", "content": []}
-OPENING = (
+ITEM: dict[str, Any] = {"id": "item_1", "type": "message", "role": "assistant", "status": "in_progress", "content": []}
+OPENING: tuple[dict[str, Any], ...] = (
     {"type": "session.created", "session": {"id": "sess_1"}},
     {"type": "session.updated", "session": {"id": "sess_1"}},
     {"type": "response.created", "response": {"id": "resp_1", "status": "in_progress", "output": []}},

@@ -1,4 +1,4 @@
-"""A message's audio on its way to the transcript actor, a few deltas at a time: it is cheaper to listen to more at once."""
+"""A message's audio on the way to the transcript actor, a few deltas at a time: more at once cost less to listen to."""
 
 from rtactors import mail
 from rtactors.channels import Inbox
