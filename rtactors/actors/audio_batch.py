@@ -43,6 +43,6 @@ class AudioBatch:
     def flush(self) -> None:
         """Tell what was added since."""
         if self._size:
-            self._transcript.send(mail.TranscriptAudio(self._message_id, self._place, b"".join(self._pieces)))
+            self._transcript.hand(mail.TranscriptAudio(self._message_id, self._place, b"".join(self._pieces)))
         self._pieces.clear()
         self._size = 0
