@@ -29,6 +29,8 @@ from typing import Any, Protocol, TypeAlias
 RATE = 24_000
 """Hz, of mono PCM16."""
 TICK_S = 0.02
+OVER_S = 240
+"""A reply that is not over by then won't be."""
 _USER = random.Random(1).randbytes(int(RATE * TICK_S) * 2)
 
 
@@ -196,7 +198,12 @@ async def _reply(call: Call, number: int, after_s: float, heard: list[dict[str, 
     player = call.player
     await asyncio.sleep(after_s)
     player.begin()
-    await call.reply()
+    try:
+        async with asyncio.timeout(OVER_S):
+            await call.reply()
+    except TimeoutError:
+        state = "still being heard" if player.left_s else "heard as far as it came" if player.written else "not begun"
+        raise RuntimeError(f"the reply of call {number} was not over after {OVER_S} s: it was {state}") from None
     what = {"call": number, "frames": player.written, "ghosts": player.ghosts}
     heard.append(what | {"first_ns": player.first_ns, "last_ns": player.last_ns, "stopped_ns": player.stopped_ns})
 

@@ -1,6 +1,4 @@
-"""A message's audio on its way to the transcript actor, a few deltas at a time: one hop for each would cost as much as
-playing it.
-"""
+"""A message's audio on the way to the transcript actor, a few deltas at a time: more at once cost less to listen to."""
 
 from rtactors import mail
 from rtactors.channels import Inbox

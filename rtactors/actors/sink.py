@@ -70,7 +70,7 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
         self.inbox.send(sinks.Lost("the sink stopped by itself"))
 
     def _hear(self, report: sinks.Report) -> None:
-        """What comes often takes no hop; the rest does, since it may make us call the sink, which is just telling us."""
+        """What comes often takes no hop. The rest may make us call the sink, which would be in the midst of telling."""
         if isinstance(report, sinks.Progress):
             self.inbox.hand(report)
         else:

@@ -35,6 +35,9 @@ from statecharts.link import LINK, LinkEvent
 _SHORTEST_LIMIT_S = 60
 """A time limit that is nearer is none of a provider's (they are minutes): its clock and ours differ."""
 
+_FEW = 8
+"""Messages that may be kept track of, though they have ended."""
+
 
 class _Message:
     """By which way it is spoken to, and how much audio came for it."""
@@ -99,6 +102,7 @@ class TransportActor(Actor[mail.TransportMail]):
         self._audio = UserAudio(surroundings.bounds.user_audio, surroundings.capabilities.input_rate)
         self._messages: dict[str, _Message | None] = {}  # None: it has ended, what comes is dropped
         self._live: dict[str, _Message] = {}  # of these the few that may not have ended
+        self._most_live = _FEW  # then it is time to see which have
         self._audio_bytes = 0  # that came for them
         self._routes: dict[type, Callable[[Any], None]] = {
             events.AudioDelta: self._on_audio,
@@ -242,7 +246,9 @@ class TransportActor(Actor[mail.TransportMail]):
             self._open_message(event)
 
     def _open_message(self, event: OutputStarted) -> "_Message":
-        self._drop_ended()
+        if len(self._live) >= self._most_live:
+            self._drop_ended()
+            self._most_live = max(_FEW, 2 * len(self._live))  # looked at once for each, however many there are
         if len(self._messages) >= self._bounds.items:
             raise LimitReached(
                 f"the server has made {self._bounds.items} messages (Bounds.items): begin another session"

@@ -133,7 +133,7 @@ class Sound:
         part = (said - amounts[after - 1]) / (amounts[after] - amounts[after - 1])
         return borders[after - 1] + part * (borders[after] - borders[after - 1])
 
-    def _hear(self, levels: list[float]) -> None:  # noqa: C901, PLR0912 - one loop: a call a frame costs as much as all it does
+    def _hear(self, levels: list[float]) -> None:  # noqa: C901 - one loop: a call a frame costs as much as all it does
         """Frame by frame; there are a hundred in a second of each conversation."""
         peak, floor = self._peak, self._floor
         one, two, three, four, five = self._levels
