@@ -3,7 +3,7 @@
 from collections import deque
 
 from rtactors import mail
-from rtactors.actors.under_way import Message
+from rtactors.actors.under_way import Message, Response
 
 
 class Floor:
@@ -49,13 +49,12 @@ class Floor:
         """It has ended."""
         if self.speaking is message:
             self.speaking = None
-        else:
-            self.drop(message)
-
-    def drop(self, message: Message) -> None:
-        """It waits no more."""
-        if message in self._waiting:
+        elif message in self._waiting:
             self._waiting.remove(message)
+
+    def drop(self, response: Response) -> None:
+        """None of its messages waits any more."""
+        self._waiting = deque(message for message in self._waiting if message.response is not response)
 
     def hold(self, *, app: bool, user: bool) -> None:
         """What either of them holds goes on when neither does."""
