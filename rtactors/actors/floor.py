@@ -1,7 +1,5 @@
 """The floor: who is being heard, one message at a time, and who waits for that, in order."""
 
-from collections import deque
-
 from rtactors import mail
 from rtactors.actors.under_way import Message, Response
 
@@ -13,7 +11,7 @@ class Floor:
         self.speaking: Message | None = None
         self.app_holds = False
         self.user_holds = False
-        self._waiting: deque[Message] = deque()
+        self._waiting: list[Message] = []
 
     @property
     def held(self) -> bool:
@@ -67,7 +65,7 @@ class Floor:
     def give(self) -> None:
         """To the next one, if it is free."""
         if self.speaking is None and self._waiting and not self.held:
-            self.speaking = self._waiting.popleft()
+            self.speaking = self._waiting.pop(0)
             self.speaking.inbox.urgent(mail.TakeFloor())
             self.tell_succeeded()
 

@@ -20,6 +20,7 @@ from rtactors.actors.connection import Connection
 from rtactors.channels import Inbox
 from rtactors.errors import ConnectionFailed, LimitReached, RtactorsError, SessionClosed
 from rtactors.events import Item, OutputStarted, ProviderError
+from rtactors.flag import Flag
 from rtactors.limits import Backoff
 from rtactors.operations import owner_of
 from rtactors.providers.base import Provider
@@ -67,8 +68,8 @@ class TransportActor(Actor[mail.TransportMail]):
         inbox_of: Callable[[str], Inbox[mail.MessageMail]],
     ) -> None:
         super().__init__(ring.transport, surroundings.publish)
-        self.decided = anyio.Event()
-        self.closed = anyio.Event()
+        self.decided = Flag()
+        self.closed = Flag()
         self._ring = ring
         self._provider = provider
         self._connect = connect
