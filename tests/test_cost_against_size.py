@@ -17,7 +17,7 @@ import pytest
 import rtactors
 import statecharts
 from benchmarks.holding_server import HoldingServer
-from benchmarks.measures.growing import CHANGES, EVERYTHING, Change, Options, Talk, set_history, talk
+from benchmarks.growing import CHANGES, EVERYTHING, Change, Options, Talk, set_history, talk
 from rtactors.journal import MemoryJournal
 from rtactors.journal.recall import ledger_of, recall
 from rtactors.limits import Bounds

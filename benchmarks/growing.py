@@ -1,6 +1,7 @@
 """What is done to a conversation that is long, or to a response that has much: timed by `size`, counted by the tests.
 
-A session talks with a `HoldingServer` over a socket in memory; its device plays as far as it is let. In virtual time.
+A session talks with a `HoldingServer` over a socket in memory, and its device plays as far as it is let; where nothing
+else is said, in virtual time.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
