@@ -1,0 +1,3 @@
+from benchmarks.faithfulness.measure import main
+
+main()
