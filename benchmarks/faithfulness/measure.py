@@ -30,7 +30,7 @@ MODULES = {
     "rtactors": "ours",
     "livekit-agents": "livekit_agents",
     "openai-agents": "openai_agents",
-    "pipecat-ai": "pipecat",
+    "pipecat-ai": "pipecat_ai",
     "floor": "floor",
 }
 

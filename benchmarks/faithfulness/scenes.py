@@ -47,7 +47,7 @@ class Scene(Struct, kw_only=True):
     replies: Sequence[Reply | Sequence[Output]]
     """In order; then the server says answers."""
     steps: Steps
-    """From when the first reply has been asked for, to when all is said but the last answer (`follow up`)."""
+    """From when the app lets the agent begin, to when all is said but the last answer (`follow up`)."""
     rules: tuple[Rule, ...] = ()
     timing: Timing = Timing(speed=FASTER, delta_ms=100, transcription_ms=100)
     session_limit_s: float = 3600
@@ -71,7 +71,7 @@ class Scene(Struct, kw_only=True):
 
     @property
     def all_steps(self) -> Steps:
-        return [["speak"], *self.steps, ["follow up"], ["pause", 0.4]]
+        return [["begin"], *self.steps, ["follow up"], ["pause", 0.4]]
 
     @property
     def faults(self) -> Faults:
@@ -177,14 +177,14 @@ def at_once_again(stage: Stage) -> Scene:
 @situation("E1", "announced, interrupted before its first audio")
 def before_audio(stage: Stage) -> Scene:
     timing = Timing(speed=FASTER, audio_ms=4000, delta_ms=100, transcription_ms=100)
-    steps: Steps = [["pause", stage.within(A) / 5000], ["speak"], ["quiet"]]
+    steps: Steps = [["pause", 0.3 + stage.within(A) / 5000], ["speak"], ["quiet"]]
     return Scene(replies=[Reply(outputs=(Say(text=A), Say(text=B)), timing=timing)], steps=steps)
 
 
 @situation("E1", "response created, interrupted before anything is announced")
 def before_anything(stage: Stage) -> Scene:
     timing = Timing(speed=FASTER, thinking_ms=4000, delta_ms=100, transcription_ms=100)
-    steps: Steps = [["pause", stage.within(A) / 5000], ["speak"], ["quiet"]]
+    steps: Steps = [["pause", 0.2 + stage.within(A) / 5000], ["speak"], ["quiet"]]
     return Scene(replies=[Reply(outputs=(Say(text=A),), timing=timing)], steps=steps)
 
 
@@ -349,7 +349,7 @@ def lost_waiting(stage: Stage) -> Scene:
 
 @situation("D17", "the server closes the socket as the user speaks", "connection")
 def lost_at_speech(stage: Stage) -> Scene:
-    rules = (close("input_audio_buffer.speech_started", nth=2, code=1001),)
+    rules = (close("input_audio_buffer.speech_started", code=1001),)
     steps: Steps = [["heard", 1, stage.within(A)], ["speak"], ["quiet"], ["pause", 1.0]]
     return Scene(replies=[say(A)], steps=steps, rules=rules)
 

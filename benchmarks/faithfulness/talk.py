@@ -4,13 +4,14 @@ Every side is a module in `sides`, run by the Python of its own environment: `py
 from this project's root. It ends with `run(converse)`. Then it does what the lines of its standard input say, one JSON
 object each, and answers with lines:
 
-    {"do": "talk", "id": 7, "url": "ws://127.0.0.1:1234/v1", "steps": [["speak"], ["heard", 1, 900], ...]}
+    {"do": "talk", "id": 7, "url": "ws://127.0.0.1:1234/v1", "steps": [["begin"], ["heard", 1, 900], ...]}
     {"do": "hang up", "id": 7}
 
 Any number of conversations go on at a time. The first command lets a person have one: who speaks, waits for what they
 hear, and speaks again; when they have no more to say it is answered with what was heard, and what the framework's own
 history holds. The line is open until the second command. A person's steps are
 
+    ["begin"]             let the app have the agent speak first
     ["speak"]             say something, 160 ms of it, and be silent for 340 ms, as long as the server waits
     ["heard", n, ms]      wait until so much was heard of the n-th message that began since they last spoke
     ["quiet"]             wait until something was heard since they last spoke, and nothing more is for 450 ms
@@ -52,6 +53,8 @@ TRANSCRIBER = "gpt-4o-mini-transcribe"
 """Which model writes down what the user says, for every side."""
 TOOL, TOOL_DESCRIPTION, TOOL_ANSWER = "look_up", "Look up a fact.", "It is seven."
 """The function of every app: `look_up(query: str) -> str`."""
+GREETING = "Hello."
+"""What the user has said if the app can have the agent speak in no other way."""
 NOTE = "The user has opened the settings."
 QUESTION = "And one more thing."
 ASIDE = "Sum up the conversation in one word."
@@ -90,6 +93,8 @@ class Conversation(Protocol):
     async def hear(self, pcm: bytes) -> None:
         """20 ms of the user's microphone."""
         ...
+
+    async def begin(self) -> None: ...
 
     async def ask(self) -> None: ...
 
@@ -130,6 +135,8 @@ class Person:
     async def follow(self, steps: list[list[Any]]) -> None:
         for name, *arguments in steps:
             match name:
+                case "begin":
+                    await self._conversation.begin()
                 case "speak":
                     await self._speak()
                 case "heard":

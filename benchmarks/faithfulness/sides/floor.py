@@ -47,6 +47,9 @@ class Bare:
     async def hear(self, pcm: bytes) -> None:
         await self.send("input_audio_buffer.append", audio=base64.b64encode(pcm).decode())
 
+    async def begin(self) -> None:
+        await self.send("response.create")
+
     async def ask(self) -> None:
         await self._add("user", talk.QUESTION)
         await self.send("response.create")

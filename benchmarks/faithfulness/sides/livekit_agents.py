@@ -1,8 +1,8 @@
 """livekit-agents: an `AgentSession` with OpenAI's realtime model, without a room, on the outputs that an app may bring.
 
 As in its console and in its rooms, a `TranscriptSynchronizer` stands before the output, so that the history gets what
-was heard. One default is changed, in its favour: there is no echo here that it would have to get used to
-(`aec_warmup_duration`: the user isn't heard for the first 3 s).
+was heard. The server's voice detection is used, so there is no other; and there is no echo here that it would have to
+get used to (`aec_warmup_duration`: the user wouldn't be heard for the first 3 s).
 """
 # pyright: basic, reportMissingImports=false
 # (its packages are not installed where we are checked)
@@ -91,6 +91,9 @@ class LivekitConversation:
     async def hear(self, pcm: bytes) -> None:
         self._microphone.hear(pcm)
 
+    async def begin(self) -> None:
+        self._session.generate_reply()
+
     async def ask(self) -> None:
         self._session.generate_reply(user_input=talk.QUESTION)
 
@@ -137,7 +140,12 @@ async def converse(url: str, device: Device, tool: talk.Tool) -> AsyncGenerator[
         ),
         input_audio_transcription=AudioTranscription(model=talk.TRANSCRIBER),
     )
-    session = AgentSession(llm=model, aec_warmup_duration=None)
+    session = AgentSession(
+        llm=model,
+        vad=None,
+        turn_handling={"turn_detection": "realtime_llm", "interruption": {"resume_false_interruption": False}},
+        aec_warmup_duration=None,
+    )
     agent = Agent(instructions="Be helpful.", tools=[look_up])
     synchronizer = TranscriptSynchronizer(next_in_chain_audio=DeviceOutput(device), next_in_chain_text=None)
     microphone = Microphone()

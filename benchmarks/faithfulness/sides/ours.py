@@ -80,6 +80,9 @@ class OurConversation:
     async def hear(self, pcm: bytes) -> None:
         await self._session.send_audio(pcm)
 
+    async def begin(self) -> None:
+        await self._session.generate_reply()
+
     async def ask(self) -> None:
         await self._session.ask(talk.QUESTION)
 
