@@ -62,6 +62,10 @@ class Actor(Generic[T]):
         return effects
 
 
+class _Ended(Exception):
+    """An actor has nothing left to do."""
+
+
 class ReactiveActor(Actor[T]):
     """Handles what comes into its inbox, one message after the other; sets itself deadlines with `remind`."""
 
@@ -78,8 +82,17 @@ class ReactiveActor(Actor[T]):
         return self._reminders.add(self.inbox, seconds, message)
 
     async def run(self) -> None:
+        self.inbox.handle_with(self._handle_at_once)
         try:
             while not self.ended:
                 self.handle(await self.inbox.receive())
+        except _Ended:
+            pass
         finally:
             self.inbox.close()
+
+    def _handle_at_once(self, message: T) -> None:
+        """In the sender's turn, while this actor waits."""
+        self.handle(message)
+        if self.ended:
+            raise _Ended

@@ -1,6 +1,7 @@
 """Inboxes: how actors hear of one another. One each, typed, bounded, with an urgent lane that is taken first."""
 
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import anyio
@@ -19,10 +20,11 @@ class Inbox(Generic[T]):
 
     `send` and `urgent` return at once and raise InboxFull at `capacity`: an actor that falls so far behind is broken.
     `put` waits for room instead, for apps that send faster than a network takes, and `deliver` until the message was
-    taken. What is sent to a closed inbox is dropped: its actor has ended. `name` is for errors.
+    taken; `hand` lets an idle actor take it at once. What is sent to a closed inbox is dropped: its actor has ended.
+    `name` is for errors.
     """
 
-    __slots__ = ("_news", "_room", "_sent", "_urgent", "capacity", "closed", "name", "was_urgent")
+    __slots__ = ("_handler", "_news", "_raised", "_room", "_sent", "_urgent", "capacity", "closed", "name", "was_urgent")
 
     def __init__(self, name: str, capacity: int) -> None:
         self.name = name
@@ -34,6 +36,8 @@ class Inbox(Generic[T]):
         self._urgent: deque[T] = deque()
         self._news: anyio.Event | None = None  # there only while somebody waits for it
         self._room: anyio.Event | None = None  # the same
+        self._handler: Callable[[T], None] | None = None
+        self._raised: Exception | None = None  # by what was handed over, for who receives
 
     def send(self, message: T) -> None:
         """Tell it in order."""
@@ -42,6 +46,26 @@ class Inbox(Generic[T]):
     def urgent(self, message: T) -> None:
         """Tell it before everything that is not urgent."""
         self._add(self._urgent, message)
+
+    def hand(self, message: T) -> None:
+        """Tell it in order; an actor that waits handles it before this returns. For what comes often.
+
+        The sender must have nothing left to tell anybody that has to come before what the actor tells them.
+        """
+        news, handler = self._news, self._handler
+        if news is None or handler is None:
+            self._add(self._sent, message)
+            return
+        self._news = None  # it is at work: what it is told meanwhile waits
+        self.was_urgent = False
+        try:
+            handler(message)
+        except Exception as error:  # noqa: BLE001 - it is not the sender's: whoever receives raises it
+            self._raised = error
+        if self._raised or not self.empty:
+            news.set()
+        else:
+            self._news = news
 
     def offer(self, message: T, most: int) -> bool:
         """Tell it in order, unless `most` wait there already; whether there was room."""
@@ -76,8 +100,13 @@ class Inbox(Generic[T]):
             await self._one_was_taken()
 
     async def receive(self) -> T:
-        """The next message. Waits, and so lets others run, only if there is none."""
-        while self.empty:
+        """The next message. Waits, and so lets others run, only if there is none.
+
+        Raises what `handle_with` raised on a message that was handed over.
+        """
+        while self.empty or self._raised:
+            if self._raised:
+                raise self._raised
             self._news = anyio.Event()
             await self._news.wait()
         self.was_urgent = bool(self._urgent)
@@ -87,6 +116,10 @@ class Inbox(Generic[T]):
             self._room.set()
             self._room = None
         return self._sent.popleft()
+
+    def handle_with(self, handler: Callable[[T], None]) -> None:
+        """Let the one who receives take by `handler` what is handed over while it waits."""
+        self._handler = handler
 
     @property
     def pressing(self) -> bool:
@@ -99,6 +132,7 @@ class Inbox(Generic[T]):
 
     def close(self) -> None:
         self.closed = True
+        self._handler = None
         self._sent.clear()
         self._urgent.clear()
         if self._room is not None:

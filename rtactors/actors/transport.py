@@ -219,7 +219,7 @@ class TransportActor(Actor[mail.TransportMail]):
             item = Item(id=event.item_id, role="assistant", status="in_progress")
             inbox = self._open_message(OutputStarted(event.response_id, 0, item))
         if inbox is not None:
-            inbox.send(event)
+            inbox.hand(event)
 
     def _on_output_started(self, event: OutputStarted) -> None:
         if event.item.kind == "message" and event.item.id not in self._messages:

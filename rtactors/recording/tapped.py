@@ -54,6 +54,10 @@ class TappedInbox(Inbox[T]):
         self._notes.tell(lines.Taken, sent=numbers.popleft())
         return message
 
+    def hand(self, message: T) -> None:
+        """A recording has each as taken from the inbox, in a turn of its actor's."""
+        self.send(message)
+
     @property
     def is_shut(self) -> bool:
         """Whether it was closed before what happens now."""
