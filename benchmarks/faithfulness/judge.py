@@ -35,16 +35,17 @@ WHOLE_ARGUMENT = "how many ships"
 """What the scenes' function is called with, if all of its arguments are there."""
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
     side: str
     situation: int
+    part: float
     server: tuple[str, ...]
     """What does not hold of the server, one sentence each; so for the others."""
     history: tuple[str, ...]
     tools: tuple[str, ...]
     goes_on: bool
     off_ms: tuple[float, ...]
-    """Of each message that was truncated: truncate − heard (or what the server has at all, if that is less)."""
+    """Of each message that was truncated, and not heard out: truncate − heard (or what the server has at all, if that is less)."""
     uncut: int
     """Messages that were heard in part, and of which the server holds all that it sent."""
     unheard_items: int
@@ -71,6 +72,7 @@ def judge(evidence: Evidence) -> Verdict:
     return Verdict(
         side=evidence.side,
         situation=evidence.situation,
+        part=evidence.part,
         server=tuple(sentence for each in heard for sentence in each.on_server()),
         history=(*(sentence for each in heard for sentence in each.in_history()), *_disorder(heard)),
         tools=tuple(_tools(evidence)),
@@ -151,7 +153,7 @@ class _Heard:
 
     def off_ms(self) -> Iterator[float]:
         cuts = [cut for cut in self._evidence.truncated if cut.accepted and cut.item_id == self.message.id]
-        if cuts:
+        if cuts and not self._heard_out:
             yield cuts[-1].ms - min(self.ms, self.message.held_ms)
 
     # --------------------------------------------------------------------------------------------------- the history

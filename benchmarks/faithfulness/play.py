@@ -111,10 +111,10 @@ class Side:
 
 
 @asynccontextmanager
-async def side(name: str, python: str, module: str) -> AsyncGenerator[Side]:
+async def side(name: str, python: Path, module: str) -> AsyncGenerator[Side]:
     """Run it until the end of the block. What it writes to its errors is shown if RTACTORS_BENCH_VERBOSE is set."""
     verbose = os.environ.get("RTACTORS_BENCH_VERBOSE")
-    command = [python, "-m", f"benchmarks.faithfulness.sides.{module}"]
+    command = [str(python), "-m", f"benchmarks.faithfulness.sides.{module}"]
     async with await anyio.open_process(command, cwd=ROOT, stderr=None if verbose else DEVNULL) as process:
         try:
             began = Side(name, process)

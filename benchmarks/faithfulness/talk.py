@@ -19,7 +19,7 @@ history holds. The line is open until the second command. A person's steps are
     ["ask"]               let the app ask for another reply, with words of the user's
     ["note"]              let the app put a message into the conversation, without asking for a reply
     ["aside"]             let the app ask for a response outside of the conversation, in text
-    ["follow up"]         speak, until there is an answer; a second time after 4 s. What comes of it is `answered`.
+    ["follow up"]         speak, until there is an answer; a second time after 3 s. What comes of it is `answered`.
 
 It imports nothing but the standard library, since it runs in every side's environment.
 """
@@ -58,7 +58,7 @@ GREETING = "Hello."
 NOTE = "The user has opened the settings."
 QUESTION = "And one more thing."
 ASIDE = "Sum up the conversation in one word."
-PATIENCE_S = 6.0
+PATIENCE_S = 5.0
 """How long a person waits to hear something."""
 QUIET_S = 0.45
 """How long nothing is heard when it is quiet."""
@@ -66,7 +66,7 @@ TRIES = 2
 """How often somebody speaks who gets no answer."""
 ANSWERED_MS = 500
 """As much of an answer as is enough to be one."""
-ANSWER_S = 4.0
+ANSWER_S = 3.0
 """How long an answer may take until so much was heard."""
 
 
