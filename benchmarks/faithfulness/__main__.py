@@ -5,7 +5,6 @@ again by `--only`, `--parts` and `--seed`: they decide what it is.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import msgspec
@@ -46,8 +45,8 @@ def _explain(verdict: Verdict) -> None:
     if sentences:
         situation = SITUATIONS[verdict.situation]
         mark = "faithful" if verdict.faithful else "NOT FAITHFUL"
-        print(f"{verdict.side}: {situation.ids} {situation.title}, {verdict.part:.2f}: {mark}", *sentences, sep="\n    ")
-    sys.stdout.flush()
+        title = f"{verdict.side}: {situation.ids} {situation.title}, {verdict.part:.2f}: {mark}"
+        print(title, *sentences, sep="\n    ")
 
 
 main()

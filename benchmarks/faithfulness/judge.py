@@ -45,7 +45,7 @@ class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tools: tuple[str, ...]
     goes_on: bool
     off_ms: tuple[float, ...]
-    """Of each message that was truncated, and not heard out: truncate − heard (or what the server has at all, if that is less)."""
+    """Truncate less heard (or what the server has at all, if that is less), of each message that was not heard out."""
     uncut: int
     """Messages that were heard in part, and of which the server holds all that it sent."""
     unheard_items: int
@@ -148,7 +148,7 @@ class _Heard:
     def uncut(self) -> bool:
         """Whether the server holds all it sent of a message that was heard in part."""
         item = self._item
-        partly = 0 < self.ms < self.message.sent_frames / FRAMES_PER_MS - TOLERANCE_MS
+        partly = 0 < self.ms < self.message.held_ms - TOLERANCE_MS
         return bool(partly and item and item.spoken and item.audio_ms >= self.message.held_ms - 1)
 
     def off_ms(self) -> Iterator[float]:
@@ -232,8 +232,5 @@ def _letters(text: str) -> str:
 
 def _prefix(words: Sequence[str], letters: str) -> int:
     """How many of the words stand at the beginning of the letters."""
-    count = 0
-    for count in range(len(words), -1, -1):  # noqa: B007 - what it ends with is the answer
-        if letters.startswith("".join(words[:count])):
-            break
-    return count
+    counts = range(len(words), 0, -1)
+    return next((count for count in counts if letters.startswith("".join(words[:count]))), 0)

@@ -19,7 +19,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from benchmarks.faithfulness.device import MARKS
 from benchmarks.faithfulness.evidence import Evidence, Heard, Item, Message, Truncated
-from benchmarks.faithfulness.scenes import INJECTED, SITUATIONS, Scene, Stage
+from benchmarks.faithfulness.scenes import INJECTED, SITUATIONS, Stage
 from rtactors.loopback.conversation import FRAMES_PER_MS, Snapshot
 from rtactors.loopback.recognizer import Scripted
 from rtactors.loopback.script import Gate
@@ -35,6 +35,8 @@ LONGEST_S = 60.0
 """A conversation that is not over by then hangs."""
 START_S = 60.0
 """A side that is not ready by then is broken."""
+NOTHING: dict[str, Any] = {"heard": [], "history": [], "answered": False, "queries": [], "late_ms": 0.0}
+"""What is known of a conversation that hangs."""
 USER_SAYS = "Wait a moment, please."
 
 Json: TypeAlias = dict[str, Any]
@@ -92,13 +94,13 @@ class Side:
         """The conversation's number, and what the side says of it."""
         self._count += 1
         id = self._count
-        self._answers[id] = arrived, answers = anyio.Event(), []
+        arrived, answers = anyio.Event(), list[Json]()
+        self._answers[id] = arrived, answers
         await self._send(do="talk", id=id, url=url, steps=steps)
         with anyio.move_on_after(LONGEST_S):
             await arrived.wait()
             return id, answers[0]
-        nothing = {"heard": [], "history": [], "answered": False, "queries": [], "problem": "it hangs", "late_ms": 0.0}
-        return id, nothing
+        return id, {**NOTHING, "problem": "it hangs"}
 
     async def hang_up(self, id: int) -> None:
         await self._send(do="hang up", id=id)
@@ -142,15 +144,17 @@ async def play(side: Side, case: Case, voice: Voice, known: Mapping[str, int]) -
         recognizer=Scripted(USER_SAYS),
         timing=scene.timing,
         faults=scene.faults,
-        session_limit_s=scene.session_limit_s,
     )
+    evidence: Evidence | None = None
     async with server, anyio.create_task_group() as tasks:
         for gate, seconds in scene.stalls:
             tasks.start_soon(_stall, gate, seconds)
         id, told = await side.talk(server.url, scene.all_steps)
-        evidence = _evidence(side.name, case, scene, marked, server.sessions, told)
+        messages = _messages(server.sessions, marked.spoken, scene.missing_ms, _heard(told))
+        evidence = _evidence(side.name, case, messages, server.sessions, told)
         await side.hang_up(id)
         tasks.cancel_scope.cancel()
+    assert evidence
     return evidence
 
 
@@ -160,16 +164,17 @@ async def _stall(gate: Gate, seconds: float) -> None:
     gate.open()
 
 
-def _evidence(
-    side: str, case: Case, scene: Scene, voice: MarkedVoice, sessions: Sequence[Session], told: Json
-) -> Evidence:
-    heard = msgspec.convert(told["heard"], tuple[Heard, ...])
+def _heard(told: Json) -> tuple[Heard, ...]:
+    return msgspec.convert(told["heard"], tuple[Heard, ...])
+
+
+def _evidence(side: str, case: Case, messages: Iterator[Message], sessions: Sequence[Session], told: Json) -> Evidence:
     return Evidence(
         side=side,
         situation=case.situation,
         part=case.part,
-        messages=tuple(_messages(sessions, voice.spoken, scene.missing_ms, heard)),
-        heard=heard,
+        messages=tuple(messages),
+        heard=_heard(told),
         items=tuple(map(_item, sessions[-1].items)) if sessions else (),
         connections=len(sessions),
         history=msgspec.convert(told["history"], tuple[Item, ...]),
@@ -238,9 +243,7 @@ def _item(held: Snapshot) -> Item:
 
 def _truncates(session: Session) -> Iterator[Truncated]:
     """Each with whether the server took it: what it answers comes in the order of what it was asked."""
-    refused = {
-        record.json["error"].get("event_id") for record in session.log.sent if record.type == "error"
-    } - {None}
+    refused = {record.json["error"].get("event_id") for record in session.log.sent if record.type == "error"} - {None}
     accepted = [
         (record.json["item_id"], record.json["audio_end_ms"])
         for record in session.log.sent

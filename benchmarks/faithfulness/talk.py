@@ -14,7 +14,7 @@ history holds. The line is open until the second command. A person's steps are
     ["begin"]             let the app have the agent speak first
     ["speak"]             say something, 160 ms of it, and be silent for 340 ms, as long as the server waits
     ["heard", n, ms]      wait until so much was heard of the n-th message that began since they last spoke
-    ["quiet"]             wait until something was heard since they last spoke, and nothing more is for 450 ms
+    ["quiet"]             wait until something was heard since they last spoke, and nothing more is for 600 ms
     ["pause", s]
     ["ask"]               let the app ask for another reply, with words of the user's
     ["note"]              let the app put a message into the conversation, without asking for a reply
@@ -60,7 +60,7 @@ QUESTION = "And one more thing."
 ASIDE = "Sum up the conversation in one word."
 PATIENCE_S = 5.0
 """How long a person waits to hear something."""
-QUIET_S = 0.45
+QUIET_S = 0.6
 """How long nothing is heard when it is quiet."""
 TRIES = 2
 """How often somebody speaks who gets no answer."""
@@ -132,7 +132,7 @@ class Person:
         self._device = device
         self._known: set[int] = set()  # the messages that had begun when they last spoke
 
-    async def follow(self, steps: list[list[Any]]) -> None:
+    async def follow(self, steps: list[list[Any]]) -> None:  # noqa: C901 - a line or two for each thing they can do
         for name, *arguments in steps:
             match name:
                 case "begin":
@@ -288,6 +288,6 @@ async def _talk(  # noqa: PLR0913, PLR0917 - the first three are everybody's
 
 
 def _first_line(error: BaseException) -> str:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    if isinstance(error, BaseExceptionGroup):
+        return _first_line(error.exceptions[0])  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
     return f"{type(error).__name__}: {error}".splitlines()[0]

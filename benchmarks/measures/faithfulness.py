@@ -1,6 +1,6 @@
 """Do server, history and ears agree after an interruption? The conversations are in `benchmarks/faithfulness`.
 
-    python -m benchmarks.faithfulness --why        the same measure, with what did not hold in each conversation
+python -m benchmarks.faithfulness --why        the same measure, with what did not hold in each conversation
 """
 
 from collections.abc import Callable, Sequence
@@ -47,9 +47,11 @@ ROWS: dict[str, Callable[[Sequence[Judged]], str]] = {
     "**faithful: all agree, and it goes on**": lambda all_: _share(all_, lambda each: each.faithful),
     "the server agrees with the ears": lambda all_: _share(all_, lambda each: not each.server),
     "the history agrees with the ears": lambda all_: _share(all_, lambda each: not each.history),
-    "function calls are answered, none run on half its arguments": lambda all_: _share(all_, lambda each: not each.tools),
+    "function calls are answered, none run on half its arguments": lambda all_: _share(
+        all_, lambda each: not each.tools
+    ),
     "the agent answers afterwards": lambda all_: _share(all_, lambda each: each.goes_on),
-    "abs(truncate − heard), ms: median, p95, most (truncates)": _off,
+    "abs(truncate less heard), ms: median, p95, most (truncates)": _off,
     "cut messages that the server holds whole": lambda all_: str(sum(each.uncut for each in all_)),
     "messages left on the server that nobody heard": lambda all_: str(sum(each.unheard_items for each in all_)),
     "messages left in the history that nobody heard": lambda all_: str(sum(each.unheard_messages for each in all_)),
@@ -72,7 +74,8 @@ def table(results: Results) -> str:
             by_group.append([f"**{group}**", *cells])
         for number in numbers:
             if cells := _cells(of_side, [number]):
-                by_situation.append([f"{SITUATIONS[number].ids}: {SITUATIONS[number].title}", *cells])
+                title = f"{SITUATIONS[number].ids}: {SITUATIONS[number].title}"
+                by_situation.append([title, *cells])
     late = [f"{side} {percentile(late, 50):.0f} and {max(late):.0f}" for side, late in results["late_ms"].items()]
     return "\n".join(
         [
@@ -81,7 +84,7 @@ def table(results: Results) -> str:
             markdown(["", *sides], by_group),
             "And by situation (names as in `docs/scenarios.md`):\n",
             markdown(["", *sides], by_situation),
-            f"How late the sides' loops were at the worst of a conversation, in ms, median and most: {', '.join(late)}.\n",
+            f"How late a side's loop was at the worst of a conversation, in ms, median and most: {'; '.join(late)}.",
         ]
     )
 
@@ -103,14 +106,14 @@ def verdicts(results: Results) -> list[Verdict]:
         if (here := [each for each in judged if each.side == side])
     }
     ours = shares.get(OURS, 0.0)
-    found = [Verdict("faithful conversations", f"{ours:.0f}%", ours == 100, "100%")]  # noqa: RUF069 - 100 is exact
+    found = [Verdict("faithful conversations", f"{ours:.0f}%", ours == 100, "100%")]
     for side, share in shares.items():
         if side != OURS:
             what = f"faithful conversations, against {side}"
             found.append(Verdict(what, f"{ours:.0f}% against {share:.0f}%", ours > share))
     off = [abs(each) for one in judged if one.side == OURS for each in one.off_ms]
     most = max(off, default=0.0)
-    found.append(Verdict("truncate − heard, the furthest", f"{most:.2f} ms", most <= 1, "less than 1 ms, the wire's unit"))
+    found.append(Verdict("truncate less heard, the furthest", f"{most:.2f} ms", most <= 1, "at most 1 ms"))
     return found
 
 

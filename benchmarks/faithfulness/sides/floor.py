@@ -1,5 +1,6 @@
 """No framework: websockets and json, as the shortest program that works would be written. It stops what is heard when
-the user speaks, drops what still comes of that response, and tells the server nothing."""
+the user speaks, drops what still comes of that response, and tells the server nothing.
+"""
 
 import asyncio
 import base64

@@ -28,9 +28,7 @@ class DeviceOutput(io.AudioOutput):
     """Plays segments: from the first frame to `flush`, then it says that it has finished; or to `clear_buffer`."""
 
     def __init__(self, device: Device) -> None:
-        super().__init__(
-            label="device", capabilities=io.AudioOutputCapabilities(pause=False), sample_rate=talk.RATE
-        )
+        super().__init__(label="device", capabilities=io.AudioOutputCapabilities(pause=False), sample_rate=talk.RATE)
         self._device = device
         self._start: int | None = None  # what the device had accepted before the segment
         self._playout: asyncio.Task[None] | None = None
@@ -55,7 +53,7 @@ class DeviceOutput(io.AudioOutput):
             self._finish(interrupted=True)
 
     async def _play_out(self) -> None:
-        while (left := self._device.accepted - self._device.played) > 0:
+        while (left := self._device.accepted - self._device.played) > 0:  # noqa: ASYNC110 - it may run dry, and go on
             await asyncio.sleep(left / talk.RATE)
         self._finish(interrupted=False)
 

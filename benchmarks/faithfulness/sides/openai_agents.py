@@ -128,9 +128,7 @@ async def converse(url: str, device: Device, tool: talk.Tool) -> AsyncGenerator[
             "playback_tracker": tracker,
             "initial_model_settings": {
                 "model_name": "gpt-realtime",
-                "audio": {
-                    "input": {"turn_detection": turn_detection, "transcription": {"model": talk.TRANSCRIBER}}
-                },
+                "audio": {"input": {"turn_detection": turn_detection, "transcription": {"model": talk.TRANSCRIBER}}},
             },
         }
     )

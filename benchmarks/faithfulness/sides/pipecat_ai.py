@@ -1,7 +1,7 @@
 """pipecat: a `Pipeline` of `OpenAIRealtimeLLMService`, its context aggregators, and a transport of its own.
 
 It follows its example `realtime-openai.py`: input, user aggregator, service, output, assistant aggregator; the server's
-turn detection interrupts. The transport plays 40 ms at a time and comes back when the device has room, as that for
+turn detection interrupts. The transport takes 40 ms at a time and comes back when the device has room, as that for
 local audio does, and an `InterruptionFrame` empties the device, as that for WebSockets does. The strategies for turns
 are those that the service asks for anyhow.
 """
@@ -45,6 +45,9 @@ from pipecat.workers.runner import WorkerRunner
 from benchmarks.faithfulness import talk
 from benchmarks.faithfulness.device import Device
 
+AHEAD_S = 0.1
+"""As much audio is in the device: it doesn't run dry if the loop is late for once."""
+
 
 class Input(BaseInputTransport):
     def __init__(self) -> None:
@@ -67,13 +70,26 @@ class Output(BaseOutputTransport):
     async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
         self._device.write(frame.audio)
         left = self._device.accepted - self._device.played
-        await asyncio.sleep((left - len(frame.audio) // 2) / talk.RATE)
+        await asyncio.sleep(left / talk.RATE - AHEAD_S)
         return True
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         await super().process_frame(frame, direction)
         if isinstance(frame, InterruptionFrame):
             self._device.clear()
+
+
+class AsideProperties(events.ResponseProperties):
+    """Theirs lacks what OpenAI takes here."""
+
+    conversation: str = "none"
+    output_modalities: list[str] = ["text"]  # noqa: RUF012 - a pydantic field
+    input: list[dict]
+
+
+class Aside(events.ClientEvent):
+    type: str = "response.create"
+    response: AsideProperties
 
 
 class PipecatConversation:
@@ -109,11 +125,8 @@ class PipecatConversation:
         await self._user.push_frame(LLMMessagesAppendFrame([{"role": role, "content": text}], run_llm=run))
 
     async def aside(self) -> None:
-        item = events.ConversationItem(
-            type="message", role="user", content=[events.ItemContent(type="input_text", text=talk.ASIDE)]
-        )
-        response = events.ResponseProperties(conversation="none", output_modalities=["text"], input=[item])
-        await self._llm.send_client_event(events.ResponseCreateEvent(response=response))
+        item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": talk.ASIDE}]}
+        await self._llm.send_client_event(Aside(response=AsideProperties(input=[item])))
 
     def history(self) -> list[talk.Entry]:
         entries: list[talk.Entry] = []
