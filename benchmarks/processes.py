@@ -7,9 +7,12 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from select import select
 from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
+ANSWER_S = 300
+"""A process that hasn't answered by then never will."""
 
 
 class Side(NamedTuple):
@@ -38,7 +41,7 @@ class Process:
         """What it said first."""
 
     def do(self, what: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON can say
-        """Raises RuntimeError if it ends instead of answering; it has told why by then."""
+        """Raises RuntimeError if it ends instead of answering (it has told why by then), or is silent for too long."""
         assert self._process.stdin
         self._process.stdin.write(json.dumps({"do": what, **arguments}) + "\n")
         self._process.stdin.flush()
@@ -46,6 +49,8 @@ class Process:
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout
+        if not select([self._process.stdout], [], [], ANSWER_S)[0]:
+            raise RuntimeError(f"{self._name} has not answered for {ANSWER_S} s")
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"{self._name} ended with {self._process.wait()} instead of answering")

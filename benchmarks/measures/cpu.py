@@ -31,7 +31,13 @@ PEER_CALLS = (1, 10, 100)
 LEAN_FLOOR = "floor, 64 KiB reads"
 """asyncio reads into a new buffer of 256 KiB each time if it isn't told otherwise. Our transport does that, so this is
 the floor with which it can be compared; uvloop has no such setting."""
-EXTRAS = ("rtactors, captions read", "floor, microphone open", "rtactors, microphone open")
+EXTRAS = (
+    "rtactors, no captions",
+    "rtactors, captions read",
+    "floor, microphone open",
+    "rtactors, microphone open",
+    "livekit-agents, no captions",
+)
 """With 100 calls, 20 ms."""
 ASKING_S = 0.005
 """Between one call that asks for a reply and the next one."""

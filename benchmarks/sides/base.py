@@ -7,7 +7,8 @@ From then on it does what the lines of its standard input say, one JSON object e
     {"do": "freeze"}                 tell the garbage collector that what there is now is there to stay (`gc.freeze`)
     {"do": "talk", "over_s": 2, "window_s": [3, 5]}
                                      in each: ask for a reply, wait until it was heard, or was interrupted and is over;
-                                     not at once, but spread over 2 s; and watch the process from 3 s to 5 s
+                                     not at once, but spread over 2 s; and watch the process from 3 s to 5 s, or,
+                                     with "look_s": 1, say after 1 s what it takes
     {"do": "memory"}                 what the process takes by now
     {"do": "close"}                  hang up in all of them
 
@@ -28,6 +29,8 @@ from typing import Any, Protocol, TypeAlias
 RATE = 24_000
 """Hz, of mono PCM16."""
 TICK_S = 0.02
+OVER_S = 240
+"""A reply that is not over by then won't be."""
 _USER = random.Random(1).randbytes(int(RATE * TICK_S) * 2)
 
 
@@ -165,24 +168,42 @@ async def _serve(open_call: OpenCall, url: str, versions: dict[str, str]) -> Non
                     raise ValueError(f"no side does {unknown!r}")
 
 
-async def _talk(calls: list[Call], *, over_s: float = 0, window_s: tuple[float, float] | None = None) -> dict[str, Any]:
+async def _talk(
+    calls: list[Call],
+    *,
+    over_s: float = 0,
+    window_s: tuple[float, float] | None = None,
+    look_s: float | None = None,
+) -> dict[str, Any]:
     """The CPU time is this process's, all its threads."""
     heard: list[dict[str, Any]] = []
     gc.collect()
     cpu, wall = time.process_time(), time.monotonic()
     watching = asyncio.create_task(_watch(calls, *window_s)) if window_s else None
+    looking = asyncio.create_task(_look(look_s)) if look_s else None
     replies = [_reply(call, number, over_s * number / len(calls), heard) for number, call in enumerate(calls)]
     await asyncio.gather(*replies)
     cpu, wall = time.process_time() - cpu, time.monotonic() - wall
     heard.sort(key=lambda each: each["call"])
-    return {"cpu_s": cpu, "wall_s": wall, "heard": heard, "window": await watching if watching else None}
+    return {
+        "cpu_s": cpu,
+        "wall_s": wall,
+        "heard": heard,
+        "window": await watching if watching else None,
+        "memory": await looking if looking else None,
+    }
 
 
 async def _reply(call: Call, number: int, after_s: float, heard: list[dict[str, Any]]) -> None:
     player = call.player
     await asyncio.sleep(after_s)
     player.begin()
-    await call.reply()
+    try:
+        async with asyncio.timeout(OVER_S):
+            await call.reply()
+    except TimeoutError:
+        state = "still being heard" if player.left_s else "heard as far as it came" if player.written else "not begun"
+        raise RuntimeError(f"the reply of call {number} was not over after {OVER_S} s: it was {state}") from None
     what = {"call": number, "frames": player.written, "ghosts": player.ghosts}
     heard.append(what | {"first_ns": player.first_ns, "last_ns": player.last_ns, "stopped_ns": player.stopped_ns})
 
@@ -203,17 +224,32 @@ async def _watch(calls: list[Call], from_s: float, to_s: float) -> dict[str, Any
     return {"cpu_s": cpu, "wall_s": wall, "frames": _written(calls) - frames, "late_ms": late}
 
 
+async def _look(after_s: float) -> dict[str, Any]:
+    await asyncio.sleep(after_s)
+    return _memory()
+
+
 def _written(calls: list[Call]) -> int:
     return sum(call.player.written for call in calls)
 
 
 def _memory() -> dict[str, Any]:
-    """In bytes: resident, and of that what is this process's alone; and how many pieces Python has allocated."""
+    """In bytes: resident, and of that what is this process's alone; how many pieces Python has allocated, and how many
+    of these the garbage collector looks at; and how many ms it takes to look at them all and find nothing.
+    """
     gc.collect()
+    began = time.perf_counter()
+    gc.collect()
+    took = time.perf_counter() - began
     with open("/proc/self/smaps_rollup", encoding="ascii") as file:  # noqa: PTH123 - nothing is to be imported for it
         sizes = {words[0]: int(words[1]) * 1024 for line in file if len(words := line.split()) == 3}
-    unique = sizes["Private_Clean:"] + sizes["Private_Dirty:"]
-    return {"rss": sizes["Rss:"], "unique": unique, "blocks": sys.getallocatedblocks()}
+    return {
+        "rss": sizes["Rss:"],
+        "unique": sizes["Private_Clean:"] + sizes["Private_Dirty:"],
+        "blocks": sys.getallocatedblocks(),
+        "objects": len(gc.get_objects()),
+        "collect_ms": took * 1000,
+    }
 
 
 def _answer(output: Any, answer: dict[str, Any]) -> None:  # noqa: ANN401 - a text file

@@ -1,11 +1,12 @@
 """livekit-agents: an `AgentSession` with the OpenAI plugin's `RealtimeModel`, without a room.
 
-    build/bench/livekit-agents/bin/python benchmarks/sides/livekit_agents.py URL [asyncio|uvloop]
+    build/bench/livekit-agents/bin/python benchmarks/sides/livekit_agents.py URL [asyncio|uvloop] [--no-captions]
 
 It follows its docs on realtime models (`AgentSession(llm=openai.realtime.RealtimeModel())`, interruptions by the
 server's turn detection) and on custom outputs (`session.output.audio`, an `io.AudioOutput`, as its console has one).
 The output goes through a `TranscriptSynchronizer`, as `RoomIO` wires it by default: without it, history would keep all
-that was generated of an interrupted message. There is no room, hence no WebRTC, which an agent pays for on top.
+that was generated of an interrupted message. It listens to the speech for that, which is most of what a call takes;
+`--no-captions` leaves it out. There is no room, hence no WebRTC, which an agent pays for on top.
 
 Turned off by its own parameters: the voice activity detector (the server's is used), the three seconds after the first
 word in which nobody can interrupt (there is no echo here), and recording.
@@ -14,9 +15,12 @@ word in which nobody can interrupt (there is no echo here), and recording.
 # (its packages are not installed where we are checked)
 
 import asyncio
+import sys
 import time
+from argparse import ArgumentParser
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from base import RATE, Player, run
@@ -75,7 +79,7 @@ class LivekitCall:
 
 
 @asynccontextmanager
-async def open_call(url: str) -> AsyncGenerator[LivekitCall]:
+async def open_call(url: str, *, captions: bool) -> AsyncGenerator[LivekitCall]:
     model = openai.realtime.RealtimeModel(base_url=url, api_key="none")
     session: AgentSession = AgentSession(
         llm=model,
@@ -84,16 +88,25 @@ async def open_call(url: str) -> AsyncGenerator[LivekitCall]:
         aec_warmup_duration=None,
     )
     player = Player()
-    synchronizer = TranscriptSynchronizer(next_in_chain_audio=Output(player), next_in_chain_text=None)
-    session.output.audio, session.output.transcription = synchronizer.audio_output, synchronizer.text_output
+    session.output.audio = Output(player)
+    synchronizer = None
+    if captions:
+        synchronizer = TranscriptSynchronizer(next_in_chain_audio=session.output.audio, next_in_chain_text=None)
+        session.output.audio, session.output.transcription = synchronizer.audio_output, synchronizer.text_output
     await session.start(Agent(instructions="You are a helpful assistant."), record=False)
     try:
         yield LivekitCall(session, player)
     finally:
         await session.aclose()
-        await synchronizer.aclose()
+        if synchronizer:
+            await synchronizer.aclose()
         await model.aclose()
 
 
 if __name__ == "__main__":
-    run(open_call, versions={name: version(name) for name in ("livekit-agents", "livekit-plugins-openai")})
+    parser = ArgumentParser()
+    parser.add_argument("--no-captions", dest="captions", action="store_false", help="without the synchronizer")
+    run(
+        partial(open_call, captions=parser.parse_args(sys.argv[3:]).captions),
+        versions={name: version(name) for name in ("livekit-agents", "livekit-plugins-openai")},
+    )

@@ -11,6 +11,7 @@ nothing while nobody interrupts, and is exact. Tracing is turned off by the run'
 # (its packages are not installed where we are checked)
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
@@ -69,7 +70,7 @@ class OpenAICall:
             elif event.type == "agent_end":
                 self._ended.set()
             elif event.type == "error":
-                raise RuntimeError(f"openai-agents: {event.error}")
+                print(f"openai-agents tells its app: {event.error}", file=sys.stderr)
 
     async def reply(self) -> None:
         self._ended.clear()
