@@ -9,8 +9,8 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-# Where livekit-agents lives, which we are measured against and never import.
-PEER := build/livekit
+# What we are measured against and never import lives apart, each by its own lock.
+PEERS := livekit-agents openai-agents pipecat-ai
 RUNTIME := $(VENV)/runtime.stamp
 DEV := $(VENV)/dev.stamp
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -19,10 +19,10 @@ UV := uv==0.13.8
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test simulate fuzz lint format bench bench-captions soak docs lock clean
+.PHONY: help demo test simulate fuzz lint format bench bench-environments bench-captions soak docs lock clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUNTIME) ## run the main job: a spoken conversation, interrupted, with its record
 	$(BIN)/rtactors demo $(ARGS)
@@ -45,11 +45,14 @@ format: $(DEV) ## format, and fix what can be fixed by itself
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(DEV) ## measure, and keep the evidence in benchmarks/results
-	$(BIN)/python benchmarks/audio_event.py --json benchmarks/results/audio_event.json $(ARGS)
+bench-environments: $(PEERS:%=build/bench/%/stamp) ## make the environments of those that we are measured against
 
-bench-captions: $(DEV) $(PEER)/stamp ## measure how near to the heard word captions end, ours and livekit-agents'
-	$(BIN)/python -m benchmarks.captions.measure --livekit $(PEER)/bin/python \
+bench: $(DEV) ## measure ours, the peers and the floor; write docs/benchmarks.md (ARGS="--only cpu,barge_in", --quick)
+	-@$(MAKE) --no-print-directory bench-environments
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-captions: $(DEV) build/bench/livekit-agents/stamp ## measure how near to the heard word captions end, ours and livekit-agents'
+	$(BIN)/python -m benchmarks.captions.measure --livekit build/bench/livekit-agents/bin/python \
 		--json benchmarks/results/captions.json $(ARGS)
 
 soak: $(DEV) ## let thousands of short sessions live and see that all they took comes back; keep the evidence
@@ -61,12 +64,14 @@ docs: $(DEV) ## write again what is generated in docs: the charts, the schemas
 	$(BIN)/python -m rtactors.recording.json_schema > docs/recording.schema.json
 
 # Without ARGS=--upgrade, versions that still fit stay as they are.
-lock: pyproject.toml benchmarks/captions/livekit.in ## write the locks again (ARGS=--upgrade for the newest versions)
+lock: pyproject.toml $(PEERS:%=benchmarks/sides/%.in) ## write the locks again (ARGS=--upgrade for the newest versions)
 	scripts/venv build/lock $(PYTHON)
 	build/lock/bin/python -m pip --quiet --disable-pip-version-check install '$(UV)'
 	$(call compile,runtime,pyproject.toml --all-extras --group build)
 	$(call compile,dev,pyproject.toml --all-extras --group dev --constraints locks/runtime.txt)
-	$(call compile,livekit,benchmarks/captions/livekit.in)
+	$(call compile,livekit-agents,benchmarks/sides/livekit-agents.in)
+	$(call compile,openai-agents,benchmarks/sides/openai-agents.in)
+	$(call compile,pipecat-ai,benchmarks/sides/pipecat-ai.in)
 
 # One lock for every Python from 3.11 on and every system; no index, file or path of this machine may get into it.
 compile = build/lock/bin/uv --no-config pip compile $(2) --output-file locks/$(1).txt \
@@ -83,10 +88,10 @@ $(VENV)/%.stamp: locks/%.txt pyproject.toml | $(BIN)/python
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(PEER)/stamp: locks/livekit.txt
-	@scripts/venv $(PEER) $(PYTHON)
+build/bench/%/stamp: locks/%.txt
+	@scripts/venv build/bench/$* $(PYTHON)
 	@echo "installing $<"
-	@$(PEER)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --requirement $<
+	@build/bench/$*/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --requirement $<
 	@touch $@
 
 $(BIN)/python:

@@ -1,8 +1,8 @@
 """The actors of one session: wired to one another and to the stages between them, started, supervised, stopped."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
@@ -27,10 +27,12 @@ from rtactors.journal.base import Journal
 from rtactors.limits import Backoff
 from rtactors.pipeline import Factory, Line, MessagePlace, Pipeline, Place, run_behind, run_on
 from rtactors.providers.base import Provider
-from rtactors.recording.tap import Tap
 from rtactors.ring import Ring, Run, Surroundings
 from rtactors.sinks.base import Sink
 from rtactors.transports.base import Connect
+
+if TYPE_CHECKING:
+    from rtactors.recording.tap import Tap
 
 MailT = TypeVar("MailT")
 
@@ -55,7 +57,7 @@ class Ensemble:
         policy: Interruption,
         aligner: Aligner,
         setup: Setup,
-        recorder: Tap | None,
+        recorder: "Tap | None",
         fail: Callable[[RtactorsError], None],
         crashed: Callable[[BaseException], None],
     ) -> None:
@@ -64,7 +66,8 @@ class Ensemble:
         self._pipeline = pipeline
         self._recorder = recorder
         self._crashed = crashed
-        self._scopes: set[anyio.CancelScope] = set()  # what they run in
+        self._scope: anyio.CancelScope | None = None  # what they run in
+        self._sheltered: anyio.CancelScope | None = None
         self._tasks: TaskGroup
 
         bounds = surroundings.bounds
@@ -117,23 +120,31 @@ class Ensemble:
             (self.transport, self.to_transport.build(self._place)),
         ]
 
-    def start(self, tasks: TaskGroup) -> None:
-        self._tasks = tasks
-        self._run(self.surroundings.reminders.run, "reminders")
-        for actor, stages in self._actors:
-            if actor:
-                self._start(actor, stages)
+    async def run(self) -> None:
+        """Live, also when the session's block is cancelled, until the record is settled; the crash of one ends all."""
+        with anyio.CancelScope(shield=True) as self._scope:
+            if self.stopped:  # before this could begin
+                self._scope.cancel()
+            try:
+                async with anyio.create_task_group() as self._tasks:
+                    for actor, stages in self._actors:
+                        if actor:
+                            self._start(actor, stages)
+                    await self.surroundings.reminders.run()
+            except BaseException as error:
+                self._crashed(error)
+                raise
 
     def stop(self) -> None:
         """Cancel all that they do."""
         self.stopped = True
-        for scope in self._scopes:
-            scope.cancel()
-        self._scopes = set()
+        for scope in (self._scope, self._sheltered):
+            if scope:
+                scope.cancel()
 
     def shelter(self, scope: anyio.CancelScope) -> None:
         """Cancel this as well, when they are stopped."""
-        self._scopes.add(scope)
+        self._sheltered = scope
 
     # -- the way to each of them
 
@@ -160,36 +171,17 @@ class Ensemble:
     # -- supervision
 
     def _start(self, actor: Actor[Any], stages: Iterable[Actor[Any]]) -> None:
-        run = self._running(actor.inbox.name, actor.run)
-        before = [self._running(stage.inbox.name, partial(run_on, stage)) for stage in stages]
-        self._run(partial(run_behind, before, run) if before else run, f"{actor.inbox.name} actor")
+        run = self._watched(actor.inbox.name, actor.run)
+        before = [self._watched(stage.inbox.name, partial(run_on, stage)) for stage in stages]
+        self._tasks.start_soon(partial(run_behind, before, run) if before else run, name=f"{actor.inbox.name} actor")
 
-    def _running(self, name: str, run: Run) -> Run:
+    def _watched(self, name: str, run: Run) -> Run:
         """What it does is its doing; and if it crashes, nothing of what follows counts."""
-        run = self._recorder.running(name, run) if self._recorder else run
+        return partial(self._watch, self._recorder.running(name, run) if self._recorder else run)
 
-        async def running() -> None:
-            try:
-                await run()
-            except Exception as error:
-                self._crashed(error)
-                raise
-
-        return running
-
-    def _run(self, run: Callable[[], Awaitable[None]], name: str) -> None:
-        self._tasks.start_soon(self._shielded, run, name=name)
-
-    async def _shielded(self, run: Callable[[], Awaitable[None]]) -> None:
-        """What outlives the cancellation of the block, until the record is settled; its own crash ends all."""
-        with anyio.CancelScope(shield=True) as scope:
-            self._scopes.add(scope)
-            if self.stopped:  # before this could begin
-                scope.cancel()
-            try:
-                await run()
-            except BaseException as error:
-                self._crashed(error)
-                raise
-            finally:
-                self._scopes.discard(scope)
+    async def _watch(self, run: Run) -> None:
+        try:
+            await run()
+        except Exception as error:
+            self._crashed(error)
+            raise

@@ -1,7 +1,9 @@
 """A reader's view of what happens in a session: bounded, never in the way of the session."""
 
 from collections import deque
+from collections.abc import Iterator
 from typing import Generic, Self, TypeVar
+from weakref import ref
 
 import anyio
 
@@ -48,3 +50,31 @@ class EventStream(Generic[EventT]):
     def close(self) -> None:
         self._closed = True
         self._news.set()
+
+
+class EventStreams(Generic[EventT]):
+    """Those of a session, each for one reader: one that nobody reads any more is gone."""
+
+    __slots__ = ("_capacity", "_read")
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._read: list[ref[EventStream[EventT]]] = []
+
+    def __iter__(self) -> Iterator[EventStream[EventT]]:
+        for each in tuple(self._read):  # one may be gone meanwhile
+            if stream := each():
+                yield stream
+
+    def open(self) -> EventStream[EventT]:
+        stream = EventStream[EventT](self._capacity)
+        self._read.append(ref(stream, self._read.remove))
+        return stream
+
+    def push(self, event: EventT) -> None:
+        for stream in self:
+            stream.push(event)
+
+    def close(self) -> None:
+        for stream in self:
+            stream.close()

@@ -5,7 +5,7 @@ from msgspec import Struct
 from rtactors.events import ItemKind, ItemStatus, Role
 
 
-class HistoryItem(Struct, frozen=True, kw_only=True):
+class HistoryItem(Struct, frozen=True, kw_only=True, gc=False):
     """One entry of the chat history: what was said, by whom, and how much of it was heard.
 
     `heard_text` is the text that counts. For messages of users and of the system it is what they said.

@@ -2,6 +2,9 @@
 
 Nobody reaches across the ring: an actor knows of another only the inbox, and of that only the type below. So others can
 be inserted before it, by giving its neighbours another inbox of the same type: `pipeline.py`.
+
+What holds nothing but texts, numbers, and the like of itself can't be part of a cycle, so the garbage collector needn't
+look at it: `gc=False`. How often that comes, and how long it takes, goes by the number of objects it looks at.
 """
 
 from collections.abc import Callable
@@ -24,19 +27,19 @@ from statecharts.message import ChatMessage, Delete, Rewrite, Truncate
 # ------------------------------------------------------------------------------------------------- to the transport
 
 
-class CloseConnection(Struct, frozen=True):
+class CloseConnection(Struct, frozen=True, gc=False):
     """Send what was accepted, then close."""
 
 
-class LossKnown(Struct, frozen=True):
+class LossKnown(Struct, frozen=True, gc=False):
     """Everybody knows that the server is gone: what comes from now on is for the next one."""
 
 
-class HistoryTold(Struct, frozen=True):
+class HistoryTold(Struct, frozen=True, gc=False):
     """The new server was told all of the history: the user's audio may follow."""
 
 
-class UpdateSession(Struct, frozen=True):
+class UpdateSession(Struct, frozen=True, gc=False):
     """Let this server, and every one after it, be set up so (see `events.Setup`)."""
 
     operation_id: str
@@ -49,7 +52,7 @@ class WhenSent(Struct, frozen=True):
     sent: anyio.Event
 
 
-class LimitNear(Struct, frozen=True):
+class LimitNear(Struct, frozen=True, gc=False):
     """Time to make the next connection: the provider will soon end the `connection`th one."""
 
     connection: int
@@ -93,13 +96,13 @@ class RequestReply(Struct, frozen=True):
     """What is said, if the session's own voice is to say it: then no server is asked."""
 
 
-class ConversationKnown(Struct, frozen=True):
+class ConversationKnown(Struct, frozen=True, gc=False):
     """The server holds all that stood in the conversation when this reply, which joins any other, was asked for."""
 
     reply_id: str
 
 
-class StopReply(Struct, frozen=True):
+class StopReply(Struct, frozen=True, gc=False):
     """They don't want this one any more: give it up if it has not started, interrupt it if it has."""
 
     reply_id: str
@@ -109,34 +112,34 @@ class StopReply(Struct, frozen=True):
     """False: one that has been begun is left alone."""
 
 
-class RequestDeadline(Struct, frozen=True):
+class RequestDeadline(Struct, frozen=True, gc=False):
     """Who asked for a reply wants it started by now, or not at all."""
 
     reply_id: str
 
 
-class InterruptAll(Struct, frozen=True):
+class InterruptAll(Struct, frozen=True, gc=False):
     """Stop what is being said or about to be. Requests that wait for their turn keep it."""
 
 
-class FallSilent(Struct, frozen=True):
+class FallSilent(Struct, frozen=True, gc=False):
     """Stop everything, also what is asked for or begins from now on: the session ends."""
 
 
-class SetPaused(Struct, frozen=True):
+class SetPaused(Struct, frozen=True, gc=False):
     """Hold what is being said, or let it go on."""
 
     paused: bool
 
 
-class UserSpeaks(Struct, frozen=True):
+class UserSpeaks(Struct, frozen=True, gc=False):
     """Requests wait until they have finished."""
 
     time: int
     """1 for the first, and so on."""
 
 
-class UserFellSilent(Struct, frozen=True):
+class UserFellSilent(Struct, frozen=True, gc=False):
     """The user's turn is over and it is known what it was; a server that replies by itself has had its time to.
 
     It goes by the context actor, behind what asks for a reply to it. `time` is that of the last `UserSpeaks` before it.
@@ -145,7 +148,7 @@ class UserFellSilent(Struct, frozen=True):
     time: int
 
 
-class UserInterrupts(Struct, frozen=True):
+class UserInterrupts(Struct, frozen=True, gc=False):
     """Stop what is being said or about to be, as with `InterruptAll`: the user has something to say."""
 
     server_cancels: bool
@@ -154,7 +157,7 @@ class UserInterrupts(Struct, frozen=True):
     """Id of the response that answers them already."""
 
 
-class HoldSpeech(Struct, frozen=True):
+class HoldSpeech(Struct, frozen=True, gc=False):
     """Hold what is being said while it is not known whether the user has something to say, or let it go on.
 
     What the app holds (`SetPaused`) is another matter: it goes on when neither holds it.
@@ -163,19 +166,19 @@ class HoldSpeech(Struct, frozen=True):
     held: bool
 
 
-class ReplyOwed(Struct, frozen=True):
+class ReplyOwed(Struct, frozen=True, gc=False):
     """Whether a server that replies by itself is to begin a reply to the user: if it is lost, the next one is asked."""
 
     owed: bool
 
 
-class Unwanted(Struct, frozen=True):
+class Unwanted(Struct, frozen=True, gc=False):
     """The server began this response by itself, and it is to leave nothing, unless it is being heard already."""
 
     response_id: str
 
 
-class RestFirst(Struct, frozen=True):
+class RestFirst(Struct, frozen=True, gc=False):
     """The server began this response by itself, to answer what the user said over what they can't interrupt.
 
     If it broke off that, the rest of it comes first, and then another answer.
@@ -184,46 +187,46 @@ class RestFirst(Struct, frozen=True):
     response_id: str
 
 
-class SetupRefused(Struct, frozen=True):
+class SetupRefused(Struct, frozen=True, gc=False):
     """The server doesn't let itself be told who interrupts and replies: it needs not be asked again."""
 
 
-class AudioBegan(Struct, frozen=True):
+class AudioBegan(Struct, frozen=True, gc=False):
     """The first audio of a message is here, or the first of its text that no audio of the server's goes with."""
 
     message_id: str
 
 
-class MessagePlaying(Struct, frozen=True):
+class MessagePlaying(Struct, frozen=True, gc=False):
     message_id: str
     at: float
 
 
-class MessageShowing(Struct, frozen=True):
+class MessageShowing(Struct, frozen=True, gc=False):
     """The first of a message was shown."""
 
     message_id: str
 
 
-class MessageStalled(Struct, frozen=True):
+class MessageStalled(Struct, frozen=True, gc=False):
     """Nothing came for a message in a long time, though it is not complete."""
 
     message_id: str
 
 
-class MessageEnded(Struct, frozen=True):
+class MessageEnded(Struct, frozen=True, gc=False):
     """A message is full, partial or skipped: the floor is free."""
 
     message_id: str
 
 
-class MessageOver(Struct, frozen=True):
+class MessageOver(Struct, frozen=True, gc=False):
     """A message has ended, and the server makes no more of it."""
 
     message_id: str
 
 
-class ConnectionLost(Struct, frozen=True):
+class ConnectionLost(Struct, frozen=True, gc=False):
     """The server is gone, and what it held. The next one is to come; nothing can be sent until it is there.
 
     It goes from the transport by the response and the context actor back to the transport (`LossKnown`): what comes
@@ -246,7 +249,7 @@ class ConnectionReady(Struct, frozen=True):
     connection: int = 0
 
 
-class ConnectionEnded(Struct, frozen=True):
+class ConnectionEnded(Struct, frozen=True, gc=False):
     """Nothing more will come from any server."""
 
     reason: str
@@ -260,14 +263,14 @@ class WhenSilent(Struct, frozen=True):
     """Also not while the user speaks."""
 
 
-class SetInterruption(Struct, frozen=True):
+class SetInterruption(Struct, frozen=True, gc=False):
     """When the user may interrupt this message."""
 
     message_id: str
     policy: Interruption
 
 
-class SpokenAudio(Struct, frozen=True):
+class SpokenAudio(Struct, frozen=True, gc=False):
     """The session's voice speaks: the next PCM16 of the sentence of this `number` (`SpeechWanted`)."""
 
     message_id: str
@@ -277,7 +280,7 @@ class SpokenAudio(Struct, frozen=True):
     """True if that was all of it."""
 
 
-class VoiceFailed(Struct, frozen=True):
+class VoiceFailed(Struct, frozen=True, gc=False):
     """The session's voice can't speak any more of this message."""
 
     message_id: str
@@ -294,14 +297,14 @@ Steering: TypeAlias = (
 to the conversation, and by the turn actor."""
 
 
-class ResponseDeadline(Struct, frozen=True):
+class ResponseDeadline(Struct, frozen=True, gc=False):
     """A response should have moved on by now, for the `attempt`th time in this state."""
 
     life_id: str
     attempt: int
 
 
-class SlotDeadline(Struct, frozen=True):
+class SlotDeadline(Struct, frozen=True, gc=False):
     """Time to ask a server again that was busy with something we don't know of."""
 
 
@@ -339,13 +342,13 @@ ResponseMail: TypeAlias = (
 # ------------------------------------------------------------------------------------------------ to the turn actor
 
 
-class AgentPolicy(Struct, frozen=True):
+class AgentPolicy(Struct, frozen=True, gc=False):
     """By which policy the user may interrupt: that of what is being heard, else generated; None if nothing is."""
 
     policy: Interruption | None
 
 
-class SetupTold(Struct, frozen=True):
+class SetupTold(Struct, frozen=True, gc=False):
     """The server was told whether it may act by itself (see `events.Setup`). From when it acknowledges that it does;
     without an id, from its beginning.
     """
@@ -354,13 +357,13 @@ class SetupTold(Struct, frozen=True):
     operation_id: str = ""
 
 
-class BeginTurn(Struct, frozen=True):
+class BeginTurn(Struct, frozen=True, gc=False):
     """The app says that the user begins to speak."""
 
     turn_id: str
 
 
-class EndTurn(Struct, frozen=True):
+class EndTurn(Struct, frozen=True, gc=False):
     """The app says that they have finished: it commits their audio, then asks for a reply."""
 
     operation_id: str
@@ -368,30 +371,30 @@ class EndTurn(Struct, frozen=True):
     reply_id: str
 
 
-class CancelTurn(Struct, frozen=True):
+class CancelTurn(Struct, frozen=True, gc=False):
     """The app has thrown away what the user said."""
 
 
-class SetupDue(Struct, frozen=True):
+class SetupDue(Struct, frozen=True, gc=False):
     """The server should have acknowledged by now how it was set up."""
 
     operation_id: str
 
 
-class SpeechLasts(Struct, frozen=True):
+class SpeechLasts(Struct, frozen=True, gc=False):
     """So many seconds of speech are certain now, if the user still speaks."""
 
     turn_id: str
     seconds: float
 
 
-class WordsDue(Struct, frozen=True):
+class WordsDue(Struct, frozen=True, gc=False):
     """The words of what the user said have had their time to come."""
 
     turn_id: str
 
 
-class SpeechOver(Struct, frozen=True):
+class SpeechOver(Struct, frozen=True, gc=False):
     """The user's turn counts as over, and a server that replies by itself has had its time to."""
 
     wait: int
@@ -433,19 +436,19 @@ TurnMail: TypeAlias = (
 # ------------------------------------------------------------------------------------------------- to a message actor
 
 
-class TakeFloor(Struct, frozen=True):
+class TakeFloor(Struct, frozen=True, gc=False):
     """It is this message's turn to be heard."""
 
 
-class InterruptMessage(Struct, frozen=True):
+class InterruptMessage(Struct, frozen=True, gc=False):
     """Stop, whether or not anything of it was played."""
 
 
-class SuccessorBegan(Struct, frozen=True):
+class SuccessorBegan(Struct, frozen=True, gc=False):
     """A later message of the same response has begun (`AudioBegan`): servers send in the order of playback."""
 
 
-class GenerationEnded(Struct, frozen=True):
+class GenerationEnded(Struct, frozen=True, gc=False):
     """Its response is done: nothing more of this message comes."""
 
     status: events.ResponseStatus
@@ -457,23 +460,23 @@ class SegmentBegun(Struct, frozen=True):
     write: Callable[[bytes], None]
 
 
-class SegmentStarted(Struct, frozen=True):
+class SegmentStarted(Struct, frozen=True, gc=False):
     at: float
 
 
-class SegmentPaused(Struct, frozen=True):
+class SegmentPaused(Struct, frozen=True, gc=False):
     pass
 
 
-class SegmentResumed(Struct, frozen=True):
+class SegmentResumed(Struct, frozen=True, gc=False):
     pass
 
 
-class SegmentStarved(Struct, frozen=True):
+class SegmentStarved(Struct, frozen=True, gc=False):
     """All that was written has been heard."""
 
 
-class SegmentFinished(Struct, frozen=True):
+class SegmentFinished(Struct, frozen=True, gc=False):
     """`frames` of the message were heard, and it is over."""
 
     frames: int
@@ -481,17 +484,17 @@ class SegmentFinished(Struct, frozen=True):
     confirmed: bool
 
 
-class MessageDeadline(Struct, frozen=True):
+class MessageDeadline(Struct, frozen=True, gc=False):
     """Time to see whether a message still moves: it had so many bytes of audio and characters when this was set."""
 
     generated: int
 
 
-class TextDeadline(Struct, frozen=True):
+class TextDeadline(Struct, frozen=True, gc=False):
     """The text that trails a message's audio has had its time."""
 
 
-class TranscriptEnded(Struct, frozen=True):
+class TranscriptEnded(Struct, frozen=True, gc=False):
     """What was heard of its text: the answer to `EndTranscript`."""
 
     heard_text: str
@@ -523,7 +526,7 @@ MessageMail: TypeAlias = (
 # ---------------------------------------------------------------------------------------------- to the transcript actor
 
 
-class TranscriptText(Struct, frozen=True):
+class TranscriptText(Struct, frozen=True, gc=False):
     """The next piece of a stretch's text."""
 
     message_id: str
@@ -538,7 +541,7 @@ class TranscriptText(Struct, frozen=True):
     end_ms: int | None = None
 
 
-class TranscriptShown(Struct, frozen=True):
+class TranscriptShown(Struct, frozen=True, gc=False):
     """Text that no sound goes with was shown, which counts as heard."""
 
     message_id: str
@@ -547,7 +550,7 @@ class TranscriptShown(Struct, frozen=True):
     at: float
 
 
-class TranscriptAudio(Struct, frozen=True):
+class TranscriptAudio(Struct, frozen=True, gc=False):
     """The next of a stretch's audio that is to be heard, PCM16 of whole frames."""
 
     message_id: str
@@ -566,13 +569,13 @@ class EndTranscript(Struct, frozen=True):
     owner: Inbox[MessageMail]
 
 
-class ForgetTranscript(Struct, frozen=True):
+class ForgetTranscript(Struct, frozen=True, gc=False):
     """The message has ended, and the sink never had anything of it."""
 
     message_id: str
 
 
-class ShowingDeadline(Struct, frozen=True):
+class ShowingDeadline(Struct, frozen=True, gc=False):
     """Time to tell the journal what was shown of a message."""
 
     message_id: str
@@ -601,23 +604,23 @@ class BeginSegment(Struct, frozen=True):
     owner: Inbox[MessageMail]
 
 
-class FinishSegment(Struct, frozen=True):
+class FinishSegment(Struct, frozen=True, gc=False):
     message_id: str
 
 
-class ClearSegment(Struct, frozen=True):
+class ClearSegment(Struct, frozen=True, gc=False):
     message_id: str
 
 
-class PauseSegment(Struct, frozen=True):
+class PauseSegment(Struct, frozen=True, gc=False):
     message_id: str
 
 
-class ResumeSegment(Struct, frozen=True):
+class ResumeSegment(Struct, frozen=True, gc=False):
     message_id: str
 
 
-class SinkDeadline(Struct, frozen=True):
+class SinkDeadline(Struct, frozen=True, gc=False):
     """The sink should have finished this segment by now."""
 
     message_id: str
@@ -643,7 +646,7 @@ SinkMail: TypeAlias = BeginSegment | sinks.Lost | SegmentMail
 # ------------------------------------------------------------------------------------------------- to the context actor
 
 
-class ItemAnnounced(Struct, frozen=True):
+class ItemAnnounced(Struct, frozen=True, gc=False):
     """A response announced this item; whether the server's history holds it is told by the server."""
 
     item: events.Item
@@ -652,7 +655,7 @@ class ItemAnnounced(Struct, frozen=True):
     """True if no server makes it: it is told to the server once it was heard."""
 
 
-class Generated(Struct, frozen=True):
+class Generated(Struct, frozen=True, gc=False):
     """What the server has made of a message so far."""
 
     message_id: str
@@ -663,7 +666,7 @@ class Generated(Struct, frozen=True):
     """The last of its content parts."""
 
 
-class HeardSoFar(Struct, frozen=True):
+class HeardSoFar(Struct, frozen=True, gc=False):
     """What was heard of a message that is still being heard. Told only if there is a journal."""
 
     message_id: str
@@ -674,20 +677,20 @@ class HeardSoFar(Struct, frozen=True):
     started_at: float | None
 
 
-class CallCompleted(Struct, frozen=True):
+class CallCompleted(Struct, frozen=True, gc=False):
     """A function call is complete: it may run."""
 
     item: events.Item
     response_id: str
 
 
-class CallsOver(Struct, frozen=True):
+class CallsOver(Struct, frozen=True, gc=False):
     """There are no more function calls of a response than those that were told complete."""
 
     response_id: str
 
 
-class CallCancelled(Struct, frozen=True):
+class CallCancelled(Struct, frozen=True, gc=False):
     """A function call that its response ended without completing: it never runs, and the model is to know that."""
 
     item: events.Item
@@ -703,25 +706,25 @@ class AddItem(Struct, frozen=True):
     """Whether it is an agent's, though it stands there as the user's: no words that the user wrote."""
 
 
-class RemoveItem(Struct, frozen=True):
+class RemoveItem(Struct, frozen=True, gc=False):
     item_id: str
 
 
-class AnswerCall(Struct, frozen=True):
+class AnswerCall(Struct, frozen=True, gc=False):
     """The output of a function call. Sent to the server at most once."""
 
     call_id: str
     output: str
 
 
-class AppendHandoff(Struct, frozen=True):
+class AppendHandoff(Struct, frozen=True, gc=False):
     """What a text agent has to say on a `HandoffRequested`."""
 
     handoff_id: str
     text: str
 
 
-class SetHistory(Struct, frozen=True):
+class SetHistory(Struct, frozen=True, gc=False):
     """Make the conversation hold these items. What stands in it already stays as and where it is."""
 
     items: tuple[HistoryItem, ...]
@@ -763,7 +766,7 @@ class WhenAcknowledged(Struct, frozen=True):
     quiet: anyio.Event
 
 
-class OperationDeadline(Struct, frozen=True):
+class OperationDeadline(Struct, frozen=True, gc=False):
     """The server should have acknowledged this operation by now."""
 
     operation_id: str

@@ -2,10 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 
-import anyio
-
 from rtactors.errors import ReplyFailed
 from rtactors.events import Item
+from rtactors.flag import Flag
 from rtactors.history import HistoryItem
 
 
@@ -21,9 +20,9 @@ class ReplyRecord:
         self.output: tuple[Item, ...] = ()
         self.said: list[Callable[[], HistoryItem]] = []
         """One for each message that was heard; looks it up in the ledger."""
-        self.begun = anyio.Event()
-        self.heard = anyio.Event()
-        self.ended = anyio.Event()
+        self.begun = Flag()
+        self.heard = Flag()
+        self.ended = Flag()
 
     def start(self, response_id: str) -> None:
         """The server has begun it."""

@@ -1,13 +1,16 @@
 """What an app holds: one spoken conversation, whose record equals what was heard.
 
-Its actors are put together in `rtactors.ensemble`. A session steers nothing by itself.
+Its actors are put together in `rtactors.ensemble`. A session steers nothing by itself. What only some sessions have (a
+delegate, a voice, a recorder) is imported by those.
 """
+
+from __future__ import annotations
 
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 from uuid import uuid4
 from weakref import WeakSet
 
@@ -22,12 +25,11 @@ from rtactors.actors.journal import JournalActor
 from rtactors.alignment import Aligner, SpeechAligner
 from rtactors.causes import causes, the_cause
 from rtactors.companion import Companion, Company
-from rtactors.delegation.companion import Delegation
-from rtactors.delegation.delegate import Delegate
 from rtactors.ensemble import Ensemble
 from rtactors.errors import ConfigurationError, RtactorsError, SessionClosed
-from rtactors.event_stream import EventStream
+from rtactors.event_stream import EventStream, EventStreams
 from rtactors.events import Item, Role, Setup
+from rtactors.flag import Flag
 from rtactors.history import HistoryItem
 from rtactors.interruption import AT_ONCE, Interruption, InterruptionRule
 from rtactors.interruption_rule import RuleCompanion
@@ -36,8 +38,7 @@ from rtactors.journal.recall import ledger_of
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.operations import number_of, operation_id, own_id
 from rtactors.pipeline import Pipeline
-from rtactors.providers.base import Endpoint, Provider
-from rtactors.recording.tap import Tap
+from rtactors.providers.base import Capabilities, Endpoint, Provider
 from rtactors.reminders import Reminders
 from rtactors.reply import Reply, ReplyRecord
 from rtactors.ring import Surroundings
@@ -45,9 +46,13 @@ from rtactors.session_events import CaptionEvent, ConversationEnded, FunctionCal
 from rtactors.sinks.base import Sink
 from rtactors.tools.runner import Runner
 from rtactors.transports.base import Connect, Socket
-from rtactors.voices.base import Voice
-from rtactors.voices.speaking import Speaking
 from rtactors.wanted import Options, Tools, Wanted, WantedReply, WantedWords
+
+if TYPE_CHECKING:
+    from rtactors.delegation.companion import Delegation
+    from rtactors.delegation.delegate import Delegate
+    from rtactors.recording.tap import Tap
+    from rtactors.voices.base import Voice
 
 
 class Session(AsyncContextManagerMixin):
@@ -122,14 +127,13 @@ class Session(AsyncContextManagerMixin):
         self.provider = provider
         self.id = uuid4().hex if session_id is None else arguments.session_id(session_id)
         """Its name in the journal; a random one if it was given none."""
-        self.delegate = Delegation(delegate, capabilities) if delegate is not None else None
+        self.delegate = _delegation(delegate, capabilities) if delegate is not None else None
         """What goes on with the delegate, if there is one: `stop` ends what it works on."""
         self._deadlines = deadlines
         self._bounds = bounds
-        self._streams: WeakSet[EventStream[SessionEvent]] = WeakSet()  # one that nobody reads any more is gone
-        self._captions: WeakSet[EventStream[CaptionEvent]] = WeakSet()
+        self._streams = EventStreams[SessionEvent](bounds.events)
+        self._captions = EventStreams[CaptionEvent](bounds.events)
         self._failure: RtactorsError | None = None
-        self._failed = anyio.Event()
         self._crash: Exception | None = None
         self._ended: ConversationEnded | None = None
         self._tasks: TaskGroup
@@ -141,12 +145,12 @@ class Session(AsyncContextManagerMixin):
         self._voiced = voice is not None
         delegating = self.delegate.calls if self.delegate else frozenset[str]()
         self._runner = Runner(tools, capabilities.functions | delegating)
-        speaking = Speaking(voice) if voice else None
+        speaking = _speaking(voice) if voice else None
         rule = RuleCompanion(interruption_rule) if interruption_rule else None
         beside = (self._runner, self.delegate, speaking, rule)
         self._companions: list[Companion] = [each for each in beside if each is not None]
         self._company: anyio.CancelScope | None = None  # what the companions run in
-        self._alone = anyio.Event()  # once they have left
+        self._alone = Flag()  # once they have left
 
         connect = connect or partial(_websocket, deadlines=deadlines)
         surroundings = Surroundings(
@@ -161,7 +165,7 @@ class Session(AsyncContextManagerMixin):
         self._recorder = recorder
         self._reconnect = reconnect
         if recorder is not None:
-            arguments.instance("a recorder", recorder, Tap, 'Recorder("call.jsonl"), from rtactors.recording')
+            _check(recorder)
             surroundings = recorder.surroundings(surroundings)
             provider, connect, sink = recorder.provider(provider), recorder.connect(connect), recorder.sink(sink)
             reconnect = reconnect and recorder.reconnect(reconnect)
@@ -383,8 +387,7 @@ class Session(AsyncContextManagerMixin):
         With a journal: as soon as it is written down. Of a resumed session it begins with the function calls that were
         handed over before and are not answered yet (`FunctionCalled.resumed`), on every stream.
         """
-        stream = EventStream[SessionEvent](self._bounds.events)
-        self._streams.add(stream)
+        stream = self._streams.open()
         for event in self._left:
             if isinstance(event, Problem) or event.call_id in self._actors.context.ledger.unanswered:
                 stream.push(event)
@@ -402,8 +405,7 @@ class Session(AsyncContextManagerMixin):
 
         Its words wait apart from what `events` has to tell, and so are lost (`Dropped`) by none but its own reader.
         """
-        stream = EventStream[CaptionEvent](self._bounds.events)
-        self._captions.add(stream)
+        stream = self._captions.open()
         if self._ended:
             stream.close()
         return stream
@@ -428,11 +430,10 @@ class Session(AsyncContextManagerMixin):
                 await self._open_journal(self._journal)
             async with anyio.create_task_group() as self._tasks:
                 try:
-                    self._actors.start(self._tasks)
+                    self._tasks.start_soon(self._actors.run)
                     await self._actors.transport.decided.wait()
                     if self._failure:
                         raise self._failure
-                    self._tasks.start_soon(self._end_on_failure)
                     self._open = self._begun = True
                     self._company = anyio.CancelScope()
                     self._tasks.start_soon(self._keep_company, self._company)
@@ -485,11 +486,9 @@ class Session(AsyncContextManagerMixin):
     def _let_go(self) -> None:
         """Nobody waits for a session that is over."""
         self._ended = self._how_it_ended()
-        for stream in self._streams:
-            stream.push(self._ended)
-            stream.close()
-        for stream in self._captions:
-            stream.close()
+        self._streams.push(self._ended)
+        self._streams.close()
+        self._captions.close()
         for record in self._asked:
             if not record.ended.is_set():
                 failure = str(self._failure or "the session is over")
@@ -526,7 +525,6 @@ class Session(AsyncContextManagerMixin):
 
     async def _end_on_failure(self) -> None:
         """A session that can't go on plays what it has, or what can still be heard, then ends with the cause."""
-        await self._failed.wait()
         if not self._actors.transport.ended:  # then it is the sink that is lost, or the journal
             self._ring.context.send(mail.FallSilent())
         await self.quiet()
@@ -543,11 +541,13 @@ class Session(AsyncContextManagerMixin):
             self._deadlines,
             self._bounds,
         )
+        runner, *others = self._companions  # most sessions have no more than tools
         try:
             with scope:
                 async with anyio.create_task_group() as tasks:
-                    for companion in self._companions:
+                    for companion in others:
                         tasks.start_soon(companion.run, company)
+                    await runner.run(company)
         except BaseException as error:
             self._blame(error)
             raise
@@ -556,8 +556,9 @@ class Session(AsyncContextManagerMixin):
 
     def _fail(self, failure: RtactorsError) -> None:
         """The first cause counts."""
+        if self._failure is None and self._open:
+            self._tasks.start_soon(self._actors.surroundings.outside(self._end_on_failure))
         self._failure = self._failure or failure
-        self._failed.set()
 
     def _blame(self, error: BaseException) -> None:
         """What an actor or a companion raised ends the session; what it raised because that ends doesn't."""
@@ -577,11 +578,9 @@ class Session(AsyncContextManagerMixin):
     def _publish(self, event: SessionEvent) -> None:
         for companion in self._companions:
             companion.hear(event)
-        for stream in self._streams:
-            stream.push(event)
+        self._streams.push(event)
         if isinstance(event, CaptionEvent):
-            for stream in self._captions:
-                stream.push(event)
+            self._captions.push(event)
 
     def _check(self) -> None:
         if self._failure:
@@ -656,6 +655,24 @@ class Session(AsyncContextManagerMixin):
         while (new_id := own_id(kind, self._count)) in self._actors.context.ledger:
             self._count += 1
         return new_id
+
+
+def _check(recorder: object) -> None:
+    from rtactors.recording.tap import Tap  # noqa: PLC0415 - most sessions have none
+
+    arguments.instance("a recorder", recorder, Tap, 'Recorder("call.jsonl"), from rtactors.recording')
+
+
+def _delegation(delegate: Delegate, capabilities: Capabilities) -> Delegation:
+    from rtactors.delegation.companion import Delegation  # noqa: PLC0415 - the same
+
+    return Delegation(delegate, capabilities)
+
+
+def _speaking(voice: Voice) -> Companion:
+    from rtactors.voices.speaking import Speaking  # noqa: PLC0415 - the same
+
+    return Speaking(voice)
 
 
 def _websocket(endpoint: Endpoint, *, deadlines: Deadlines) -> AbstractAsyncContextManager[Socket]:

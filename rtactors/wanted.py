@@ -1,18 +1,20 @@
 """What an app may want of a session, and of a reply: the arguments of both, by name."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from rtactors.alignment import Aligner
-from rtactors.delegation.delegate import Delegate
 from rtactors.events import Item
 from rtactors.interruption import Interruption, InterruptionRule
 from rtactors.limits import Backoff, Bounds, Deadlines
 from rtactors.pipeline import Pipeline
-from rtactors.recording.tap import Tap
 from rtactors.tools.tool import Tool
 from rtactors.transports.base import Connect
 from rtactors.voices.base import Voice
+
+if TYPE_CHECKING:  # what only some sessions have is imported by those
+    from rtactors.delegation.delegate import Delegate
+    from rtactors.recording.tap import Tap
 
 Tools: TypeAlias = Sequence[Tool[..., Any] | Callable[..., Any]]
 
@@ -21,7 +23,7 @@ class Options(TypedDict, total=False):
     """How a session behaves, whatever it says; as in `Session`."""
 
     tools: Tools
-    delegate: Delegate | None
+    delegate: "Delegate | None"
     interruption: Interruption
     interruption_rule: InterruptionRule | None
     aligner: Aligner | None
@@ -30,7 +32,7 @@ class Options(TypedDict, total=False):
     reconnect: Backoff | None
     deadlines: Deadlines
     bounds: Bounds
-    recorder: Tap | None
+    recorder: "Tap | None"
     voice: Voice | None
     pipeline: Pipeline
 

@@ -58,6 +58,7 @@ FLOORS = {
         "rtactors.espeak",
         "rtactors.event_stream",
         "rtactors.events",
+        "rtactors.flag",
         "rtactors.history",
         "rtactors.interruption",
         "rtactors.limits",

@@ -1,6 +1,6 @@
 """What livekit-agents' transcript synchronizer holds for heard, as its voice pipeline uses it, by its default settings.
 
-    python livekit_side.py JOBS [--real]      # in an environment of its own: locks/livekit.txt
+    python livekit_side.py JOBS [--real]      # in an environment of its own: locks/livekit-agents.txt
 
 JOBS is a file of JSON lines, one `Job` each; so is what it prints: of each job a list of transcripts, and at last the
 CPU time of all, and the version. The synchronizer works by the clock. It gets a virtual one, in which an hour takes

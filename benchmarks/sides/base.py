@@ -4,7 +4,11 @@ Every side is a script beside this file, run by the Python of its own environmen
 From then on it does what the lines of its standard input say, one JSON object each, and answers each with one line:
 
     {"do": "open", "calls": 100}     connect so many more calls
-    {"do": "talk", "ticks": true}    in each: ask for a reply, wait until it was heard, or was interrupted and is over
+    {"do": "freeze"}                 tell the garbage collector that what there is now is there to stay (`gc.freeze`)
+    {"do": "talk", "over_s": 2, "window_s": [3, 5]}
+                                     in each: ask for a reply, wait until it was heard, or was interrupted and is over;
+                                     not at once, but spread over 2 s; and watch the process from 3 s to 5 s, or,
+                                     with "look_s": 1, say after 1 s what it takes
     {"do": "memory"}                 what the process takes by now
     {"do": "close"}                  hang up in all of them
 
@@ -15,15 +19,19 @@ import asyncio
 import gc
 import json
 import os
+import random
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol, TypeAlias
 
 RATE = 24_000
 """Hz, of mono PCM16."""
 TICK_S = 0.02
+OVER_S = 240
+"""A reply that is not over by then won't be."""
+_USER = random.Random(1).randbytes(int(RATE * TICK_S) * 2)
 
 
 class Player:
@@ -91,12 +99,35 @@ class Call(Protocol):
         ...
 
 
+@asynccontextmanager
+async def microphone(hear: Callable[[bytes], Awaitable[object]] | None) -> AsyncGenerator[None]:
+    """The user's audio meanwhile, 20 ms of PCM16 at a time, if a side is to `hear` it."""
+    listening = asyncio.create_task(_listen(hear)) if hear else None
+    try:
+        yield
+    finally:
+        if listening:
+            listening.cancel()
+
+
+async def _listen(hear: Callable[[bytes], Awaitable[object]]) -> None:
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    while True:
+        await hear(_USER)
+        due += TICK_S
+        await asyncio.sleep(due - loop.time())
+
+
 OpenCall: TypeAlias = Callable[[str], AbstractAsyncContextManager[Call]]
 """Connects to a server's URL (`ws://127.0.0.1:PORT/v1`), and hangs up at the end of the block."""
 
 
 def run(open_call: OpenCall, *, versions: dict[str, str]) -> None:
-    """Be a side: `python SIDE.py URL [asyncio|uvloop]`. `versions` are those of what is measured, by package."""
+    """Be a side: `python SIDE.py URL [asyncio|uvloop [OPTION ...]]`, with options of its own.
+
+    `versions` are those of what is measured, by package.
+    """
     url, loop = sys.argv[1], (sys.argv[2:] or ["asyncio"])[0]
     if loop == "uvloop":
         import uvloop
@@ -116,13 +147,17 @@ async def _serve(open_call: OpenCall, url: str, versions: dict[str, str]) -> Non
     async with AsyncExitStack() as stack:
         while line := await asyncio.to_thread(sys.stdin.readline):
             command = json.loads(line)
-            match command["do"]:
+            match command.pop("do"):
                 case "open":
                     began = time.process_time()
                     calls += [await stack.enter_async_context(open_call(url)) for _ in range(command["calls"])]
                     _answer(output, {"calls": len(calls), "cpu_s": time.process_time() - began})
                 case "talk":
-                    _answer(output, await _talk(calls, ticks=command.get("ticks", False)))
+                    _answer(output, await _talk(calls, **command))
+                case "freeze":
+                    gc.collect()
+                    gc.freeze()
+                    _answer(output, {"frozen": gc.get_freeze_count()})
                 case "memory":
                     _answer(output, _memory())
                 case "close":
@@ -133,48 +168,87 @@ async def _serve(open_call: OpenCall, url: str, versions: dict[str, str]) -> Non
                     raise ValueError(f"no side does {unknown!r}")
 
 
-async def _talk(calls: list[Call], *, ticks: bool) -> dict[str, Any]:
-    """All at once; the CPU time is this process's, all its threads."""
-    for call in calls:
-        call.player.begin()
-    late: list[float] = []
-    ticking = asyncio.create_task(_tick(late)) if ticks else None
+async def _talk(
+    calls: list[Call],
+    *,
+    over_s: float = 0,
+    window_s: tuple[float, float] | None = None,
+    look_s: float | None = None,
+) -> dict[str, Any]:
+    """The CPU time is this process's, all its threads."""
+    heard: list[dict[str, Any]] = []
     gc.collect()
     cpu, wall = time.process_time(), time.monotonic()
-    await asyncio.gather(*(call.reply() for call in calls))
+    watching = asyncio.create_task(_watch(calls, *window_s)) if window_s else None
+    looking = asyncio.create_task(_look(look_s)) if look_s else None
+    replies = [_reply(call, number, over_s * number / len(calls), heard) for number, call in enumerate(calls)]
+    await asyncio.gather(*replies)
     cpu, wall = time.process_time() - cpu, time.monotonic() - wall
-    if ticking:
-        ticking.cancel()
-    heard = [
-        {
-            "frames": player.written,
-            "ghosts": player.ghosts,
-            "first_ns": player.first_ns,
-            "last_ns": player.last_ns,
-            "stopped_ns": player.stopped_ns,
-        }
-        for player in (call.player for call in calls)
-    ]
-    return {"cpu_s": cpu, "wall_s": wall, "late_ms": late, "heard": heard}
+    heard.sort(key=lambda each: each["call"])
+    return {
+        "cpu_s": cpu,
+        "wall_s": wall,
+        "heard": heard,
+        "window": await watching if watching else None,
+        "memory": await looking if looking else None,
+    }
 
 
-async def _tick(late: list[float]) -> None:
-    """How late the loop lets something run that is due every 20 ms, in ms."""
-    loop = asyncio.get_running_loop()
-    due = loop.time()
-    while True:
+async def _reply(call: Call, number: int, after_s: float, heard: list[dict[str, Any]]) -> None:
+    player = call.player
+    await asyncio.sleep(after_s)
+    player.begin()
+    try:
+        async with asyncio.timeout(OVER_S):
+            await call.reply()
+    except TimeoutError:
+        state = "still being heard" if player.left_s else "heard as far as it came" if player.written else "not begun"
+        raise RuntimeError(f"the reply of call {number} was not over after {OVER_S} s: it was {state}") from None
+    what = {"call": number, "frames": player.written, "ghosts": player.ghosts}
+    heard.append(what | {"first_ns": player.first_ns, "last_ns": player.last_ns, "stopped_ns": player.stopped_ns})
+
+
+async def _watch(calls: list[Call], from_s: float, to_s: float) -> dict[str, Any]:
+    """What it takes while they talk, and how late the loop lets something run that is due every 20 ms."""
+    due = time.monotonic() + from_s  # a loop's own clock may be as coarse as a ms
+    end = due + to_s - from_s
+    await asyncio.sleep(from_s)
+    late: list[float] = []
+    frames, cpu, wall = _written(calls), time.process_time(), time.monotonic()
+    while due < end:
         due += TICK_S
-        await asyncio.sleep(due - loop.time())
-        late.append(max(0.0, loop.time() - due) * 1000)
+        await asyncio.sleep(due - time.monotonic())
+        late.append(max(0.0, time.monotonic() - due) * 1000)
+    cpu, wall = time.process_time() - cpu, time.monotonic() - wall
+    return {"cpu_s": cpu, "wall_s": wall, "frames": _written(calls) - frames, "late_ms": late}
+
+
+async def _look(after_s: float) -> dict[str, Any]:
+    await asyncio.sleep(after_s)
+    return _memory()
+
+
+def _written(calls: list[Call]) -> int:
+    return sum(call.player.written for call in calls)
 
 
 def _memory() -> dict[str, Any]:
-    """In bytes: resident, and of that what is this process's alone; and how many pieces Python has allocated."""
+    """In bytes: resident, and of that what is this process's alone; how many pieces Python has allocated, and how many
+    of these the garbage collector looks at; and how many ms it takes to look at them all and find nothing.
+    """
     gc.collect()
+    began = time.perf_counter()
+    gc.collect()
+    took = time.perf_counter() - began
     with open("/proc/self/smaps_rollup", encoding="ascii") as file:  # noqa: PTH123 - nothing is to be imported for it
         sizes = {words[0]: int(words[1]) * 1024 for line in file if len(words := line.split()) == 3}
-    unique = sizes["Private_Clean:"] + sizes["Private_Dirty:"]
-    return {"rss": sizes["Rss:"], "unique": unique, "blocks": sys.getallocatedblocks()}
+    return {
+        "rss": sizes["Rss:"],
+        "unique": sizes["Private_Clean:"] + sizes["Private_Dirty:"],
+        "blocks": sys.getallocatedblocks(),
+        "objects": len(gc.get_objects()),
+        "collect_ms": took * 1000,
+    }
 
 
 def _answer(output: Any, answer: dict[str, Any]) -> None:  # noqa: ANN401 - a text file

@@ -1,9 +1,7 @@
 """The floor: who is being heard, one message at a time, and who waits for that, in order."""
 
-from collections import deque
-
 from rtactors import mail
-from rtactors.actors.under_way import Message
+from rtactors.actors.under_way import Message, Response
 
 
 class Floor:
@@ -13,7 +11,7 @@ class Floor:
         self.speaking: Message | None = None
         self.app_holds = False
         self.user_holds = False
-        self._waiting: deque[Message] = deque()
+        self._waiting: list[Message] = []
 
     @property
     def held(self) -> bool:
@@ -49,13 +47,12 @@ class Floor:
         """It has ended."""
         if self.speaking is message:
             self.speaking = None
-        else:
-            self.drop(message)
-
-    def drop(self, message: Message) -> None:
-        """It waits no more."""
-        if message in self._waiting:
+        elif message in self._waiting:
             self._waiting.remove(message)
+
+    def drop(self, response: Response) -> None:
+        """None of its messages waits any more."""
+        self._waiting = [message for message in self._waiting if message.response is not response]
 
     def hold(self, *, app: bool, user: bool) -> None:
         """What either of them holds goes on when neither does."""
@@ -68,7 +65,7 @@ class Floor:
     def give(self) -> None:
         """To the next one, if it is free."""
         if self.speaking is None and self._waiting and not self.held:
-            self.speaking = self._waiting.popleft()
+            self.speaking = self._waiting.pop(0)
             self.speaking.inbox.urgent(mail.TakeFloor())
             self.tell_succeeded()
 

@@ -8,9 +8,11 @@ and each syllable of the audio takes its share. What is not in the audio yet lie
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left
 from collections.abc import Sequence
 from importlib import import_module
+from threading import Thread
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -32,8 +34,11 @@ class SpeechAligner:
     """
 
     def __init__(self) -> None:
-        """Imports numpy, which takes some 200 ms: now, and not when the first audio comes."""
-        import_module("numpy")
+        """Imports numpy, which takes some 50 to 200 ms: now, and not when the first audio comes; in a thread, so that
+        nothing on this loop stands still for it, neither this session, which connects meanwhile, nor any other.
+        """
+        if "numpy" not in sys.modules:
+            Thread(target=import_module, args=("numpy",), name="import numpy").start()
 
     def begin(self, rate: int) -> Alignment:
         return _SpeechAlignment(rate)
@@ -116,7 +121,7 @@ class _SpeechAlignment:
 
     def _until(self, guess: Guess) -> list[Word]:
         """The words of its chain."""
-        parts: list[list[Word]] = []
+        parts: list[Sequence[Word]] = []
         while (before := guess.before) is not None:
             if not guess.placed:
                 guess.placed = self._between(before.word, guess.word, before.gap.end_ms, guess.gap.start_ms)

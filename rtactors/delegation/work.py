@@ -3,8 +3,8 @@
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable
+from html import escape
 from typing import Final, Self, TypeAlias
-from xml.sax.saxutils import escape
 
 import anyio
 from msgspec import Struct
@@ -127,7 +127,7 @@ _UNSPEAKABLE: Final = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U001
 
 
 def _xml(text: str) -> str:
-    return escape(_UNSPEAKABLE.sub("\ufffd", text))
+    return escape(_UNSPEAKABLE.sub("\ufffd", text), quote=False)
 
 
 def text_of(what: str, text: object) -> str:

@@ -7,6 +7,7 @@ from rtactors.channels import Inbox
 from rtactors.companion import Companion, Company
 from rtactors.errors import ConfigurationError
 from rtactors.events import Function
+from rtactors.flag import Flag
 from rtactors.limits import Bounds
 from rtactors.reply import ReplyRecord
 from rtactors.session_events import CallsComplete, FunctionCalled, Interrupted, SessionEvent
@@ -35,6 +36,7 @@ class Runner(Companion):
         self.functions = tuple(tool.declaration for tool in self._tools.values())
         self._lent: list[tuple[ReplyRecord, dict[str, Tool[..., Any]]]] = []
         self._inbox: Inbox[CallsMail] = Inbox("tools", Bounds().inbox)
+        self._called = Flag()
 
     def lend(self, reply: ReplyRecord, tools: Sequence[Tool[..., Any] | Callable[..., Any]]) -> tuple[Function, ...]:
         """Tools for one reply, which come before the session's; raises as above. Gives what the server is told."""
@@ -51,7 +53,8 @@ class Runner(Companion):
                 offered = self._offered(event.response_id)
                 if event.name in offered or event.name not in self._declared:
                     self._inbox.send(Called(event, offered))
-            case CallsComplete() | Interrupted():
+                    self._called.set()
+            case CallsComplete() | Interrupted() if self._called.is_set():
                 self._inbox.send(event)
             case _:
                 pass
@@ -64,4 +67,5 @@ class Runner(Companion):
 
     async def run(self, company: Company) -> None:
         self._inbox.capacity = company.bounds.inbox
+        await self._called.wait()  # in most sessions nothing is: there is no need to have what would run it
         await Calls(self._inbox, company).run()

@@ -229,17 +229,29 @@ def test_a_long_message_costs_no_more_at_its_end() -> None:
     assert sentence == pytest.approx(399 * 1500, abs=3000)
 
 
-def test_numpy_is_imported_with_the_aligner_and_not_when_audio_comes() -> None:
+def test_numpy_is_imported_with_the_aligner_and_not_when_audio_comes_and_in_a_thread() -> None:
     program = """
-import json, sys
+import json, sys, threading
 import rtactors, rtactors.session
 from rtactors.alignment import SpeechAligner
+
+class Who:
+    "Sees which thread looks for numpy."
+    def find_spec(self, name, path, target=None):
+        if name == "numpy":
+            importers.append(threading.current_thread().name)
+
+importers = []
+sys.meta_path.insert(0, Who())
 before = "numpy" in sys.modules
 SpeechAligner()
-print(json.dumps([before, "numpy" in sys.modules]))
+for thread in threading.enumerate():
+    if thread is not threading.main_thread():
+        thread.join()
+print(json.dumps([before, "numpy" in sys.modules, importers]))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
-    assert json.loads(done.stdout) == [False, True]
+    assert json.loads(done.stdout) == [False, True, ["import numpy"]]
 
 
 SENTENCES = {

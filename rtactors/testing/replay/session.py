@@ -146,7 +146,7 @@ class _Replayed(Session):
         with self._entering, suppress(Exception):
             if self._journal:
                 await self._open_journal(self._journal)
-            self._actors.start(self._tasks)
+            self._tasks.start_soon(self._actors.run)
 
     async def _turn(self, loop: SteppedLoop, event: lines.Event) -> None:
         """Let happen what comes next, and all that follows from it."""

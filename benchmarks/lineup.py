@@ -1,0 +1,35 @@
+"""Who is measured: ours, the floor, and the peers whose environment is there."""
+
+import sys
+
+from benchmarks import environments
+from benchmarks.environments import PEERS
+from benchmarks.processes import Side
+
+FLOOR = "floor"
+OURS = "rtactors"
+VARIANTS = {
+    "floor, 64 KiB reads": Side("floor", ("--read-bytes", "65536")),
+    "floor, microphone open": Side("floor", ("--microphone",)),
+    "rtactors, no captions": Side("ours", ("--no-progress",)),
+    "rtactors, captions read": Side("ours", ("--captions",)),
+    "rtactors, microphone open": Side("ours", ("--microphone",)),
+}
+"""Of the floor and of ours; which of them a measure takes is its own affair."""
+PEER_VARIANTS = {"livekit-agents, no captions": ("livekit-agents", "--no-captions")}
+"""The same of the peers, in whose environment they run."""
+
+
+def lineup() -> dict[str, Side]:
+    """All sides by name; says which peer is left out."""
+    sides = {FLOOR: Side("floor"), OURS: Side("ours"), **VARIANTS}
+    for name in PEERS:
+        python = environments.python(name)
+        if python.exists():
+            sides[name] = Side(environments.script(name).stem, python=python)
+            for variant, (peer, *options) in PEER_VARIANTS.items():
+                if peer == name:
+                    sides[variant] = sides[name]._replace(options=tuple(options))
+        else:
+            print(f"{name} is left out: there is no {python} (make bench-environments)", file=sys.stderr)
+    return sides

@@ -1,0 +1,170 @@
+"""CPU time for a piece of audio, from the socket to where the sound ends: of the side's process only, all its threads.
+
+Calls are opened before, and the same process holds 1, then 10, and at last 600 of them. In each round all sides talk in
+turn, in alternating order, with the same server, which sends at the pace of speech: a delta then finds an idle loop and
+wakes it up, which is the usual case in a call, and the most expensive. Each call asks for one reply, one call after the
+other; what is counted per audio event is the time while all of them talk and none begins or ends. What the rest took,
+from asking for a reply to having heard it, less its audio at that price, is told apart, for each reply.
+
+A side whose core is busy nearly all the time can't keep up: it gets several deltas each time it looks, which is
+cheaper. It is reported as saturated; what it took all the same is a lower bound.
+"""
+
+import sys
+from collections import defaultdict
+from itertools import product
+from statistics import median
+from typing import Any
+
+from benchmarks.environments import PEERS
+from benchmarks.lineup import FLOOR, OURS
+from benchmarks.measures.base import Options, Results, Verdict, alone, markdown, spread
+from benchmarks.processes import Process, traffic
+
+TITLE = "CPU per audio event"
+MINUTES = 10
+
+LOOPS = ("asyncio", "uvloop")
+CALLS = (1, 10, 100, 300, 600)
+DELTAS_MS = (20, 40, 100)
+PEER_CALLS = (1, 10, 100)
+LEAN_FLOOR = "floor, 64 KiB reads"
+"""asyncio reads into a new buffer of 256 KiB each time if it isn't told otherwise. Our transport does that, so this is
+the floor with which it can be compared; uvloop has no such setting."""
+EXTRAS = (
+    "rtactors, no captions",
+    "rtactors, captions read",
+    "floor, microphone open",
+    "rtactors, microphone open",
+    "livekit-agents, no captions",
+)
+"""With 100 calls, 20 ms."""
+ASKING_S = 0.005
+"""Between one call that asks for a reply and the next one."""
+SATURATED = 0.9
+"""CPU time by time, from which on a side is held to be behind."""
+
+
+def measure(options: Options) -> Results:
+    samples: list[dict[str, Any]] = []
+    versions: dict[str, Any] = {}
+    for loop in LOOPS:
+        with traffic() as server:
+            processes: dict[str, Process] = {}
+            for name, side in options.sides.items():
+                if name != LEAN_FLOOR or loop == "asyncio":
+                    processes[name] = server.side(side, loop)
+                    versions[name] = processes[name].ready["versions"]
+            opened: dict[str, int] = defaultdict(int)
+            for calls in CALLS[:2] if options.quick else CALLS:
+                sides = {name: process for name, process in processes.items() if takes_part(name, calls)}
+                server.script(delta_ms=20, seconds=0.4)
+                for name, process in sides.items():
+                    process.do("open", calls=calls - opened[name])
+                    opened[name] = calls
+                    process.do("talk")
+                for delta_ms in DELTAS_MS:
+                    print(f"cpu: {loop}, {calls} calls, {delta_ms} ms", file=sys.stderr)
+                    over_s = calls * ASKING_S
+                    talk_s = 0.4 if options.quick else {1: 3, 10: 2}.get(calls, 1.5)
+                    window_s = (over_s + 0.2, over_s + 0.2 + talk_s)
+                    server.script(delta_ms=delta_ms, seconds=round(window_s[1] + 0.2, 1))
+                    server.log()
+                    here = [name for name in sides if name not in EXTRAS or (calls, delta_ms) == (100, 20)]
+                    for number in range(3 if delta_ms == 20 else 2):
+                        for name in here if number % 2 else here[::-1]:
+                            if name in PEERS and number == 2:
+                                continue
+                            said = sides[name].do("talk", over_s=over_s, window_s=window_s)
+                            point = {"loop": loop, "calls": calls, "delta_ms": delta_ms, "round": number, "side": name}
+                            samples.append(point | sample(said, delta_ms, server.log()["late_ms"]))
+    return {"samples": samples, "versions": versions}
+
+
+def takes_part(name: str, calls: int) -> bool:
+    return calls in PEER_CALLS if name in PEERS else calls == 100 if name in EXTRAS else True
+
+
+def sample(said: dict[str, Any], delta_ms: int, late_ms: float) -> dict[str, float]:
+    watched = said["window"]
+    us = watched["cpu_s"] / (watched["frames"] / 24 / delta_ms) * 1e6
+    events = sum(heard["frames"] for heard in said["heard"]) / 24 / delta_ms
+    return {
+        "us": round(us, 2),
+        "reply_us": round((said["cpu_s"] * 1e6 - us * events) / len(said["heard"])),
+        "events": round(watched["frames"] / 24 / delta_ms),
+        "busy": round(watched["cpu_s"] / watched["wall_s"], 3),
+        "server_late_ms": round(late_ms, 2),
+    }
+
+
+class Point:
+    """What all sides took in one situation."""
+
+    def __init__(self, results: Results, loop: str, calls: int, delta_ms: int) -> None:
+        self.rounds: dict[str, dict[int, float]] = defaultdict(dict)
+        """CPU us per event by side and round."""
+        self.saturated: set[str] = set()
+        for sample in results["samples"]:
+            if (sample["loop"], sample["calls"], sample["delta_ms"]) == (loop, calls, delta_ms):
+                self.rounds[sample["side"]][sample["round"]] = sample["us"]
+                if sample["busy"] > SATURATED:
+                    self.saturated.add(sample["side"])
+
+    def us(self, side: str) -> str:
+        if side not in self.rounds:
+            return ""
+        return f"{median(self.rounds[side].values()):.1f}" + (" (saturated)" if side in self.saturated else "")
+
+    def ratios(self, side: str, base: str) -> list[float]:
+        """In each round that both were in."""
+        theirs, ours = self.rounds.get(side, {}), self.rounds.get(base, {})
+        return [theirs[number] / ours[number] for number in theirs if number in ours]
+
+    def ratio(self, side: str, base: str) -> str:
+        ratios = self.ratios(side, base)
+        if not ratios:
+            return ""
+        return spread(ratios) + (" (saturated)" if side in self.saturated else "")
+
+
+def table(results: Results) -> str:
+    sections: list[str] = []
+    peers = [peer for peer in PEERS if any(sample["side"] == peer for sample in results["samples"])]
+    for loop in LOOPS:
+        floors = [FLOOR, LEAN_FLOOR] if loop == "asyncio" else [FLOOR]
+        head = [loop, *(f"{side}, us" for side in (*floors, OURS))]
+        head += [f"{OURS} / {floor}" for floor in floors] + [f"{peer} / {OURS}" for peer in peers]
+        rows: list[list[str]] = []
+        for calls, delta_ms in product(CALLS, DELTAS_MS):
+            point = Point(results, loop, calls, delta_ms)
+            if OURS in point.rounds:
+                row = [f"{calls} calls, {delta_ms} ms", *(point.us(side) for side in (*floors, OURS))]
+                row += [point.ratio(OURS, floor) for floor in floors] + [point.ratio(peer, OURS) for peer in peers]
+                rows.append(row)
+        sections.append(markdown(head, rows))
+        point = Point(results, loop, 100, 20)
+        extras = [[name, point.us(name), point.ratio(name, name.partition(",")[0])] for name in EXTRAS]
+        if extras[0][1]:
+            sections.append(markdown([f"{loop}, 100 calls, 20 ms", "us", "to the same side without"], extras))
+    return "\n".join(sections)
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    found: list[Verdict] = []
+    for loop in LOOPS:
+        floor = LEAN_FLOOR if loop == "asyncio" else FLOOR
+        points = [Point(results, loop, *each) for each in product(CALLS, DELTAS_MS)]
+        ratios = [median(point.ratios(OURS, floor)) for point in points if point.ratios(OURS, floor)]
+        what = f"CPU per audio event, {loop}: ours to the {floor}'s, over all points"
+        found.append(Verdict(what, spread(ratios), median(ratios) <= 1.5, "at most 1.5"))
+        for peer in PEERS:
+            ratios = [median(point.ratios(peer, OURS)) for point in points if point.ratios(peer, OURS)]
+            if ratios:
+                what = f"CPU per audio event, {loop}: {peer}'s to ours, over all points"
+                found.append(Verdict(what, spread(ratios, 1), median(ratios) >= 5, "at least 5"))
+    return found
+
+
+if __name__ == "__main__":
+    alone(measure, table)
