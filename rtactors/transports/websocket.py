@@ -107,6 +107,8 @@ async def _open_trio(endpoint: Endpoint, open_timeout: float, keepalive: float) 
             yield opened
         finally:
             await opened.close()
+            if connection.recv_flow_control is not None:  # where nobody took what came, it waits for room, for ever
+                connection.resume_reading()
 
 
 def _check_encrypted(endpoint: Endpoint) -> None:
