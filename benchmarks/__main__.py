@@ -24,6 +24,9 @@ NAMES = (
     "cpu",
     "calls_per_core",
     "barge_in",
+    "memory",
+    "start",
+    "collector",
 )
 """The modules of `benchmarks.measures`, in the order of the page."""
 RESULTS = ROOT / "benchmarks" / "results"
