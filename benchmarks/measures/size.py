@@ -177,7 +177,7 @@ class _Part:
 
     def us(self, what: str, size: Any) -> str:  # noqa: ANN401 - a number or a name
         value = median(self.rounds[what, size].values())
-        return f"{value:.0f}" if value >= 100 else f"{value:.1f}"  # noqa: PLR2004 - three digits
+        return f"{value:.0f}" if value >= 100 else f"{value:.1f}"
 
     def ratios(self, what: str, size: Any, base: Any) -> list[float]:  # noqa: ANN401
         """In each round."""

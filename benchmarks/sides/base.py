@@ -7,8 +7,9 @@ From then on it does what the lines of its standard input say, one JSON object e
     {"do": "freeze"}                 tell the garbage collector that what there is now is there to stay (`gc.freeze`)
     {"do": "talk", "over_s": 2, "window_s": [3, 5]}
                                      in each: ask for a reply, wait until it was heard, or was interrupted and is over;
-                                     not at once, but spread over 2 s; and watch the process from 3 s to 5 s, or,
-                                     with "look_s": 1, say after 1 s what it takes
+                                     not at once, but spread over 2 s; and watch the process from 3 s to 5 s, with
+                                     "ticks": true also how late it is; or, with "look_s": 1, say after 1 s how much
+                                     memory it takes
     {"do": "memory"}                 what the process takes by now
     {"do": "close"}                  hang up in all of them
 
@@ -173,13 +174,14 @@ async def _talk(
     *,
     over_s: float = 0,
     window_s: tuple[float, float] | None = None,
+    ticks: bool = False,
     look_s: float | None = None,
 ) -> dict[str, Any]:
     """The CPU time is this process's, all its threads."""
     heard: list[dict[str, Any]] = []
     gc.collect()
     cpu, wall = time.process_time(), time.monotonic()
-    watching = asyncio.create_task(_watch(calls, *window_s)) if window_s else None
+    watching = asyncio.create_task(_watch(calls, *window_s, ticks=ticks)) if window_s else None
     looking = asyncio.create_task(_look(look_s)) if look_s else None
     replies = [_reply(call, number, over_s * number / len(calls), heard) for number, call in enumerate(calls)]
     await asyncio.gather(*replies)
@@ -208,15 +210,15 @@ async def _reply(call: Call, number: int, after_s: float, heard: list[dict[str, 
     heard.append(what | {"first_ns": player.first_ns, "last_ns": player.last_ns, "stopped_ns": player.stopped_ns})
 
 
-async def _watch(calls: list[Call], from_s: float, to_s: float) -> dict[str, Any]:
-    """What it takes while they talk, and how late the loop lets something run that is due every 20 ms."""
+async def _watch(calls: list[Call], from_s: float, to_s: float, *, ticks: bool) -> dict[str, Any]:
+    """What it takes while they talk; and, if so wanted, how late the loop lets run what is due every 20 ms."""
     due = time.monotonic() + from_s  # a loop's own clock may be as coarse as a ms
     end = due + to_s - from_s
     await asyncio.sleep(from_s)
     late: list[float] = []
     frames, cpu, wall = _written(calls), time.process_time(), time.monotonic()
     while due < end:
-        due += TICK_S
+        due = due + TICK_S if ticks else end
         await asyncio.sleep(due - time.monotonic())
         late.append(max(0.0, time.monotonic() - due) * 1000)
     cpu, wall = time.process_time() - cpu, time.monotonic() - wall
