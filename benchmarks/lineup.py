@@ -11,6 +11,7 @@ OURS = "rtactors"
 VARIANTS = {
     "floor, 64 KiB reads": Side("floor", ("--read-bytes", "65536")),
     "floor, microphone open": Side("floor", ("--microphone",)),
+    "rtactors, no captions": Side("ours", ("--no-progress",)),
     "rtactors, captions read": Side("ours", ("--captions",)),
     "rtactors, microphone open": Side("ours", ("--microphone",)),
 }

@@ -11,7 +11,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 import anyio
 
-from rtactors.channels import Inbox
+from rtactors.channels import Inbox, ReceiverEnded
 from rtactors.reminders import Reminder, Reminders
 from rtactors.session_events import Problem, SessionEvent, Transition
 from statecharts.chart import Chart, IllegalEvent, Life
@@ -62,10 +62,6 @@ class Actor(Generic[T]):
         return effects
 
 
-class _Ended(Exception):
-    """An actor has nothing left to do."""
-
-
 class ReactiveActor(Actor[T]):
     """Handles what comes into its inbox, one message after the other; sets itself deadlines with `remind`."""
 
@@ -82,17 +78,11 @@ class ReactiveActor(Actor[T]):
         return self._reminders.add(self.inbox, seconds, message)
 
     async def run(self) -> None:
-        self.inbox.handle_with(self._handle_at_once)
+        self.inbox.take_at_once(self)
         try:
             while not self.ended:
                 self.handle(await self.inbox.receive())
-        except _Ended:
+        except ReceiverEnded:
             pass
         finally:
             self.inbox.close()
-
-    def _handle_at_once(self, message: T) -> None:
-        """In the sender's turn, while this actor waits."""
-        self.handle(message)
-        if self.ended:
-            raise _Ended

@@ -1,14 +1,27 @@
 """Inboxes: how actors hear of one another. One each, typed, bounded, with an urgent lane that is taken first."""
 
 from collections import deque
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import anyio
 
 from rtactors.errors import LimitReached
 
 T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class Receiver(Protocol[T_contra]):
+    """Who receives, and can take what is handed over while it waits."""
+
+    ended: bool
+    """True once it needs nothing more."""
+
+    def handle(self, message: T_contra) -> None: ...
+
+
+class ReceiverEnded(Exception):
+    """The receiver needs nothing more, since it handled what was handed over."""
 
 
 class InboxFull(LimitReached):
@@ -24,7 +37,18 @@ class Inbox(Generic[T]):
     `name` is for errors.
     """
 
-    __slots__ = ("_handler", "_news", "_raised", "_room", "_sent", "_urgent", "capacity", "closed", "name", "was_urgent")
+    __slots__ = (
+        "_news",
+        "_raised",
+        "_receiver",
+        "_room",
+        "_sent",
+        "_urgent",
+        "capacity",
+        "closed",
+        "name",
+        "was_urgent",
+    )
 
     def __init__(self, name: str, capacity: int) -> None:
         self.name = name
@@ -36,8 +60,8 @@ class Inbox(Generic[T]):
         self._urgent: deque[T] = deque()
         self._news: anyio.Event | None = None  # there only while somebody waits for it
         self._room: anyio.Event | None = None  # the same
-        self._handler: Callable[[T], None] | None = None
-        self._raised: Exception | None = None  # by what was handed over, for who receives
+        self._receiver: Receiver[T] | None = None  # if it takes what is handed over
+        self._raised: Exception | None = None  # by what was handed over: the receiver's to raise
 
     def send(self, message: T) -> None:
         """Tell it in order."""
@@ -52,17 +76,19 @@ class Inbox(Generic[T]):
 
         The sender must have nothing left to tell anybody that has to come before what the actor tells them.
         """
-        news, handler = self._news, self._handler
-        if news is None or handler is None:
+        news, receiver = self._news, self._receiver
+        if news is None or receiver is None:
             self._add(self._sent, message)
             return
         self._news = None  # it is at work: what it is told meanwhile waits
         self.was_urgent = False
         try:
-            handler(message)
-        except Exception as error:  # noqa: BLE001 - it is not the sender's: whoever receives raises it
+            receiver.handle(message)
+        except Exception as error:  # noqa: BLE001 - it is not the sender's: `receive` raises it
             self._raised = error
-        if self._raised or not self.empty:
+        if receiver.ended:
+            self._raised = self._raised or ReceiverEnded()
+        if self._raised or self._sent or self._urgent:
             news.set()
         else:
             self._news = news
@@ -102,7 +128,7 @@ class Inbox(Generic[T]):
     async def receive(self) -> T:
         """The next message. Waits, and so lets others run, only if there is none.
 
-        Raises what `handle_with` raised on a message that was handed over.
+        Raises what the receiver raised on a message that was handed over, or ReceiverEnded if that was its last.
         """
         while self.empty or self._raised:
             if self._raised:
@@ -117,9 +143,9 @@ class Inbox(Generic[T]):
             self._room = None
         return self._sent.popleft()
 
-    def handle_with(self, handler: Callable[[T], None]) -> None:
-        """Let the one who receives take by `handler` what is handed over while it waits."""
-        self._handler = handler
+    def take_at_once(self, receiver: Receiver[T]) -> None:
+        """From now on let the one who receives handle what is handed over while it waits."""
+        self._receiver = receiver
 
     @property
     def pressing(self) -> bool:
@@ -132,7 +158,7 @@ class Inbox(Generic[T]):
 
     def close(self) -> None:
         self.closed = True
-        self._handler = None
+        self._receiver = None
         self._sent.clear()
         self._urgent.clear()
         if self._room is not None:

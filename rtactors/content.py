@@ -50,6 +50,7 @@ class Content:
     def __init__(self, rate: int) -> None:
         self._rate = rate
         self._stretches: list[Stretch] = []
+        self._spoken: dict[int, Stretch] = {}  # of these, by their parts
         self._asked: list[Stretch] = []  # by their numbers
         self._unspoken = 0  # of these
         self._rests: list[Stretch] = []  # what the voice is to be asked for when it is a sentence
@@ -94,10 +95,6 @@ class Content:
         """Whether a voice has not spoken yet what it was asked to, or will be."""
         return bool(self._unspoken or self._rests)
 
-    def spoken_place(self, part: int) -> Place:
-        """Of what the server speaks of this part."""
-        return self._stretch(part, "spoken").place
-
     @property
     def spoken_places(self) -> list[Place]:
         """Of all that the server speaks, also of what it has sent no audio for."""
@@ -119,7 +116,7 @@ class Content:
     def end_text(self, part: int, text: str, kind: Kind) -> None:
         """All of a part's text, of which some or none may have come before; what was shown or said is not changed."""
         if kind == "spoken":
-            stretch = self._stretch(part, kind)
+            stretch = self.spoken(part)
             stretch.text, stretch.text_over = text, True
             return
         so_far = "".join(
@@ -128,14 +125,12 @@ class Content:
         self.add_text(part, text[len(so_far) :] if text.startswith(so_far) else "", kind)
         self._stretch(part, kind).text_over = True
 
-    def add_audio(self, part: int, size: int) -> bool:
-        """So many bytes more; whether they are to be heard: not if its audio was over."""
-        stretch = self._stretch(part, "spoken")
-        stretch.size += size
-        return not stretch.audio_over
+    def spoken(self, part: int) -> Stretch:
+        """What the server speaks of this part; audio of it that comes when it was over is not to be heard."""
+        return self._spoken.get(part) or self._stretch(part, "spoken")
 
     def end_audio(self, part: int) -> None:
-        self._stretch(part, "spoken").audio_over = True
+        self.spoken(part).audio_over = True
 
     # -- text that is shown
 
@@ -240,6 +235,8 @@ class Content:
         self._stretches.insert(next(behind, len(self._stretches)), stretch)
         if kind == "voiced":
             self._rests.append(stretch)
+        elif kind == "spoken":
+            self._spoken[part] = stretch  # there is one of each part
         return stretch
 
     def _new(self, part: int, kind: Kind) -> Stretch:

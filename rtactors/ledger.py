@@ -2,9 +2,13 @@
 
 Pure and synchronous; written by the context actor alone. The app's history is a projection of it. Items stand in the
 server's order, in a linked list, so that placing one costs the same in a conversation of ten items and of ten thousand.
+Of what this server knows there is an index in that order: who looks for the next such item does not pass thousands that
+were removed, or that a new server was not told.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -19,6 +23,11 @@ _HELD = ITEM.group("creating", "present", "truncating", "truncated", "unconfirme
 
 _TOLD = ITEM.group("present", "truncating", "truncated", "unconfirmed")
 """The states of an item of which the server has told, and so where it stands."""
+
+_GAP = 1 << 128
+"""Between the ranks of neighbours: 128 items one behind the other fit in before all are ranked anew."""
+
+_by_rank = attrgetter("rank")
 
 
 def item_of(said: HistoryItem, id: str) -> Item:
@@ -49,6 +58,7 @@ class Entry:
         "cancelled",
         "generated_ms",
         "handed_over",
+        "indexed",
         "keep_ms",
         "keep_text",
         "life",
@@ -57,6 +67,7 @@ class Entry:
         "part",
         "part_from_ms",
         "previous",
+        "rank",
         "response_id",
         "retold",
         "reworded",
@@ -90,6 +101,10 @@ class Entry:
         """The id of what was last sent for it."""
         self.previous: Entry | None = None
         self.next: Entry | None = None
+        self.rank = 0
+        """Grows with the order of the conversation; compared with others', it says which of two comes first."""
+        self.indexed = False
+        """Whether the ledger has it among what this server knows."""
 
     @property
     def item(self) -> Item:
@@ -110,6 +125,11 @@ class Entry:
     def on_server(self) -> bool:
         """Whether the server holds it, as far as we know."""
         return self.life.state in _HELD
+
+    @property
+    def known(self) -> bool:
+        """Whether this server knows of it, or is about to."""
+        return self.life.state in _HELD or not (self.away or self.life.state in ITEM.final)
 
     @property
     def in_history(self) -> bool:
@@ -175,6 +195,7 @@ class Ledger:
         self._entries: dict[str, Entry] = {}
         self._first: Entry | None = None
         self._last: Entry | None = None
+        self._known: list[Entry] = []  # by this server, in order
 
     def __contains__(self, item_id: str) -> bool:
         return item_id in self._entries
@@ -209,9 +230,7 @@ class Ledger:
         """
         if after is None or after == entry.item.id or (after and after not in self._entries):
             return False
-        before = entry.previous
-        while before is not None and before.away and not before.on_server:  # this server knows nothing of it
-            before = before.previous
+        before = self._known_before(entry)
         if (before.item.id if before else "") == after:
             return False
         self.move(entry, self._behind_what_was(self._predecessor(after)))
@@ -223,15 +242,32 @@ class Ledger:
             self._unlink(entry)
             self._link(entry, before)
 
+    def see(self, entry: Entry) -> None:
+        """Whether this server knows of it may have changed."""
+        known = entry.known
+        if known is not entry.indexed:
+            entry.indexed = known
+            place = self._place_among_known(entry)
+            if known:
+                self._known.insert(place, entry)
+            else:
+                del self._known[place]
+
+    def lose(self) -> None:
+        """A server that knew of it is gone; the next one knows nothing."""
+        for entry in self:
+            entry.retold, entry.indexed = True, False
+        self._known.clear()
+
     def history(self) -> list[HistoryItem]:
         """What was said, in the order of the conversation."""
         return [entry.project() for entry in self if entry.in_history]
 
     def anchor(self, entry: Entry) -> str:
         """What the server is to put `entry` behind: `""` for the front, else an id it holds."""
-        before = entry.previous
-        while before is not None and not before.on_server:
-            before = before.previous
+        before = self._known_before(entry)
+        while before is not None and not before.on_server:  # it is not announced yet, or on its way out
+            before = self._known_before(before)
         return before.item.id if before else ""
 
     def _begin(self, item: Item, before: Entry | None) -> Entry:
@@ -246,10 +282,33 @@ class Ledger:
 
     def _behind_what_was(self, before: Entry | None) -> Entry | None:
         """What this server doesn't hold (yet, or for a while) was there before whatever it puts there."""
-        following = before.next if before else self._first
-        while following and following.away and following.life.state not in _TOLD:
-            before, following = following, following.next
-        return before
+        place = self._place_among_known(before) + before.indexed if before else 0
+        while place < len(self._known):
+            following = self._known[place]
+            if not following.away or following.life.state in _TOLD:
+                return following.previous
+            place += 1  # it is on its way
+        return self._last
+
+    def _known_before(self, entry: Entry) -> Entry | None:
+        """The last item before it of which this server knows."""
+        place = self._place_among_known(entry)
+        return self._known[place - 1] if place else None
+
+    def _place_among_known(self, entry: Entry) -> int:
+        if not self._known or self._known[-1].rank < entry.rank:
+            return len(self._known)
+        return bisect_left(self._known, entry.rank, key=_by_rank)
+
+    def _rank(self, entry: Entry) -> None:
+        """In the middle between its neighbours; where there is no room any more, all anew."""
+        previous, following = entry.previous, entry.next
+        low = previous.rank if previous else following.rank - 2 * _GAP if following else -_GAP
+        high = following.rank if following else low + 2 * _GAP
+        entry.rank = (low + high) // 2
+        if entry.rank == low:
+            for number, each in enumerate(self):
+                each.rank = number * _GAP
 
     def _link(self, entry: Entry, before: Entry | None) -> None:
         entry.previous = before
@@ -262,8 +321,13 @@ class Ledger:
             entry.next.previous = entry
         else:
             self._last = entry
+        self._rank(entry)
+        self.see(entry)
 
     def _unlink(self, entry: Entry) -> None:
+        if entry.indexed:
+            entry.indexed = False
+            del self._known[self._place_among_known(entry)]
         if entry.previous:
             entry.previous.next = entry.next
         else:

@@ -125,6 +125,7 @@ class Chart(Generic[EventT, EffectT]):
                 raise ChartError(f"chart {name}: two different events are called {event.__name__}")
         self._validate(set(states) & set(final))
         machine = self._build()
+        self._ignored = frozenset((state, event) for state, events in self.ignored.items() for event in events)
         # By type, not by name: charts share names such as `Expired`, and another chart's event is illegal here.
         self._triggers = {event: machine.events[name] for name, event in self.events.items()}
 
@@ -134,6 +135,8 @@ class Chart(Generic[EventT, EffectT]):
 
     def fire(self, life: Life, event: EventT) -> tuple[EffectT, ...]:
         """Let the event happen: the life moves, the effects are returned. Raises IllegalEvent; then nothing moved."""
+        if (life.state, type(event)) in self._ignored:  # the engine would find that out, too, but not for nothing
+            return ()
         effects: list[EffectT] = []
         trigger = self._triggers.get(type(event))
         try:
@@ -170,9 +173,8 @@ class Chart(Generic[EventT, EffectT]):
                 conditions=[_condition(edge.guard)] if edge.guard else None,
                 before=[_collector(effect) for effect in edge.effects],
             )
-        for state, events in self.ignored.items():
-            for event in events:
-                machine.add_transition(event.__name__, state, None)
+        for event in self.events:
+            machine.add_transition(event, [], None)  # it may be known only because somebody ignores it
         return machine
 
     def _validate(self, both: set[str]) -> None:

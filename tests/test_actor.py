@@ -50,6 +50,72 @@ async def test_reminders_come_in_time_and_in_order() -> None:
     assert diary.inbox.closed
 
 
+class Talkative(Diary):
+    """Says something to itself, and to another, while it handles something."""
+
+    def __init__(self, other: Diary | None = None) -> None:
+        super().__init__()
+        self.other = other
+
+    def handle(self, message: str) -> None:
+        super().handle(message)
+        if message == "talk":
+            self.inbox.hand("to itself")
+            self.inbox.urgent("urgent")
+            if self.other:
+                self.other.inbox.hand("to the other")
+
+
+async def test_an_actor_that_waits_handles_what_is_handed_over_at_once() -> None:
+    diary = Diary()
+    diary.inbox.hand("before it runs")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(diary.run)
+        await anyio.wait_all_tasks_blocked()
+        diary.inbox.hand("at once")
+        assert [what for _, what in diary.entries] == ["before it runs", "at once"]
+        diary.inbox.send("sent")
+        diary.inbox.hand("behind what was sent")
+        assert [what for _, what in diary.entries] == ["before it runs", "at once"]
+        await anyio.wait_all_tasks_blocked()
+        diary.inbox.hand("end")  # it does, though it was waiting
+    assert [what for _, what in diary.entries][2:] == ["sent", "behind what was sent", "end"]
+    assert diary.inbox.closed
+    diary.inbox.hand("too late")
+    assert len(diary.entries) == 5
+
+
+async def test_what_an_actor_is_told_while_it_handles_waits() -> None:
+    other = Diary()
+    talkative = Talkative(other)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(other.run)
+        tasks.start_soon(talkative.run)
+        await anyio.wait_all_tasks_blocked()
+        talkative.inbox.hand("talk")
+        assert [what for _, what in talkative.entries] == ["talk"]
+        assert [what for _, what in other.entries] == ["to the other"]
+        await anyio.wait_all_tasks_blocked()
+        assert [what for _, what in talkative.entries] == ["talk", "urgent", "to itself"]
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_failure_on_what_was_handed_over_is_the_actors() -> None:
+    diary = Diary()
+
+    async def hand() -> None:
+        await anyio.wait_all_tasks_blocked()
+        diary.inbox.hand("fail")  # raises nothing here
+        diary.inbox.send("never")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(hand)
+        with pytest.raises(ZeroDivisionError):
+            await diary.run()
+    assert [what for _, what in diary.entries] == ["fail"]
+    assert diary.inbox.closed
+
+
 async def test_a_failure_leaves_the_actor_and_closes_its_inbox() -> None:
     diary = Diary()
     diary.inbox.send("fail")

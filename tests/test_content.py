@@ -16,7 +16,7 @@ def content(*stretches: tuple[Kind, int, str, int]) -> Content:
     for kind, part, text, ms in stretches:
         made.add_text(part, text, kind)
         if ms:
-            made.add_audio(part, 2 * ms)
+            made.spoken(part).size += 2 * ms
     return made
 
 
@@ -75,8 +75,8 @@ def test_without_words_there_is_always_something_to_cut() -> None:
 def test_audio_of_a_part_that_is_over_is_not_heard() -> None:
     made = content(("spoken", 0, "one", 100))
     made.end_audio(0)
-    assert not made.add_audio(0, 200)
-    assert made.add_audio(1, 200)
+    assert made.spoken(0).audio_over
+    assert not made.spoken(1).audio_over
 
 
 # ---------------------------------------------------------------------------------------------------- for a voice
@@ -151,7 +151,7 @@ def test_what_a_voice_does_not_say_is_shown() -> None:
 def test_what_the_server_speaks_waits_for_the_voice_before_it() -> None:
     made = Content(RATE)
     made.add_text(0, "One.", "voiced")
-    made.add_audio(1, 200)
+    made.spoken(1).size += 200
     made.wanted(over=True)
     assert (made.is_next(0), made.is_next(1)) == (True, False)
     made.add_voice(0, 200, over=True)

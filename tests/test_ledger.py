@@ -1,23 +1,26 @@
 """The ledger: order, history, and where an item is to be put on the server."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rtactors.events import Item
 from rtactors.ledger import Entry, Ledger
 from statecharts import item as chart
-from statecharts.item import ITEM
+from statecharts.item import ITEM, ItemEvent
 from statecharts.message import ChatMessage
 
 
 def ledger_of(*ids: str) -> Ledger:
     ledger = Ledger()
     for id in ids:
-        hold(ledger.add(Item(id=id, role="user", text=f"text of {id}")))
+        fire(ledger, ledger.add(Item(id=id, role="user", text=f"text of {id}")), chart.Added())
     return ledger
 
 
-def hold(entry: Entry) -> Entry:
-    ITEM.fire(entry.life, chart.Added())
+def fire(ledger: Ledger, entry: Entry, event: ItemEvent) -> Entry:
+    ITEM.fire(entry.life, event)
+    ledger.see(entry)
     return entry
 
 
@@ -65,9 +68,9 @@ def test_an_item_is_put_behind_what_the_server_holds() -> None:
     ledger = ledger_of(*"abc")
     assert ledger.anchor(ledger.add(Item(id="end"))) == "c"
     assert ledger.anchor(ledger.add(Item(id="front"), "")) == ""
-    ITEM.fire(ledger["b"].life, chart.Drop())
+    fire(ledger, ledger["b"], chart.Drop())
     assert ledger.anchor(ledger.add(Item(id="x"), "b")) == "a"
-    ITEM.fire(ledger["a"].life, chart.Drop())
+    fire(ledger, ledger["a"], chart.Drop())
     assert ledger.anchor(ledger["x"]) == ""  # `front` was never sent
 
 
@@ -142,8 +145,8 @@ def test_what_a_new_server_does_not_hold_yet_stays_before_what_that_one_adds() -
     """It is still being heard, and the server that made it is gone; the user speaks over it."""
     ledger = ledger_of("a", "b")
     ledger["b"].retold = True
-    ITEM.fire(ledger["b"].life, chart.Lost())
-    hold(ledger.learn(Item(id="user"), "a"))
+    fire(ledger, ledger["b"], chart.Lost())
+    fire(ledger, ledger.learn(Item(id="user"), "a"), chart.Added())
     assert order(ledger) == ["a", "b", "user"]
     ledger.place(ledger["user"], "a")
     assert order(ledger) == ["a", "b", "user"]
@@ -160,9 +163,68 @@ def test_an_item_that_is_said_to_stand_behind_itself_is_at_the_end() -> None:
 
 def test_what_an_app_puts_somewhere_stands_there_whatever_a_new_server_holds() -> None:
     ledger = ledger_of("a", "b")
+    ledger.lose()
     for entry in ledger:
-        entry.retold = True
-        ITEM.fire(entry.life, chart.Lost())
+        fire(ledger, entry, chart.Lost())
     ledger.add(Item(id="first"), "")
     ledger.add(Item(id="second"), "a")
     assert order(ledger) == ["first", "a", "second", "b"]
+
+
+EVENTS: tuple[ItemEvent, ...] = (
+    chart.Added(),
+    chart.Create(),
+    chart.Reword(),
+    chart.Drop(),
+    chart.Deleted(),
+    chart.Deleted(again=True),
+    chart.Expired(2),
+)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(("add", "learn", "place", "fire", "lose")), st.integers(0, 99), st.integers(0, 99))
+    )
+)
+def test_what_a_server_is_to_put_an_item_behind_is_found_as_if_one_looked_at_all(
+    steps: list[tuple[str, int, int]],
+) -> None:
+    ledger = ledger_of(*"abc")
+    for number, (step, which, other) in enumerate(steps):
+        entries = list(ledger)
+        entry, after = (
+            entries[which % len(entries)],
+            ["", *(each.item.id for each in entries)][other % (len(entries) + 1)],
+        )
+        match step:
+            case "add":
+                ledger.add(Item(id=f"added_{number}"), after)
+            case "learn":
+                ledger.learn(Item(id=f"learnt_{number}"), after)
+            case "place":
+                ledger.place(entry, after)
+            case "lose":
+                ledger.lose()
+                for each in entries:
+                    fire(ledger, each, chart.Lost())
+            case _:
+                event = EVENTS[other % len(EVENTS)]
+                if ITEM.reaction(entry.life.state, type(event)) != "error":
+                    fire(ledger, entry, event)
+        order(ledger)
+        for each in ledger:
+            before = each.previous
+            while before and not before.on_server:
+                before = before.previous
+            assert ledger.anchor(each) == (before.item.id if before else "")
+
+
+def test_as_many_items_as_one_likes_fit_behind_the_same_one() -> None:
+    ledger = ledger_of(*"ab")
+    for number in range(1000):
+        fire(ledger, ledger.add(Item(id=str(number)), "a"), chart.Added())
+    assert order(ledger) == ["a", *map(str, range(999, -1, -1)), "b"]
+    assert [ledger.anchor(ledger[id]) for id in ("b", "0", "999")] == ["0", "1", "a"]
+    ranks = [entry.rank for entry in ledger]
+    assert ranks == sorted({*ranks})

@@ -1,6 +1,4 @@
-"""A message's audio on its way to the transcript actor, a few deltas at a time: one hop for each would cost as much as
-playing it.
-"""
+"""A message's audio on the way to the transcript actor, a few deltas at a time: more at once cost less to listen to."""
 
 from rtactors import mail
 from rtactors.channels import Inbox
@@ -43,6 +41,6 @@ class AudioBatch:
     def flush(self) -> None:
         """Tell what was added since."""
         if self._size:
-            self._transcript.send(mail.TranscriptAudio(self._message_id, self._place, b"".join(self._pieces)))
+            self._transcript.hand(mail.TranscriptAudio(self._message_id, self._place, b"".join(self._pieces)))
         self._pieces.clear()
         self._size = 0

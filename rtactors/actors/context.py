@@ -73,7 +73,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         self._operation = 0
         self._replies: dict[str, list[ReplyRecord]] = {}  # by response id, those that are not over
         self._asked: dict[str, str] = {}  # item id -> id of the reply that is to answer it, until it is acknowledged
-        self._unknown: dict[str, list[Entry]] = {}  # by the id of a reply that joins: what the server may not hold yet
+        self._unknown: dict[str, list[Entry]] = {}  # by the id of a reply that joins: what is on its way
         self._quiet: list[anyio.Event] = []
         self._items = 0
         self._bounds = surroundings.bounds
@@ -83,6 +83,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
     def resume(self, ledger: Ledger, last_id: int) -> None:
         """Begin with what a journal holds; the ids of new items have numbers above `last_id`."""
         ledger.cut_mark = self.ledger.cut_mark
+        ledger.lose()
         self.ledger = ledger
         self._scribe.remember(ledger)
         self._items = last_id
@@ -115,6 +116,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 entry = self._know(message.item)
                 entry.response_id = message.response_id
                 entry.retold = entry.retold or message.ours
+                self.ledger.see(entry)
             case mail.Generated():
                 self._on_generated(message)
             case mail.HeardSoFar():
@@ -181,7 +183,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
                 self._on_deadline(message.operation_id)
             case mail.RequestReply(joins=True):
                 self._ring.turn.send(message)
-                creating = (operation.entry for operation in self._operations.values())
+                creating = (operation.entry for operation in reversed(self._operations.values()))
                 self._unknown[message.reply.id] = [entry for entry in creating if entry.life.state == "creating"]
             case _:
                 self._ring.turn.send(message)  # steering, behind what was asked before it
@@ -360,7 +362,9 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
     def _see_known(self) -> None:
         """Let the response actor know when a reply that the server begins by itself will do for one that joins."""
         for reply_id, entries in list(self._unknown.items()):
-            if not any(entry.life.state == "creating" for entry in entries):
+            while entries and entries[-1].life.state != "creating":  # what is known is not looked at again
+                entries.pop()
+            if not entries:
                 del self._unknown[reply_id]
                 if self._connected:
                     self._ring.turn.send(mail.ConversationKnown(reply_id))
@@ -386,8 +390,8 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         for operation in list(self._operations.values()):
             self._end(operation)
         nobodys: set[str] = set()  # calls that the app never had: nobody completes them any more
+        self.ledger.lose()
         for entry in self.ledger:
-            entry.retold = True
             if entry.item.kind == "function_call" and not entry.handed_over:
                 nobodys.add(entry.item.call_id)
             if entry.of_call in nobodys:  # the call, and behind it the answer that it was cancelled
@@ -402,8 +406,10 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
         unknown = [entry for entry in self.ledger if entry.life.state == "unknown" and entry.in_history]
         newest = unknown[-self._bounds.retold :]
         older_calls = {entry.item.call_id for entry in unknown[: -len(newest)] if entry.item.call_id}
-        for entry in newest:
+        for entry in unknown:
             entry.retold = True
+            self.ledger.see(entry)
+        for entry in newest:
             if entry.item.kind != "function_call_output" or entry.item.call_id not in older_calls:
                 self._tell(entry, None)  # servers refuse an output without its call
         self._turns = {}
@@ -451,12 +457,14 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
             if entry.item.status != "in_progress" and entry.item.text != entry.keep_text and self._capabilities.deletes:
                 self._fire(entry, chart.Reword())
                 entry.reworded = entry.life.state == "rewriting"
+                self.ledger.see(entry)
         elif entry.keep_ms and self._capabilities.truncates:
             before_ms = entry.part_from_ms
             self._fire(entry, chart.Keep(entry.keep_ms - before_ms, entry.generated_ms - before_ms))
 
     def _fire(self, entry: Entry, event: ItemEvent, *, attempt: int = 1) -> None:
         effects = self.fire(ITEM, entry.life, event)
+        self.ledger.see(entry)
         if entry.operation and (effects or entry.life.state not in _IN_FLIGHT):
             self._end(self._operations.get(entry.operation))
         for effect in effects:

@@ -1,7 +1,7 @@
 """The floor: who is being heard, one message at a time, and who waits for that, in order."""
 
 from rtactors import mail
-from rtactors.actors.under_way import Message
+from rtactors.actors.under_way import Message, Response
 
 
 class Floor:
@@ -47,13 +47,12 @@ class Floor:
         """It has ended."""
         if self.speaking is message:
             self.speaking = None
-        else:
-            self.drop(message)
-
-    def drop(self, message: Message) -> None:
-        """It waits no more."""
-        if message in self._waiting:
+        elif message in self._waiting:
             self._waiting.remove(message)
+
+    def drop(self, response: Response) -> None:
+        """None of its messages waits any more."""
+        self._waiting = deque(message for message in self._waiting if message.response is not response)
 
     def hold(self, *, app: bool, user: bool) -> None:
         """What either of them holds goes on when neither does."""

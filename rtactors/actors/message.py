@@ -132,33 +132,37 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
     # -- from the server
 
     def _on_audio(self, delta: AudioDelta) -> None:
-        if not delta.audio:
+        size = len(delta.audio)
+        if not size:
             return
-        wanted = self._content.add_audio(delta.part, len(delta.audio))
-        first = self._count(delta.audio)
-        if self._stopped or self._audio_over or self._final or not wanted:
+        stretch = self._content.spoken(delta.part)
+        stretch.size += size
+        first = self._count(size)
+        if self._audio_over or stretch.audio_over:
             self._on_audio_dropped(delta)
-        elif self._content.voiced and not self._content.is_next(delta.part):
+        elif self._voiced and not self._content.is_next(delta.part):
             self._behind_voice.append(delta)
         else:
-            self._play(self._content.spoken_place(delta.part), delta.audio)
+            self._play(stretch.place, delta.audio)
             if first:
                 self._advance()
-            self._check_size()
+            if self._generated > self._bounds.message_bytes:
+                self._on_too_long()
 
-    def _count(self, audio: bytes) -> bool:
+    def _count(self, size: int) -> bool:
         """Whether it is the first of all."""
         first = not self._generated
-        self._generated += len(audio)
+        self._generated += size
         if first:
             self._begin()
         return first
 
     def _play(self, place: Place, audio: bytes) -> None:
         """Let the sink have it, or keep it until that takes this message."""
-        audio = self._whole_frames(audio)
-        if not audio:  # to the sink it would be nothing, and nothing is no end of a starvation
-            return
+        if self._half_frame or len(audio) % BYTES_PER_FRAME:
+            audio = self._whole_frames(audio)
+            if not audio:  # to the sink it would be nothing, and nothing is no end of a starvation
+                return
         self._batch.add(place, audio)
         if self._write is not None:
             self._starved = False
@@ -168,15 +172,13 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
 
     def _whole_frames(self, audio: bytes) -> bytes:
         """What came before and this, without what is not whole yet."""
-        if not self._half_frame and len(audio) % BYTES_PER_FRAME == 0:
-            return audio
         audio = self._half_frame + audio
         whole = len(audio) - len(audio) % BYTES_PER_FRAME
         self._half_frame = audio[whole:]
         return audio[:whole]
 
-    def _check_size(self) -> None:
-        if self._generated > self._bounds.message_bytes and not self._audio_over:
+    def _on_too_long(self) -> None:
+        if not self._audio_over:
             self._report(
                 "other", f"has more than {self._bounds.message_bytes} bytes of audio; what comes now is not played"
             )
@@ -189,7 +191,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         It also says how far the text goes on behind what was heard.
         """
         if self._stopped and self._ending is None and not self._too_long:
-            self._batch.add(self._content.spoken_place(delta.part), self._whole_frames(delta.audio))
+            self._batch.add(self._content.spoken(delta.part).place, self._whole_frames(delta.audio))
         if self._life.state == "partial" and not self._complete and self._generated == self._told + len(delta.audio):
             self._tell_generated()
 
@@ -204,7 +206,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._content.end_text(done.part, done.text, self._kind(done))
         self._characters = len(self._content.text)
         if done.spoken:
-            place, text = self._content.spoken_place(done.part), done.text if corrected else ""
+            place, text = self._content.spoken(done.part).place, done.text if corrected else ""
             self._tell_transcript(mail.TranscriptText(self.id, place, text, anew=corrected, over=True))
         self._on_text_added(done)
         self._conclude()
@@ -224,7 +226,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._check_length(self._characters)
         self._content.add_text(delta.part, delta.text, self._kind(delta))
         if delta.spoken:
-            place = self._content.spoken_place(delta.part)
+            place = self._content.spoken(delta.part).place
             timed = mail.TranscriptText(self.id, place, delta.text, start_ms=delta.start_ms, end_ms=delta.end_ms)
             self._tell_transcript(timed)
 
@@ -289,8 +291,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
     def _on_spoken(self, spoken: mail.SpokenAudio) -> None:
         if not self._voiced or not self._content.add_voice(spoken.number, len(spoken.pcm), over=spoken.over):
             return
-        first = self._count(spoken.pcm)
-        if not (self._stopped or self._audio_over or self._final):
+        first = self._count(len(spoken.pcm))
+        if not self._audio_over:
             place = self._content.voiced_place(spoken.number)
             self._play(place, spoken.pcm)
             if spoken.over:
@@ -299,7 +301,8 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
                 self._on_sentence_over()
             if first:
                 self._advance()
-            self._check_size()
+            if self._generated > self._bounds.message_bytes:
+                self._on_too_long()
         self._on_all_there()
 
     def _on_sentence_over(self) -> None:
@@ -307,7 +310,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         self._drop_half_frame()
         while self._behind_voice and self._content.is_next(self._behind_voice[0].part):
             delta = self._behind_voice.popleft()
-            self._play(self._content.spoken_place(delta.part), delta.audio)
+            self._play(self._content.spoken(delta.part).place, delta.audio)
 
     def _on_voice_failed(self, reason: str) -> None:
         """What it has not said is shown, and what is yet to come."""
@@ -332,6 +335,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
             return
         self._stopped = True
         self._cut_short = self._cut_short or not self._audio_over
+        self._audio_over = True
         self._waiting.clear()
         self._behind_voice.clear()
         if self._life.state == "showing" and not self._asked_for_sink:
@@ -500,6 +504,7 @@ class MessageActor(ReactiveActor[mail.MessageMail]):
         was_final = self._final
         effects = self.fire(MESSAGE, self._life, event)
         if self._final and not was_final:
+            self._audio_over = True
             self._tell_generated()
         for effect in effects:
             if isinstance(effect, chart.StopPlayback):

@@ -7,7 +7,7 @@ When the user interrupts, the turn actor says; by whose policy, it learns from h
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Literal
 
 import anyio
@@ -87,6 +87,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._asked_again: dict[str, str] = {}  # ids of replies on their way round; why, if they were stopped there
         self._operations: dict[str, Response] = {}  # what was sent and not answered: create and cancel
         self._messages: dict[str, Message] = {}  # those that are not over
+        self._apart: dict[str, Message] = {}  # of these the few that have a policy of their own
         self._floor = Floor()
         self._settled: deque[str] = deque(maxlen=_REMEMBERED)  # ids, so that what the server repeats is known
         self._quiet: list[mail.WhenSilent] = []
@@ -140,6 +141,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             case mail.SetInterruption():
                 if known := self._messages.get(message.message_id):
                     known.policy = message.policy
+                    self._apart[known.id] = known
             case mail.SetupRefused():
                 self._setup_refused = True
             case events.HandoffRequested():
@@ -192,6 +194,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                 self._quiet.append(message)
             case mail.MessageOver():
                 self._messages.pop(message.message_id, None)
+                self._apart.pop(message.message_id, None)
             case mail.ResponseDeadline():
                 self._on_deadline(message)
             case mail.SlotDeadline():
@@ -447,7 +450,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             opened.inbox.close()
             return
         if not ours:
-            self._check_open((each.response for each in self._messages.values()), "messages")
+            self._check_open(self._messages.values(), "messages")
         self._watch(response)
         message = response.open[event.item.id] = self._messages[event.item.id] = Message(opened, response)
         response.messages.append(message)
@@ -459,10 +462,10 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         else:
             message.inbox.urgent(mail.InterruptMessage())
 
-    def _check_open(self, responses: Iterable[Response], what: str) -> None:
+    def _check_open(self, under_way: Collection[Response | Message], what: str) -> None:
         """What the app has to say may wait, as its requests do; what a server makes has a bound."""
-        count = sum(not each.ours for each in responses)
-        if count >= self._surroundings.bounds.open:
+        most = self._surroundings.bounds.open
+        if len(under_way) >= most and (count := sum(not each.ours for each in under_way)) >= most:
             raise LimitReached(f"the server has {count} {what} under way, and begins one more (Bounds.open)")
 
     def _on_output_done(self, response: Response, item: events.Item) -> None:
@@ -616,7 +619,7 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
             return
         policies = [self._policy]
         policies += [each.policy for each in self._responses.values() if each.policy and each.under_policy]
-        policies += [each.policy for each in self._messages.values() if each.policy]
+        policies += [each.policy for each in self._apart.values() if each.policy]
         at_once = all(policy.at_once for policy in policies)
         if at_once != self._server_acts and not (at_once and self._comes_again):
             self._server_acts = at_once
@@ -713,8 +716,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
                     self._ring.transport.urgent(events.CancelResponse(operation, effect.response_id))
                 case chart.InterruptMessages():
                     response.interrupted = True
+                    self._floor.drop(response)
                     for message in response.open.values():
-                        self._floor.drop(message)
                         message.inbox.urgent(mail.InterruptMessage())
                 case chart.Fail():
                     self._reply_over(response, "failed", effect.reason)

@@ -66,8 +66,15 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
             await super().run()
 
     async def _play(self) -> None:
-        await self._sink.run(self.inbox.send)
+        await self._sink.run(self._hear)
         self.inbox.send(sinks.Lost("the sink stopped by itself"))
+
+    def _hear(self, report: sinks.Report) -> None:
+        """What comes often takes no hop. The rest may make us call the sink, which would be in the midst of telling."""
+        if isinstance(report, sinks.Progress):
+            self.inbox.hand(report)
+        else:
+            self.inbox.send(report)
 
     def handle(self, message: mail.SinkMail) -> None:
         match message:
@@ -138,7 +145,7 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
     def _tell_position(self, segment: _Segment, frames: int, at: float | None) -> None:
         if segment.confirm(frames) > segment.told:
             segment.told = segment.confirmed
-            self._transcript.send(sinks.Progress(segment.life.id, segment.confirmed, at))
+            self._transcript.hand(sinks.Progress(segment.life.id, segment.confirmed, at))
 
     def _expect_the_end(self, segment: _Segment) -> None:
         """A segment that is to play out has the time its audio takes, and some to spare."""

@@ -35,6 +35,19 @@ from statecharts.link import LINK, LinkEvent
 _SHORTEST_LIMIT_S = 60
 """A time limit that is nearer is none of a provider's (they are minutes): its clock and ours differ."""
 
+_FEW = 8
+"""Messages that may be kept track of, though they have ended."""
+
+
+class _Message:
+    """By which way it is spoken to, and how much audio came for it."""
+
+    __slots__ = ("audio_bytes", "inbox")
+
+    def __init__(self, inbox: Inbox[mail.MessageMail]) -> None:
+        self.inbox = inbox
+        self.audio_bytes = 0
+
 
 class TransportActor(Actor[mail.TransportMail]):
     """`decided` is set once the first connection is set up, or can't be; `closed` once there is none any more.
@@ -87,10 +100,10 @@ class TransportActor(Actor[mail.TransportMail]):
         self._setup = setup  # the newest
         self._setup_operation = ""  # by which it was changed last
         self._audio = UserAudio(surroundings.bounds.user_audio, surroundings.capabilities.input_rate)
-        self._messages: dict[str, Inbox[mail.MessageMail] | None] = {}  # None: it has ended, what comes is dropped
-        self._live: dict[str, Inbox[mail.MessageMail]] = {}  # of these the few that may not have ended
-        self._audio_of: dict[str, int] = {}  # bytes that came for them
-        self._audio_bytes = 0  # for all of them
+        self._messages: dict[str, _Message | None] = {}  # None: it has ended, what comes is dropped
+        self._live: dict[str, _Message] = {}  # of these the few that may not have ended
+        self._most_live = _FEW  # then it is time to see which have
+        self._audio_bytes = 0  # that came for them
         self._routes: dict[type, Callable[[Any], None]] = {
             events.AudioDelta: self._on_audio,
             events.TextDelta: self._to_message,
@@ -201,48 +214,55 @@ class TransportActor(Actor[mail.TransportMail]):
     # -- receiving
 
     def _on_audio(self, event: events.AudioDelta) -> None:
-        self._to_message(event)
-        if event.item_id in self._live:
+        if message := self._message(event):
             size = len(event.audio)
-            self._audio_of[event.item_id] = self._audio_of.get(event.item_id, 0) + size
+            message.audio_bytes += size
             self._audio_bytes += size
             if self._audio_bytes > self._bounds.audio:
-                self._drop_ended()
-                if self._audio_bytes > self._bounds.audio:
-                    what = f"the server sends more audio than can be kept, {self._bounds.audio} bytes (Bounds.audio)"
-                    raise LimitReached(f"{what}, ahead of what is heard")
+                self._check_audio()
+            message.inbox.hand(event)
 
-    def _to_message(self, event: events.AudioDelta | events.TextDelta | events.TextDone | events.AudioDone) -> None:
+    def _check_audio(self) -> None:
+        self._drop_ended()
+        if self._audio_bytes > self._bounds.audio:
+            what = f"the server sends more audio than can be kept, {self._bounds.audio} bytes (Bounds.audio)"
+            raise LimitReached(f"{what}, ahead of what is heard")
+
+    def _to_message(self, event: events.TextDelta | events.TextDone | events.AudioDone) -> None:
+        if message := self._message(event):
+            message.inbox.hand(event)
+
+    def _message(
+        self, event: events.AudioDelta | events.TextDelta | events.TextDone | events.AudioDone
+    ) -> "_Message | None":
         if event.item_id in self._messages:
-            inbox = self._messages[event.item_id]
-        else:
-            # A server that leaves the announcement out has made it with its first delta.
-            item = Item(id=event.item_id, role="assistant", status="in_progress")
-            inbox = self._open_message(OutputStarted(event.response_id, 0, item))
-        if inbox is not None:
-            inbox.hand(event)
+            return self._messages[event.item_id]
+        # A server that leaves the announcement out has made it with its first delta.
+        item = Item(id=event.item_id, role="assistant", status="in_progress")
+        return self._open_message(OutputStarted(event.response_id, 0, item))
 
     def _on_output_started(self, event: OutputStarted) -> None:
         if event.item.kind == "message" and event.item.id not in self._messages:
             self._open_message(event)
 
-    def _open_message(self, event: OutputStarted) -> Inbox[mail.MessageMail]:
-        self._drop_ended()
+    def _open_message(self, event: OutputStarted) -> "_Message":
+        if len(self._live) >= self._most_live:
+            self._drop_ended()
+            self._most_live = max(_FEW, 2 * len(self._live))  # looked at once for each, however many there are
         if len(self._messages) >= self._bounds.items:
             raise LimitReached(
                 f"the server has made {self._bounds.items} messages (Bounds.items): begin another session"
             )
-        inbox = self._inbox_of(event.item.id)
-        self._messages[event.item.id] = self._live[event.item.id] = inbox
-        self._ring.turn.send(mail.MessageOpened(event, inbox))
-        return inbox
+        message = _Message(self._inbox_of(event.item.id))
+        self._messages[event.item.id] = self._live[event.item.id] = message
+        self._ring.turn.send(mail.MessageOpened(event, message.inbox))
+        return message
 
     def _drop_ended(self) -> None:
-        for ended in [item_id for item_id, inbox in self._live.items() if inbox.closed]:
-            del self._live[ended]
+        for ended in [item_id for item_id, message in self._live.items() if message.inbox.closed]:
+            self._audio_bytes -= self._live.pop(ended).audio_bytes
             if ended in self._messages:  # else it is of a server that is gone
                 self._messages[ended] = None
-            self._audio_bytes -= self._audio_of.pop(ended, 0)
 
     def _on_output_done(self, event: events.OutputDone) -> None:
         item = event.item
@@ -251,8 +271,8 @@ class TransportActor(Actor[mail.TransportMail]):
             return
         if item.id not in self._messages:  # neither announced nor begun, and yet the server may hold it
             self._open_message(OutputStarted(event.response_id, event.output_index, item))
-        if inbox := self._messages[item.id]:
-            inbox.send(event)
+        if message := self._messages[item.id]:
+            message.inbox.send(event)
 
     # -- receiving: the user's voice
 

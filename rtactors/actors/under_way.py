@@ -28,6 +28,11 @@ class Message:
         self.has_audio = False
         self.policy: Interruption | None = None
 
+    @property
+    def ours(self) -> bool:
+        """Whether no server makes it."""
+        return self.response.ours
+
 
 class Response:
     """What this actor remembers of a response."""

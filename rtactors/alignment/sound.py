@@ -12,7 +12,6 @@ would be said, however long it lasts: so a stretch between two borders says not 
 from array import array
 from bisect import bisect_left, bisect_right
 from math import inf
-from operator import mul
 from typing import Any, NamedTuple
 
 _FRAME_MS = 10
@@ -29,7 +28,7 @@ _CLICK = 1  # frames: what is loud no longer, within silence, is no speech
 _DIP = 1.6  # 4 dB: less is no border of two syllables
 _NUCLEUS = 0.1  # of the peak, -20 dB: what is quieter is no vowel
 # Weights of neighbouring frames: a period of a deep voice is longer than one.
-_SMOOTH = (1 / 12, 3 / 12, 4 / 12, 3 / 12, 1 / 12)
+_ENDS, _SIDES, _MIDDLE = 1 / 12, 3 / 12, 4 / 12
 _LATE = 3  # frames: so much later the middle of these is looked at
 # In ms of ordinary speech, of which 200 are a syllable: what predicts best how much is said, whatever the pace.
 _PER_NUCLEUS, _PER_MS = 155.0, 0.21
@@ -60,7 +59,7 @@ class Sound:
         self._peak, self._floor = _LEAST_PEAK, inf  # RMS
         self._quiet_since: int | None = 0  # frame
         self._loud = 0  # frames, since it was quiet
-        self._levels = [0.0] * len(_SMOOTH)
+        self._levels = (0.0, 0.0, 0.0, 0.0, 0.0)  # the last ones
         self._falling, self._extreme, self._extreme_at = False, 0.0, 0
         self._nucleus = False  # seen since the last border
         self._speech_ms = 0.0
@@ -105,8 +104,7 @@ class Sound:
         pcm = b"".join(self._pieces)
         frames = len(pcm) // (2 * self._size)
         if frames:
-            for level in _levels(pcm, frames, self._size):
-                self._hear(level)
+            self._hear(_levels(pcm, frames, self._size))
         self._pieces = [pcm[frames * 2 * self._size :]]
         self._pending = len(self._pieces[0])
 
@@ -135,23 +133,44 @@ class Sound:
         part = (said - amounts[after - 1]) / (amounts[after] - amounts[after - 1])
         return borders[after - 1] + part * (borders[after] - borders[after - 1])
 
-    def _hear(self, level: float) -> None:
-        self._floor = min(max(level, 1.0), self._floor * _FLOOR_RISES)
-        self._peak = max(self._peak, level)
-        noise = min(self._floor * _ABOVE_FLOOR, self._peak * _FLOOR_MOST)
-        if level > max(_SILENCE, self._peak * _BELOW_PEAK, noise):
-            self._peak *= _PEAK_FALLS
-            self._loud += 1
-            if self._quiet_since is not None and self._loud > _CLICK:
-                self._speaks_again(self._quiet_since, self._frames + 1 - self._loud)
-                self._quiet_since = None
-        else:
-            self._loud = 0
-            if self._quiet_since is None:
-                self._quiet_since = self._frames
-        self._frames += 1
-        self._levels = [*self._levels[1:], level]
-        self._follow(1 + sum(map(mul, _SMOOTH, self._levels)))
+    def _hear(self, levels: list[float]) -> None:  # noqa: C901 - one loop: a call a frame costs as much as all it does
+        """Frame by frame; there are a hundred in a second of each conversation."""
+        peak, floor = self._peak, self._floor
+        one, two, three, four, five = self._levels
+        for level in levels:
+            peak = max(peak, level)
+            floor *= _FLOOR_RISES
+            if level < floor:
+                floor = max(1.0, level)
+            noise = min(floor * _ABOVE_FLOOR, peak * _FLOOR_MOST)
+            if level > noise and level > peak * _BELOW_PEAK and level > _SILENCE:
+                peak *= _PEAK_FALLS
+                self._loud += 1
+                if self._quiet_since is not None and self._loud > _CLICK:
+                    self._peak = peak
+                    self._speaks_again(self._quiet_since, self._frames + 1 - self._loud)
+                    self._quiet_since = None
+            else:
+                self._loud = 0
+                if self._quiet_since is None:
+                    self._quiet_since = self._frames
+            self._frames += 1
+            one, two, three, four, five = two, three, four, five, level
+            smooth = 1 + (_ENDS * one + _SIDES * two + _MIDDLE * three + _SIDES * four + _ENDS * five)
+            # From peak to dip to peak.
+            if self._falling:
+                if smooth < self._extreme:
+                    self._extreme, self._extreme_at = smooth, self._frames - _LATE
+                elif smooth > self._extreme * _DIP and self._quiet_since is None:
+                    self._border(self._extreme_at, speech=True)
+                    self._falling, self._extreme = False, smooth
+            elif smooth > self._extreme:
+                self._extreme = smooth
+            elif smooth * _DIP < self._extreme:
+                self._nucleus = self._extreme > peak * _NUCLEUS
+                self._falling, self._extreme, self._extreme_at = True, smooth, self._frames - _LATE
+        self._peak, self._floor = peak, floor
+        self._levels = one, two, three, four, five
 
     def _speaks_again(self, quiet: int, loud: int) -> None:
         if self.gaps and loud - quiet < self._gap_frames:
@@ -162,20 +181,6 @@ class Sound:
         self._border(loud, speech=False)
         self._falling, self._extreme, self._extreme_at = True, 1.0, loud
         self.gaps.append(Gap(quiet * self._frame_ms, loud * self._frame_ms))
-
-    def _follow(self, level: float) -> None:
-        """From peak to dip to peak."""
-        if self._falling:
-            if level < self._extreme:
-                self._extreme, self._extreme_at = level, self._frames - _LATE
-            elif level > self._extreme * _DIP and self._quiet_since is None:
-                self._border(self._extreme_at, speech=True)
-                self._falling, self._extreme = False, level
-        elif level > self._extreme:
-            self._extreme = level
-        elif level * _DIP < self._extreme:
-            self._nucleus = self._extreme > self._peak * _NUCLEUS
-            self._falling, self._extreme, self._extreme_at = True, level, self._frames - _LATE
 
     def _border(self, frame: int, *, speech: bool) -> None:
         length = frame * self._frame_ms - self._borders[-1]
