@@ -143,7 +143,7 @@ def run(open_call: OpenCall, *, versions: dict[str, str]) -> None:
 async def _serve(open_call: OpenCall, url: str, versions: dict[str, str]) -> None:
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a framework prints is no answer of ours
-    _answer(output, {"ready": True, "versions": versions, **_memory()})
+    _answer(output, {"ready": True, "versions": versions, **memory()})
     calls: list[Call] = []
     async with AsyncExitStack() as stack:
         while line := await asyncio.to_thread(sys.stdin.readline):
@@ -160,7 +160,7 @@ async def _serve(open_call: OpenCall, url: str, versions: dict[str, str]) -> Non
                     gc.freeze()
                     _answer(output, {"frozen": gc.get_freeze_count()})
                 case "memory":
-                    _answer(output, _memory())
+                    _answer(output, memory())
                 case "close":
                     await stack.aclose()
                     calls.clear()
@@ -227,14 +227,14 @@ async def _watch(calls: list[Call], from_s: float, to_s: float, *, ticks: bool) 
 
 async def _look(after_s: float) -> dict[str, Any]:
     await asyncio.sleep(after_s)
-    return _memory()
+    return memory()
 
 
 def _written(calls: list[Call]) -> int:
     return sum(call.player.written for call in calls)
 
 
-def _memory() -> dict[str, Any]:
+def memory() -> dict[str, Any]:
     """In bytes: resident, and of that what is this process's alone; how many pieces Python has allocated, and how many
     of these the garbage collector looks at; and how many ms it takes to look at them all and find nothing.
     """
