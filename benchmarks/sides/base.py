@@ -30,7 +30,7 @@ from typing import Any, Protocol, TypeAlias
 RATE = 24_000
 """Hz, of mono PCM16."""
 TICK_S = 0.02
-OVER_S = 240
+OVER_S = 150
 """A reply that is not over by then won't be."""
 _USER = random.Random(1).randbytes(int(RATE * TICK_S) * 2)
 
