@@ -36,7 +36,6 @@ LATE_MS = 50
 """A conversation in which the side's loop was later than that says nothing about the side, so it is had again..."""
 TRIES = 3
 """...but no more often than that: a side that holds up its loop itself has to live with it."""
-WORDS_A_MINUTE = 190
 
 
 def cases(parts: int = PARTS, seed: int = SEED, only: str = "") -> list[play.Case]:
@@ -66,7 +65,7 @@ async def converse(
     name: str, python: Path, wanted: Sequence[play.Case], at_once: int
 ) -> tuple[list[Evidence], dict[str, str]]:
     """What is known of each, in the order of situations; and the versions of what was measured."""
-    voice = EspeakVoice(words_a_minute=WORDS_A_MINUTE)
+    voice = EspeakVoice()
     known = await play.lengths(voice, LINES)
     gathered: list[Evidence] = []
     places = anyio.CapacityLimiter(at_once)
