@@ -40,12 +40,6 @@ class Talk:
         self.sink = sink
         self.items = items
         self.middle = f"old_{items // 2}"
-        self._next = 0
-
-    def next(self) -> str:
-        """One of the first items after the other: nothing else touches them."""
-        self._next += 1
-        return f"old_{self._next - 1}"
 
     async def respond(self) -> None:
         """A whole response, all of it heard once all of it is there; its calls are answered."""
@@ -110,6 +104,11 @@ async def set_history(talk: Talk) -> None:
     await talk.session.set_history([*rest, HistoryItem(id="", role="user", heard_text=f"Not: {last.heard_text}")])
 
 
+async def in_and_out(talk: Talk) -> None:
+    item_id = await talk.session.add("One more.", after=talk.middle)
+    await talk.session.remove(item_id)
+
+
 async def call(talk: Talk) -> None:
     talk.server.messages, talk.server.calls = 0, 1
     await talk.respond()
@@ -120,7 +119,7 @@ CHANGES: dict[str, Change] = {
     "an item at the end": lambda talk: talk.session.add("One more."),
     "an item in the middle": lambda talk: talk.session.add("One more.", after=talk.middle),
     "an item at the front": lambda talk: talk.session.add("One more.", after=""),
-    "an item removed": lambda talk: talk.session.remove(talk.next()),
+    "an item in the middle, and out again": in_and_out,
     "a message heard": Talk.respond,
     "a message cut": Talk.interrupted,
     "a call answered": call,

@@ -148,24 +148,29 @@ class Entry:
         """The id of the function call that it is, or is the output of; None for all else."""
         return self.item.call_id if self.item.kind in {"function_call", "function_call_output"} else None
 
+    @property
+    def heard_text(self) -> str:
+        """What counts of its text."""
+        item, spoken = self.item, self.spoken
+        if spoken and spoken.interrupted:
+            return spoken.heard_text + (self._ledger.cut_mark if spoken.heard_text else "")
+        if spoken and item.status == "incomplete" and not spoken.voiced:
+            return spoken.heard_text  # it broke off: its text was ahead of it
+        return item.text or (spoken.heard_text if spoken else "")
+
     def told(self, audio: bytes) -> Item:
         """What another server is told of it: what was heard; for a user's turn without words its `audio`."""
-        said = item_of(self.project(), self.item.id)
-        return said if said.text else replace(said, audio=audio)
+        text = self.heard_text
+        return replace(self.item, text=text, status="completed", audio=b"" if text else audio)
 
     def project(self) -> HistoryItem:
         """What the app sees of it."""
         item, spoken = self.item, self.spoken
-        heard = item.text or (spoken.heard_text if spoken else "")
-        if spoken and spoken.interrupted:
-            heard = spoken.heard_text + (self._ledger.cut_mark if spoken.heard_text else "")
-        elif spoken and item.status == "incomplete" and not spoken.voiced:
-            heard = spoken.heard_text  # it broke off: its text was ahead of it
         return HistoryItem(
             id=item.id,
             kind=item.kind,
             role=item.role,
-            heard_text=heard,
+            heard_text=self.heard_text,
             generated_text=item.text or (spoken.generated_text if spoken else ""),
             interrupted=spoken.interrupted if spoken else False,
             heard_ms=spoken.heard_ms if spoken else 0,

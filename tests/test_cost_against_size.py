@@ -16,8 +16,8 @@ import pytest
 
 import rtactors
 import statecharts
-from benchmarks.holding_server import HoldingServer
 from benchmarks.growing import CHANGES, EVERYTHING, Change, Options, Talk, set_history, talk
+from benchmarks.holding_server import HoldingServer
 from rtactors.journal import MemoryJournal
 from rtactors.journal.recall import ledger_of, recall
 from rtactors.limits import Bounds
@@ -99,7 +99,7 @@ def test_behind_what_was_removed_it_costs_no_more() -> None:
 
     async def behind(removed: int) -> int:
         async with talk(FEW + removed) as conversation:
-            gone = [conversation.next() for _ in range(removed)]
+            gone = [f"old_{number}" for number in range(removed)]
             for item_id in gone:
                 await conversation.session.remove(item_id)
             await settled()

@@ -45,23 +45,21 @@ HELD_AT_MOST = 1.1
 
 def measure(options: Options) -> Results:
     sizes, messages = (SIZES[:2], MESSAGES[:2]) if options.quick else (SIZES, MESSAGES)
-    rounds = 1 if options.quick else 5
-    times = 3 if options.quick else 30
-    parts: tuple[tuple[str, tuple[Any, ...], Callable[[Any, int], dict[str, float]]], ...] = (
-        ("change", sizes, _changes),
-        ("whole", sizes[1:], _whole),
-        ("response", messages, _response),
-        ("record", RECORDS, _record),
-    )
+    rounds, times = (1, 3) if options.quick else (5, 30)
     samples: list[dict[str, Any]] = []
     for number in range(rounds):
-        for part, of, cost in parts:
-            for size in of if number % 2 else of[::-1]:
-                print(f"size: round {number + 1} of {rounds}, {part}, {size}", file=sys.stderr)
-                costs = cost(size, times)
-                samples += [
-                    {"part": part, "size": size, "what": what, "round": number, "us": us} for what, us in costs.items()
-                ]
+        turn = slice(None, None, 1 if number % 2 else -1)
+        print(f"size: round {number + 1} of {rounds}", file=sys.stderr)
+        costs = [
+            *(("change", size, _changes(size, times)) for size in sizes[turn]),
+            *(("whole", size, _whole(size, times)) for size in sizes[1:][turn]),
+            *(("response", size, _response(size, times)) for size in messages[turn]),
+            *(("record", kind, _record(kind, times)) for kind in RECORDS[turn]),
+        ]
+        for part, size, of in costs:
+            samples += [
+                {"part": part, "size": size, "what": what, "round": number, "us": us} for what, us in of.items()
+            ]
     return {"samples": samples}
 
 
@@ -177,7 +175,7 @@ class _Part:
 
     def us(self, what: str, size: Any) -> str:  # noqa: ANN401 - a number or a name
         value = median(self.rounds[what, size].values())
-        return f"{value:.0f}" if value >= 100 else f"{value:.1f}"  # noqa: PLR2004 - three digits
+        return f"{value:.0f}" if value >= 100 else f"{value:.1f}"
 
     def ratios(self, what: str, size: Any, base: Any) -> list[float]:  # noqa: ANN401
         """In each round."""

@@ -371,7 +371,7 @@ class ContextActor(ReactiveActor[mail.ContextMail]):
 
     def _unchanged(self, item: HistoryItem) -> bool:
         entry = self.ledger.get(item.id)
-        return entry is not None and entry.in_history and entry.project().heard_text == item.heard_text
+        return entry is not None and entry.in_history and entry.heard_text == item.heard_text
 
     # -- one server after the other
 

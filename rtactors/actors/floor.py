@@ -52,7 +52,7 @@ class Floor:
 
     def drop(self, response: Response) -> None:
         """None of its messages waits any more."""
-        self._waiting = deque(message for message in self._waiting if message.response is not response)
+        self._waiting = [message for message in self._waiting if message.response is not response]
 
     def hold(self, *, app: bool, user: bool) -> None:
         """What either of them holds goes on when neither does."""

@@ -18,14 +18,14 @@ VERSION = 1
 _CHECKSUM_BYTES = 4
 
 
-class Opened(Struct, frozen=True, tag="opened", omit_defaults=True):
+class Opened(Struct, frozen=True, tag="opened", omit_defaults=True, gc=False):
     """A process began to write. Whoever wrote before finds the next number taken, and stops."""
 
     left_out: tuple[int, ...] = ()
     """The numbers of records that it found torn."""
 
 
-class SavedItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SavedItem(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What `rtactors.events.Item` says, in words of the journal's own: those change with the protocols, these don't."""
 
     id: str
@@ -40,7 +40,7 @@ class SavedItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     output: str = ""
 
 
-class Spoken(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Spoken(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The same for `statecharts.message.ChatMessage`: how a message was heard."""
 
     heard_text: str
@@ -55,7 +55,7 @@ class Spoken(Struct, frozen=True, kw_only=True, omit_defaults=True):
     voiced: bool = False
 
 
-class ItemChanged(Struct, frozen=True, tag="item", omit_defaults=True):
+class ItemChanged(Struct, frozen=True, tag="item", omit_defaults=True, gc=False):
     """An item of the conversation, as the ledger has it now."""
 
     item: SavedItem
@@ -70,7 +70,7 @@ class ItemChanged(Struct, frozen=True, tag="item", omit_defaults=True):
     """Whether the app has it, or it came from there: of a function call, that it may be answered."""
 
 
-class Heard(Struct, frozen=True, tag="heard", omit_defaults=True):
+class Heard(Struct, frozen=True, tag="heard", omit_defaults=True, gc=False):
     """A message is being heard: so much of it was. The item's end, when it comes, replaces this."""
 
     item_id: str
@@ -85,7 +85,7 @@ class Heard(Struct, frozen=True, tag="heard", omit_defaults=True):
 Change: TypeAlias = Opened | ItemChanged | Heard
 
 
-class Record(Struct, frozen=True, array_like=True):
+class Record(Struct, frozen=True, array_like=True, gc=False):
     version: int
     at: float
     """When it was written, in unix seconds."""
