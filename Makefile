@@ -47,8 +47,9 @@ format: $(DEV) ## format, and fix what can be fixed by itself
 
 bench-environments: $(PEERS:%=build/bench/%/stamp) ## make the environments of those that we are measured against
 
-bench: $(DEV) bench-environments ## measure, and keep the evidence in benchmarks/results
-	$(BIN)/python benchmarks/audio_event.py --json benchmarks/results/audio_event.json $(ARGS)
+bench: $(DEV) ## measure ours, the peers and the floor; write docs/benchmarks.md (ARGS="--only cpu,barge_in", --quick)
+	-@$(MAKE) --no-print-directory bench-environments
+	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-captions: $(DEV) build/bench/livekit-agents/stamp ## measure how near to the heard word captions end, ours and livekit-agents'
 	$(BIN)/python -m benchmarks.captions.measure --livekit build/bench/livekit-agents/bin/python \

@@ -21,9 +21,6 @@ from rtactors.events import BYTES_PER_FRAME
 Times: TypeAlias = tuple[int, int | None]
 """A start and, if it is known, an end, in ms."""
 
-_SOON_MS = 250
-"""So long before the next word is due an alignment is asked again, if it can have changed its mind since."""
-
 
 class _Stretch:
     """Times are ms of its own audio."""
@@ -78,9 +75,12 @@ class _Stretch:
             self._alignment.end_audio()
 
     def begin(self, ms: int, *, whole: bool) -> Iterator[Word]:
-        """Tell the words that have begun by then; all of them, if it was heard as a `whole`."""
+        """Tell the words that have begun by then; all of them, if it was heard as a `whole`.
+
+        The alignment is asked again once the next word is due, if it can have changed its mind since.
+        """
         count = len(self._told)
-        if self._stale and (whole or len(self._words) <= count or self._words[count].start_ms <= ms + _SOON_MS):
+        if self._stale and (whole or len(self._words) <= count or self._words[count].start_ms <= ms):
             self._words, self._stale = as_words(self._alignment.words()), False
             if 0 < count <= len(self._words) and self._end_ms > self._position_ms:  # else it counted as heard already
                 self._end_ms = as_word(self._words[count - 1]).end_ms

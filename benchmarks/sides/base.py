@@ -210,16 +210,15 @@ async def _reply(call: Call, number: int, after_s: float, heard: list[dict[str, 
 
 async def _watch(calls: list[Call], from_s: float, to_s: float) -> dict[str, Any]:
     """What it takes while they talk, and how late the loop lets something run that is due every 20 ms."""
-    loop = asyncio.get_running_loop()
-    due = loop.time() + from_s
-    end = loop.time() + to_s
+    due = time.monotonic() + from_s  # a loop's own clock may be as coarse as a ms
+    end = due + to_s - from_s
     await asyncio.sleep(from_s)
     late: list[float] = []
     frames, cpu, wall = _written(calls), time.process_time(), time.monotonic()
     while due < end:
         due += TICK_S
-        await asyncio.sleep(due - loop.time())
-        late.append(max(0.0, loop.time() - due) * 1000)
+        await asyncio.sleep(due - time.monotonic())
+        late.append(max(0.0, time.monotonic() - due) * 1000)
     cpu, wall = time.process_time() - cpu, time.monotonic() - wall
     return {"cpu_s": cpu, "wall_s": wall, "frames": _written(calls) - frames, "late_ms": late}
 

@@ -9,7 +9,7 @@ beam). Costs are negative logarithms of likelihoods.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import exp, inf, sqrt
 
 from msgspec import Struct
@@ -53,8 +53,12 @@ def _closure_cost(ms: float) -> float:
     return max(0.0, ms - 60) / 40
 
 
-class Guess(Struct, eq=False):
-    """That `word` is the first behind `gap`."""
+class Guess(Struct, eq=False, gc=False):
+    """That `word` is the first behind `gap`.
+
+    A message has hundreds, all of them as long as it is heard. Each leads only to what was there before it, so there is
+    no cycle, and nothing to do for the garbage collector, which they would call.
+    """
 
     word: int
     gap: Gap
@@ -65,7 +69,7 @@ class Guess(Struct, eq=False):
     """The same by the text."""
     before: "Guess | None" = None
     """The guess it follows from; None for what is settled."""
-    placed: list[Word] = []
+    placed: Sequence[Word] = ()
     """The words since then, once somebody worked out where they are."""
     pace: float = 1.0
     """How much longer than planned it takes this voice."""

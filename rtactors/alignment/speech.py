@@ -121,7 +121,7 @@ class _SpeechAlignment:
 
     def _until(self, guess: Guess) -> list[Word]:
         """The words of its chain."""
-        parts: list[list[Word]] = []
+        parts: list[Sequence[Word]] = []
         while (before := guess.before) is not None:
             if not guess.placed:
                 guess.placed = self._between(before.word, guess.word, before.gap.end_ms, guess.gap.start_ms)

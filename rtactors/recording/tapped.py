@@ -74,7 +74,7 @@ class TappedInbox(Inbox[T]):
         self._sent_numbers.clear()
         self._urgent_numbers.clear()
 
-    def _add(self, lane: deque[T], message: T) -> None:
+    def _add(self, lane: list[T], message: T) -> None:
         urgent, lost = lane is self._urgent, "closed" if self.is_shut else ""
         try:
             super()._add(lane, message)

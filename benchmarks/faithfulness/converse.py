@@ -1,0 +1,87 @@
+"""All conversations of a measurement: the same ones for each side, some at a time, one side after the other."""
+
+import random
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+
+from benchmarks.faithfulness import play
+from benchmarks.faithfulness.evidence import Evidence
+from benchmarks.faithfulness.judge import judge
+from benchmarks.faithfulness.scenes import LINES, SITUATIONS
+from rtactors.loopback.voice import EspeakVoice
+
+MODULES = {
+    "rtactors": "ours",
+    "livekit-agents": "livekit_agents",
+    "openai-agents": "openai_agents",
+    "pipecat-ai": "pipecat_ai",
+    "floor": "floor",
+}
+"""Sides by name, and what they are in `sides`."""
+PARTS = 3
+"""Conversations of each situation."""
+SEED = 1
+AT_ONCE = 16
+"""Conversations of a side at a time: few enough for the slowest of them on one core."""
+APART_S = 0.25
+"""Between the beginnings of two: a framework is busiest when it connects."""
+LATE_MS = 50
+"""A conversation in which the side's loop was later than that says nothing about the side, so it is had again..."""
+TRIES = 3
+"""...but no more often than that: a side that holds up its loop itself has to live with it."""
+WORDS_A_MINUTE = 190
+
+
+def cases(parts: int = PARTS, seed: int = SEED, only: str = "") -> list[play.Case]:
+    """So many of each situation, cut all over: each part is drawn from its own share of what can be heard."""
+    chance = random.Random(seed)
+    drawn = [[(part + chance.random()) / parts for part in range(parts)] for _ in SITUATIONS]
+    wanted = [index for index, each in enumerate(SITUATIONS) if only in f"{each.ids} {each.title}"]
+    return [play.Case(index, drawn[index][part]) for part in range(parts) for index in wanted]
+
+
+def measure(pythons: Mapping[str, Path], wanted: Sequence[play.Case], *, at_once: int = AT_ONCE) -> dict[str, Any]:
+    """Every side that has a Python, one after the other; plain data."""
+    verdicts: list[Any] = []
+    versions: dict[str, Any] = {}
+    late_ms: dict[str, list[float]] = {}
+    for name in MODULES:
+        if name in pythons:
+            began = time.monotonic()
+            evidence, versions[name] = anyio.run(partial(converse, name, pythons[name], wanted, at_once))
+            print(f"faithfulness: {name}, {time.monotonic() - began:.0f} s", file=sys.stderr)
+            verdicts += [msgspec.to_builtins(judge(each)) for each in evidence]
+            late_ms[name] = [each.late_ms for each in evidence]
+    return {"verdicts": verdicts, "versions": versions, "late_ms": late_ms}
+
+
+async def converse(
+    name: str, python: Path, wanted: Sequence[play.Case], at_once: int
+) -> tuple[list[Evidence], dict[str, str]]:
+    """What is known of each, in the order of situations; and the versions of what was measured."""
+    voice = EspeakVoice(words_a_minute=WORDS_A_MINUTE)
+    known = await play.lengths(voice, LINES)
+    gathered: list[Evidence] = []
+    places = anyio.CapacityLimiter(at_once)
+    async with play.side(name, python, MODULES[name]) as side:
+
+        async def one(case: play.Case) -> None:
+            async with places:
+                evidence = await play.play(side, case, voice, known)
+                for _ in range(TRIES - 1):
+                    if evidence.late_ms > LATE_MS:
+                        evidence = await play.play(side, case, voice, known)
+                gathered.append(evidence)
+
+        async with anyio.create_task_group() as tasks:
+            for case in wanted:
+                tasks.start_soon(one, case)
+                await anyio.sleep(APART_S)
+    return sorted(gathered, key=lambda each: (each.situation, each.part)), side.versions

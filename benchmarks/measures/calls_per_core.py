@@ -1,0 +1,147 @@
+"""How many calls that all talk one core can hold, and still be on time.
+
+The side has one core and the server another. So many calls begin, one after the other; when all of them talk they are
+watched for 3 s: how late is what the loop should do every 20 ms? After that the user interrupts each of them, at some
+moment of the next 6 s: how long is the agent still heard? As many calls count as held for which
+
+    the lateness of the tick stays under 5 ms at the 99th percentile, and
+    the stop, from `speech_started` on the wire to the last sample let through, under 10 ms at the 99th percentile.
+
+The most that are held are found by trying: from a guess up while it holds, down while it doesn't, then halfway between.
+Each try has a new process; what fails is tried twice, since a machine may be busy with something else.
+"""
+
+import os
+import sys
+from typing import Any
+
+from benchmarks.environments import PEERS
+from benchmarks.lineup import FLOOR, OURS
+from benchmarks.measures.base import Options, Results, Verdict, alone, markdown, percentile
+from benchmarks.processes import Side, traffic
+
+TITLE = "Calls per core"
+MINUTES = 8
+
+FROZEN = "after gc.freeze()"
+"""What an app can do once its calls are open: the garbage collector then no longer goes through all they consist of."""
+WATCH_S = 3
+INTERRUPT_S = 6
+DELTA_MS = 20
+TICK_MS = 5
+STOP_MS = 10
+FINE = 1.15
+"""Two numbers of calls of which one is held and the other isn't are near enough when they differ by this factor."""
+
+
+def measure(options: Options) -> Results:
+    found: list[dict[str, Any]] = []
+    versions: dict[str, Any] = {}
+    situations = [(OURS, "uvloop", False), (OURS, "uvloop", True), (OURS, "asyncio", False), (FLOOR, "uvloop", False)]
+    situations += [(name, "asyncio", False) for name in (FLOOR, *PEERS)]
+    for name, loop, frozen in situations[:1] if options.quick else situations:
+        if side := options.sides.get(name):
+            search = Search(side, loop, frozen=frozen, quick=options.quick)
+            held = search.run(10 if options.quick else 50 if name in PEERS else 300)
+            found.append({"side": name, "loop": loop, "frozen": frozen, "held": held, "tries": search.tries})
+            versions[name] = search.versions
+    return {"found": found, "versions": versions}
+
+
+class Search:
+    """For the most calls that a side can hold."""
+
+    def __init__(self, side: Side, loop: str, *, frozen: bool, quick: bool) -> None:
+        self._side = side
+        self._loop = loop
+        self._frozen = frozen
+        self._quick = quick
+        self.tries: list[dict[str, Any]] = []
+        self.versions: dict[str, str] = {}
+
+    def run(self, calls: int) -> int:
+        held, too_many = 0, None
+        while too_many is None or too_many > max(held + 1, held * FINE):
+            if self.holds(calls):
+                held = calls
+                if self._quick:
+                    break
+            else:
+                too_many = calls
+            calls = held * 3 // 2 if too_many is None else (held + too_many) // 2 if held else too_many // 2
+        return held
+
+    def holds(self, calls: int) -> bool:
+        return any(self.try_with(calls) for _ in range(2))
+
+    def try_with(self, calls: int) -> bool:
+        """One try."""
+        over_s = max(0.5, calls * 0.005)
+        watch = (over_s + 0.5, over_s + 0.5 + WATCH_S)
+        with traffic(core=1 % (os.cpu_count() or 1)) as server:
+            server.script(
+                delta_ms=DELTA_MS,
+                seconds=round(watch[1] + INTERRUPT_S + 1),
+                interrupt_ms=[watch[1] * 1000, (watch[1] + INTERRUPT_S) * 1000],
+            )
+            process = server.side(self._side, self._loop, core=0)
+            self.versions = process.ready["versions"]
+            process.do("open", calls=calls)
+            if self._frozen:
+                process.do("freeze")
+            said = process.do("talk", over_s=over_s, window_s=watch)
+            log = server.log()
+        stops = [
+            (one["stopped_ns"] - other["speech_ns"]) / 1e6
+            for one, other in zip(said["heard"], log["responses"], strict=True)
+            if one["stopped_ns"] and other["speech_ns"]
+        ]
+        stop_ms = round(percentile(stops, 99), 2) if len(stops) == calls else None
+        tick_ms = round(percentile(said["window"]["late_ms"], 99), 2)
+        found = {
+            "calls": calls,
+            "tick_ms": tick_ms,
+            "stop_ms": stop_ms,
+            "busy": round(said["window"]["cpu_s"] / said["window"]["wall_s"], 3),
+            "server_late_ms": round(log["late_ms"], 2),
+        }
+        self.tries.append(found)
+        print(f"calls_per_core: {self._side.script}, {self._loop}: {found}", file=sys.stderr)
+        return tick_ms < TICK_MS and stop_ms is not None and stop_ms < STOP_MS
+
+
+def name_of(found: dict[str, Any]) -> str:
+    return f"{found['side']} on {found['loop']}" + (f", {FROZEN}" if found["frozen"] else "")
+
+
+def table(results: Results) -> str:
+    head = ["", "calls", "core busy", "tick, ms", "stop, ms", "one try more"]
+    rows: list[list[str]] = []
+    for found in results["found"]:
+        at = [tried for tried in found["tries"] if tried["calls"] == found["held"]][-1:]
+        beyond = min((tried for tried in found["tries"] if tried["calls"] > found["held"]), key=calls_of, default=None)
+        cells = [f"{tried['busy']:.0%}, {tried['tick_ms']}, {tried['stop_ms']}".split(", ") for tried in at]
+        more = f"{beyond['calls']}: tick {beyond['tick_ms']}, stop {beyond['stop_ms']}" if beyond else ""
+        rows.append([name_of(found), str(found["held"]), *(cells[0] if cells else ("", "", "")), more])
+    return markdown(head, rows)
+
+
+def calls_of(tried: dict[str, Any]) -> int:
+    return tried["calls"]
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    found = {name_of(each): each["held"] for each in results["found"]}
+    ours = {each["loop"]: each["held"] for each in results["found"] if each["side"] == OURS and not each["frozen"]}
+    best = max((each["held"] for each in results["found"] if each["side"] == OURS), default=0)
+    verdicts = [Verdict("Talking calls a core, at our best", str(best), best >= 450, "at least 450")]
+    for name, held in found.items():
+        side, loop = name.split(",")[0].split(" on ")
+        if side != OURS and loop in ours:
+            what = f"Talking calls a core, {loop}: ours to {side}'s"
+            verdicts.append(Verdict(what, f"{ours[loop]} to {held}", ours[loop] >= held))
+    return verdicts
+
+
+if __name__ == "__main__":
+    alone(measure, table)
