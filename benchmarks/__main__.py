@@ -24,6 +24,7 @@ NAMES = (
     "cpu",
     "calls_per_core",
     "barge_in",
+    "size",
 )
 """The modules of `benchmarks.measures`, in the order of the page."""
 RESULTS = ROOT / "benchmarks" / "results"
