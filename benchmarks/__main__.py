@@ -26,6 +26,7 @@ NAMES = (
     "calls_per_core",
     "barge_in",
     "memory",
+    "collector",
     "faithfulness",
     "size",
     "start",
