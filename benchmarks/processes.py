@@ -60,7 +60,9 @@ class Process:
 
     def end(self) -> None:
         assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.close()
+        self._process.stdout.close()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:  # some frameworks wait for somebody to leave who has left

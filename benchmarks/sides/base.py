@@ -5,6 +5,8 @@ From then on it does what the lines of its standard input say, one JSON object e
 
     {"do": "open", "calls": 100}     connect so many more calls
     {"do": "freeze"}                 tell the garbage collector that what there is now is there to stay (`gc.freeze`)
+    {"do": "thresholds", "are": [700, 10, 10]}
+                                     of `gc.set_threshold`
     {"do": "talk", "over_s": 2, "window_s": [3, 5]}
                                      in each: ask for a reply, wait until it was heard, or was interrupted and is over;
                                      not at once, but spread over 2 s; and watch the process from 3 s to 5 s, with
@@ -23,8 +25,8 @@ import os
 import random
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, Protocol, TypeAlias
 
 RATE = 24_000
@@ -159,6 +161,9 @@ async def _serve(open_call: OpenCall, url: str, versions: dict[str, str]) -> Non
                     gc.collect()
                     gc.freeze()
                     _answer(output, {"frozen": gc.get_freeze_count()})
+                case "thresholds":
+                    gc.set_threshold(*command["are"])
+                    _answer(output, {"are": gc.get_threshold()})
                 case "memory":
                     _answer(output, memory())
                 case "close":
@@ -217,12 +222,34 @@ async def _watch(calls: list[Call], from_s: float, to_s: float, *, ticks: bool) 
     await asyncio.sleep(from_s)
     late: list[float] = []
     frames, cpu, wall = _written(calls), time.process_time(), time.monotonic()
-    while due < end:
-        due = due + TICK_S if ticks else end
-        await asyncio.sleep(due - time.monotonic())
-        late.append(max(0.0, time.monotonic() - due) * 1000)
+    with _collections() as collections:
+        while due < end:
+            due = due + TICK_S if ticks else end
+            await asyncio.sleep(due - time.monotonic())
+            late.append(max(0.0, time.monotonic() - due) * 1000)
     cpu, wall = time.process_time() - cpu, time.monotonic() - wall
-    return {"cpu_s": cpu, "wall_s": wall, "frames": _written(calls) - frames, "late_ms": late}
+    written = _written(calls) - frames
+    return {"cpu_s": cpu, "wall_s": wall, "frames": written, "late_ms": late, "collections": collections}
+
+
+@contextmanager
+def _collections() -> Generator[list[tuple[int, float]]]:
+    """Of garbage: the generation of each, and how many ms it took."""
+    found: list[tuple[int, float]] = []
+    began = 0.0
+
+    def note(phase: str, about: dict[str, int]) -> None:
+        nonlocal began
+        if phase == "start":
+            began = time.perf_counter()
+        else:
+            found.append((about["generation"], (time.perf_counter() - began) * 1000))
+
+    gc.callbacks.append(note)
+    try:
+        yield found
+    finally:
+        gc.callbacks.remove(note)
 
 
 async def _look(after_s: float) -> dict[str, Any]:
