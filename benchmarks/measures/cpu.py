@@ -174,7 +174,6 @@ def table(results: Results) -> str:
         calls, point = detail(results, loop)
         rows = [[name, point.us(name), f"{point.reply_us(name):.0f}"] for name in point.sides]
         sections.append(markdown([f"{loop}, {calls} calls, 20 ms", "us an audio event", "us a reply besides"], rows))
-    sections += [f"{name} is missing where it failed: {error}\n" for name, error in results["failed"].items()]
     return "\n".join(sections)
 
 
