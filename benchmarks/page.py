@@ -9,7 +9,6 @@ import platform
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
@@ -26,7 +25,7 @@ rtactors beside its peers, each from its released package in an environment of i
 beside the floor: a client library, msgspec and a direct call, no framework. All of them talk with the same server, on
 the same machine, in one run. `make bench` writes this page; how it is done, and where it proves less than it seems, is
 in [benchmarks](../benchmarks/README.md), what was changed for these numbers in
-[evidence](../benchmarks/evidence/README.md).
+[evidence](../benchmarks/evidence/).
 
 Ratios within a run mean something elsewhere, microseconds don't. Of what was measured several times there is the
 median, and in brackets the lowest and the highest. On this page *ours* is rtactors.
@@ -115,7 +114,7 @@ def origins(measures: Mapping[str, ModuleType], kept: Mapping[str, Kept]) -> str
                 versions.setdefault(package, set()).add(number)
     said = ", ".join(f"{package} {' and '.join(sorted(numbers))}" for package, numbers in sorted(versions.items()))
     missing = [peer for peer in PEERS if peer not in versions]
-    text += f"\n{said}, uvloop {version('uvloop')}.\n"
+    text += f"\n{said}.\n"
     return text + (f"\nLeft out, since their environments were not there: {', '.join(missing)}.\n" if missing else "")
 
 

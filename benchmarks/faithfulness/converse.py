@@ -34,9 +34,8 @@ APART_S = 0.25
 """Between the beginnings of two: a framework is busiest when it connects."""
 LATE_MS = 50
 """A conversation in which the side's loop was later than that says nothing about the side, so it is had again..."""
-TRIES = 3
-"""...but no more often than that: a side that holds up its loop itself has to live with it."""
-WORDS_A_MINUTE = 190
+AGAIN = 1 / 2
+"""...unless so many of all have been: a side that holds up its loop itself has to live with it."""
 
 
 def cases(parts: int = PARTS, seed: int = SEED, only: str = "") -> list[play.Case]:
@@ -66,18 +65,20 @@ async def converse(
     name: str, python: Path, wanted: Sequence[play.Case], at_once: int
 ) -> tuple[list[Evidence], dict[str, str]]:
     """What is known of each, in the order of situations; and the versions of what was measured."""
-    voice = EspeakVoice(words_a_minute=WORDS_A_MINUTE)
+    voice = EspeakVoice()
     known = await play.lengths(voice, LINES)
     gathered: list[Evidence] = []
     places = anyio.CapacityLimiter(at_once)
+    again = round(AGAIN * len(wanted))
     async with play.side(name, python, MODULES[name]) as side:
 
         async def one(case: play.Case) -> None:
+            nonlocal again
             async with places:
                 evidence = await play.play(side, case, voice, known)
-                for _ in range(TRIES - 1):
-                    if evidence.late_ms > LATE_MS:
-                        evidence = await play.play(side, case, voice, known)
+                while evidence.late_ms > LATE_MS and again:
+                    again -= 1
+                    evidence = await play.play(side, case, voice, known)
                 gathered.append(evidence)
 
         async with anyio.create_task_group() as tasks:

@@ -25,7 +25,7 @@ TOLD = (
     "Suddenly a small fishing boat appeared quite close to the harbour wall.",
     "Nobody in the village had ever seen such a strange flag before.",
 )
-"""What is worth interrupting: 3 s each. No two begin with the same letters, so that each can be found in a text."""
+"""What is worth interrupting: 3.5 s each. No two begin with the same letters, so that each can be found in a text."""
 ANSWERS = (
     "All right, tell me more about it.",
     "Good, I have written that down.",
@@ -36,7 +36,7 @@ ANSWERS = (
     "Quite so, what else is there?",
     "Fine, then we are nearly done.",
 )
-"""What is said after that, and whenever nothing else is to be said: under 2 s each."""
+"""What is said after that, and whenever nothing else is to be said: about 2 s each."""
 LINES = (*TOLD, *ANSWERS)
 INJECTED = "injected_by_the_benchmark"
 """The code of errors that no client has provoked."""
@@ -263,7 +263,8 @@ def late_audio(stage: Stage) -> Scene:
         return len(responses) == 1
 
     late = delay("response.output_audio.delta", ms=500, nth=5, times=ALWAYS, where=of_the_first)
-    return Scene(replies=[say(A)], steps=stage.interrupt(A), timing=timing, rules=(late,))
+    position = stage.within(A, last_ms=900)  # while it is generated: else its end would overtake its audio
+    return Scene(replies=[say(A)], steps=[["heard", 1, position], ["speak"], ["quiet"]], timing=timing, rules=(late,))
 
 
 @situation("D20", "the audio stops for a second, goes on, and is interrupted", "server")

@@ -205,5 +205,5 @@ if __name__ == "__main__":
     options = parser.parse_args(sys.argv[3:])
     run(
         partial(open_call, read_bytes=options.read_bytes, listens=options.microphone),
-        versions={name: version(name) for name in ("websockets", "msgspec")},
+        versions={name: version(name) for name in ("websockets", "msgspec", "uvloop")},
     )
