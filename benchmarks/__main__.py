@@ -9,6 +9,7 @@ the page has what was kept of it before.
 
 import os
 import sys
+import time
 import traceback
 from argparse import ArgumentParser
 from importlib import import_module
@@ -50,9 +51,11 @@ def main() -> int:
     options = Options(lineup(), quick=arguments.quick)
     failed: list[str] = []
     for name in only:
+        print(f"{name}: {measures[name].MINUTES} minutes at most", file=sys.stderr)
         busy, *_ = os.getloadavg()
+        began = time.monotonic()
         try:
-            kept[name] = keep(measures[name].measure(options), busy)
+            kept[name] = keep(measures[name].measure(options), busy, (time.monotonic() - began) / 60)
         except Exception:  # noqa: BLE001 - one measure that fails is told, and costs none of the others
             failed.append(name)
             traceback.print_exc()

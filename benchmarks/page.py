@@ -39,6 +39,7 @@ class Kept(msgspec.Struct):
     machine: str
     load: float
     """Processes that ran or waited to run on it just before."""
+    minutes: float
     results: Results
 
     def text(self) -> str:
@@ -47,8 +48,8 @@ class Kept(msgspec.Struct):
         return re.sub(r"[{\[][^{}\[\]]*[}\]]", lambda found: " ".join(found[0].split()), formatted) + "\n"
 
 
-def keep(results: Results, load: float) -> Kept:
-    return Kept(datetime.now(UTC).date().isoformat(), machine(), round(load, 2), results)
+def keep(results: Results, load: float, minutes: float) -> Kept:
+    return Kept(datetime.now(UTC).date().isoformat(), machine(), round(load, 2), round(minutes, 1), results)
 
 
 def machine() -> str:
@@ -78,7 +79,7 @@ def page(measures: Mapping[str, ModuleType], kept: Mapping[str, Kept]) -> str:
         "## Machines and versions\n",
         origins(measures, found),
         "## Again\n",
-        again(measures),
+        again(found),
     ]
     return "\n".join(parts)
 
@@ -99,14 +100,18 @@ def lost(verdicts: list[Verdict]) -> str:
 
 
 def section(measure: ModuleType, kept: Kept) -> str:
-    """As the measure's own words say how it is measured, these are its method."""
+    """How it is measured is said by the measure's own docstring."""
+    failed = [f"{name} is missing where it failed: {why}\n" for name, why in kept.results.get("failed", {}).items()]
     method = inspect.getdoc(measure) or ""
-    return f"## {measure.TITLE}\n\n{method}\n\n{measure.table(kept.results)}"
+    return "\n".join([f"## {measure.TITLE}\n", f"{method}\n", measure.table(kept.results), *failed])
 
 
 def origins(measures: Mapping[str, ModuleType], kept: Mapping[str, Kept]) -> str:
-    rows = [[measures[name].TITLE, each.day, each.machine, f"{each.load:.1f}"] for name, each in kept.items()]
-    text = markdown(["", "day", "machine", "load before"], rows)
+    rows = [
+        [measures[name].TITLE, each.day, each.machine, f"{each.load:.1f}", f"{each.minutes:.0f}"]
+        for name, each in kept.items()
+    ]
+    text = markdown(["", "day", "machine", "load before", "minutes"], rows)
     versions: dict[str, set[str]] = {}
     for each in kept.values():
         for packages in each.results.get("versions", {}).values():
@@ -118,10 +123,10 @@ def origins(measures: Mapping[str, ModuleType], kept: Mapping[str, Kept]) -> str
     return text + (f"\nLeft out, since their environments were not there: {', '.join(missing)}.\n" if missing else "")
 
 
-def again(measures: Mapping[str, ModuleType]) -> str:
-    minutes = sum(measure.MINUTES for measure in measures.values())
+def again(kept: Mapping[str, Kept]) -> str:
+    minutes = sum(each.minutes for each in kept.values())
     return (
-        f"`make bench` takes about {minutes:.0f} minutes, on a machine with two cores at least and nothing else to do; "
-        '`make bench ARGS="--only cpu,barge_in"` runs these two and takes the rest from what is kept; '
+        f"`make bench` takes {minutes:.0f} minutes, on a machine with two cores at least and nothing else to do.\n"
+        '`make bench ARGS="--only cpu,barge_in"` runs these two and takes the rest from what is kept;\n'
         "`make bench ARGS=--quick` sees in a few minutes whether all of it works, and keeps nothing.\n"
     )

@@ -78,6 +78,16 @@ class Search:
 
     def try_with(self, calls: int) -> float:
         """One try: by how many times it missed what it is to keep; less than 1 if it kept it."""
+        found: dict[str, Any] = {"calls": calls}
+        try:
+            found |= self._watch(calls)
+        except RuntimeError as error:  # it has told why by now
+            found["failed"] = str(error)
+        self.tries.append(found)
+        print(f"calls_per_core: {self._side.script}, {self._loop}: {found}", file=sys.stderr)
+        return max(found.get("tick_ms", math.inf) / TICK_MS, found.get("stop_ms", math.inf) / STOP_MS)
+
+    def _watch(self, calls: int) -> dict[str, Any]:
         over_s = max(0.5, calls * 0.003)
         watch = (over_s + 0.5, over_s + 0.5 + WATCH_S)
         with traffic(core=1 % (os.cpu_count() or 1)) as server:
@@ -93,23 +103,20 @@ class Search:
                 process.do("freeze")
             said = process.do("talk", over_s=over_s, window_s=watch, ticks=True)
             log = server.log()
+        window = said["window"]
+        found = {
+            "tick_ms": round(percentile(window["late_ms"], 99), 2),
+            "busy": round(window["cpu_s"] / window["wall_s"], 3),
+            "server_late_ms": round(log["late_ms"], 2),
+        }
         stops = [
             (one["stopped_ns"] - other["speech_ns"]) / 1e6
             for one, other in zip(said["heard"], log["responses"], strict=True)
             if one["stopped_ns"] and other["speech_ns"]
         ]
-        stop_ms = round(percentile(stops, 99), 2) if len(stops) == calls else None
-        tick_ms = round(percentile(said["window"]["late_ms"], 99), 2)
-        found = {
-            "calls": calls,
-            "tick_ms": tick_ms,
-            "stop_ms": stop_ms,
-            "busy": round(said["window"]["cpu_s"] / said["window"]["wall_s"], 3),
-            "server_late_ms": round(log["late_ms"], 2),
-        }
-        self.tries.append(found)
-        print(f"calls_per_core: {self._side.script}, {self._loop}: {found}", file=sys.stderr)
-        return max(tick_ms / TICK_MS, math.inf if stop_ms is None else stop_ms / STOP_MS)
+        if len(stops) == calls:
+            found["stop_ms"] = round(percentile(stops, 99), 2)
+        return found
 
 
 def name_of(found: dict[str, Any]) -> str:
@@ -117,15 +124,19 @@ def name_of(found: dict[str, Any]) -> str:
 
 
 def table(results: Results) -> str:
-    head = ["", "calls", "core busy", "tick, ms", "stop, ms", "one try more"]
+    head = ["", "calls", "core busy", "tick, ms", "stop, ms", "the next that were too many"]
     rows: list[list[str]] = []
     for found in results["found"]:
-        at = [tried for tried in found["tries"] if tried["calls"] == found["held"]][-1:]
-        beyond = min((tried for tried in found["tries"] if tried["calls"] > found["held"]), key=calls_of, default=None)
-        cells = [f"{tried['busy']:.0%}, {tried['tick_ms']}, {tried['stop_ms']}".split(", ") for tried in at]
-        more = f"{beyond['calls']}: tick {beyond['tick_ms']}, stop {beyond['stop_ms']}" if beyond else ""
-        rows.append([name_of(found), str(found["held"]), *(cells[0] if cells else ("", "", "")), more])
+        at = next((tried for tried in reversed(found["tries"]) if tried["calls"] == found["held"]), None)
+        more = min((tried for tried in found["tries"] if tried["calls"] > found["held"]), key=calls_of, default=None)
+        rows.append([name_of(found), str(found["held"]), *(figures(at) if at else ["", "", ""])])
+        rows[-1].append(f"{more['calls']}: {', '.join(figures(more))}" if more else "")
     return markdown(head, rows)
+
+
+def figures(tried: dict[str, Any]) -> list[str]:
+    busy, tick, stop = (tried.get(what) for what in ("busy", "tick_ms", "stop_ms"))
+    return [f"{busy:.0%}" if busy else "failed", f"{tick:.1f}" if tick else "-", f"{stop:.1f}" if stop else "-"]
 
 
 def calls_of(tried: dict[str, Any]) -> int:

@@ -31,7 +31,13 @@ def test_a_page_says_what_was_found_and_where_we_lose() -> None:
     )
     pears = measure("Pears", Verdict("Pears a day", "0", won=False, wanted="at least 1"))
     versions = {"rtactors": {"rtactors": "0.1.0"}, "floor": {"msgspec": "0.19"}}
-    kept = Kept("2026-01-02", "a machine", 0.5, {"counted": {"rtactors": 3, "floor": 4}, "versions": versions})
+    kept = Kept(
+        "2026-01-02",
+        "a machine",
+        0.5,
+        2.1,
+        {"counted": {"rtactors": 3, "floor": 4}, "versions": versions, "failed": {"worms": "eaten"}},
+    )
     text = page({"apples": apples, "pears": pears, "plums": measure("Plums")}, {"pears": kept, "apples": kept})
 
     sections = text.split("\n## ")[1:]
@@ -44,17 +50,18 @@ def test_a_page_says_what_was_found_and_where_we_lose() -> None:
     assert lost.splitlines()[2:] == ["- Apples: ours to theirs: 3 to 4", "- Pears a day: 0 (to be reached: at least 1)"]
     assert "How apples are counted." in found
     assert "| floor | 4 |" in found
-    assert "| Pears | 2026-01-02 | a machine | 0.5 |" in origins
+    assert "worms is missing where it failed: eaten" in found
+    assert "| Pears | 2026-01-02 | a machine | 0.5 | 2 |" in origins
     assert "msgspec 0.19, rtactors 0.1.0." in origins
     assert "livekit-agents" in origins  # which was left out
-    assert "about 4 minutes" in again
+    assert "takes 4 minutes" in again
 
 
 def test_what_is_kept_can_be_read_again_and_has_a_line_for_each_number() -> None:
-    kept = Kept("2026-01-02", "a machine", 0.5, {"samples": [{"side": "floor", "us": 1.5}, {"side": "rtactors"}]})
+    kept = Kept("2026-01-02", "a machine", 0.5, 2.1, {"samples": [{"side": "floor", "us": 1.5}, {"side": "rtactors"}]})
     text = kept.text()
     assert msgspec.json.decode(text, type=Kept) == kept
-    assert text.count("\n") == 11
+    assert text.count("\n") == 12
     assert '{ "side": "floor", "us": 1.5 }' in text
 
 
