@@ -1,8 +1,9 @@
 """A websocket of asyncio that gives each message to whoever listens in the turn in which it was read.
 
 What nearly every frame is, a whole message, is found here in a fraction of the time that `websockets` takes to parse
-it, and no task has to wake up for it. All else is left to `websockets`: handshakes, fragments, pings, breaches of the
-protocol, and messages while nobody listens.
+it, and no task has to wake up for it. What nearly every message is that we send, short and with nothing before it that
+waits, is written at once. All else is left to `websockets`: handshakes, fragments, pings, breaches of the protocol,
+messages while nobody listens, and whatever has to wait.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from contextvars import Context, copy_context
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.connection import broadcast
 from websockets.protocol import OPEN
 from websockets.typing import Data
 
@@ -27,6 +29,8 @@ _POSSIBLE = frozenset({0x00, 0x01, 0x02, 0x80, _WHOLE_TEXT, _WHOLE_BYTES, 0x88, 
 """What else that byte may be: fragments, close, ping, pong."""
 _LENGTH_IN_2_BYTES, _LENGTH_IN_8_BYTES = 126, 127
 """What the second byte is, if not the length itself; no server sets its top bit, which says that it is masked."""
+_SHORT_BYTES = 2**14
+"""Half of what `websockets` lets wait to be written, before it has whoever sends wait."""
 
 
 class DirectConnection(ClientConnection):
@@ -46,6 +50,16 @@ class DirectConnection(ClientConnection):
         message = await super().recv(decode)
         self._unread -= 1
         return message
+
+    def send_at_once(self, message: Frame) -> bool:
+        """Whether it could be sent without waiting."""
+        if self.transport.get_write_buffer_size() or self.transport.is_closing() or self.state is not OPEN:
+            return False
+        payload = message.encode() if isinstance(message, str) else message
+        if len(payload) > _SHORT_BYTES:
+            return False
+        broadcast([self], payload, text=isinstance(message, str))  # which is sending without waiting
+        return True
 
     async def listen(self, take: Callable[[Frame], bool]) -> None:
         """Have `take` called with each message as it comes, until it returns False.

@@ -192,6 +192,10 @@ class _Socket:
 
 
 class _AsyncioSocket(_Socket):
+    async def send(self, frame: Frame) -> None:
+        if not self._connection.send_at_once(frame):
+            await super().send(frame)
+
     async def listen(self, take: Callable[[Frame], bool]) -> None:
         try:
             await self._connection.listen(take)
