@@ -9,9 +9,11 @@ the page has what was kept of it before.
 
 import os
 import sys
+import time
 import traceback
 from argparse import ArgumentParser
 from importlib import import_module
+from types import ModuleType
 
 import msgspec
 
@@ -24,7 +26,11 @@ NAMES = (
     "cpu",
     "calls_per_core",
     "barge_in",
+    "memory",
+    "collector",
     "faithfulness",
+    "size",
+    "start",
 )
 """The modules of `benchmarks.measures`, in the order of the page."""
 RESULTS = ROOT / "benchmarks" / "results"
@@ -33,21 +39,23 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 
 def main() -> int:
     parser = ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("--only", metavar="NAME,...", help=f"of {', '.join(NAMES)}")
+    parser.add_argument("--only", metavar="NAME,...", help=f"of {', '.join(NAMES)}; or none: the page again")
     parser.add_argument("--quick", action="store_true", help="see that all of it works; keep nothing")
     arguments = parser.parse_args()
-    only = arguments.only.split(",") if arguments.only else NAMES
+    only = NAMES if arguments.only is None else [name for name in arguments.only.split(",") if name]
     if unknown := set(only) - set(NAMES):
         parser.error(f"there is no measure {', '.join(sorted(unknown))}: there are {', '.join(NAMES)}")
 
-    measures = {name: import_module(f"benchmarks.measures.{name}") for name in NAMES}
+    measures = load()
     kept = {} if arguments.quick else read()
     options = Options(lineup(), quick=arguments.quick)
     failed: list[str] = []
     for name in only:
-        load, *_ = os.getloadavg()
+        print(f"{name}: {measures[name].MINUTES} minutes at most", file=sys.stderr)
+        busy, *_ = os.getloadavg()
+        began = time.monotonic()
         try:
-            kept[name] = keep(measures[name].measure(options), load)
+            kept[name] = keep(measures[name].measure(options), busy, (time.monotonic() - began) / 60)
         except Exception:  # noqa: BLE001 - one measure that fails is told, and costs none of the others
             failed.append(name)
             traceback.print_exc()
@@ -62,6 +70,10 @@ def main() -> int:
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def load() -> dict[str, ModuleType]:
+    return {name: import_module(f"benchmarks.measures.{name}") for name in NAMES}
 
 
 def read() -> dict[str, Kept]:

@@ -10,6 +10,7 @@ FLOOR = "floor"
 OURS = "rtactors"
 VARIANTS = {
     "floor, 64 KiB reads": Side("floor", ("--read-bytes", "65536")),
+    "floor, our transport": Side("floor", ("--our-transport",)),
     "floor, microphone open": Side("floor", ("--microphone",)),
     "rtactors, no captions": Side("ours", ("--no-progress",)),
     "rtactors, captions read": Side("ours", ("--captions",)),

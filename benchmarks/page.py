@@ -9,7 +9,6 @@ import platform
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
@@ -26,7 +25,7 @@ rtactors beside its peers, each from its released package in an environment of i
 beside the floor: a client library, msgspec and a direct call, no framework. All of them talk with the same server, on
 the same machine, in one run. `make bench` writes this page; how it is done, and where it proves less than it seems, is
 in [benchmarks](../benchmarks/README.md), what was changed for these numbers in
-[evidence](../benchmarks/evidence/README.md).
+[evidence](../benchmarks/evidence/).
 
 Ratios within a run mean something elsewhere, microseconds don't. Of what was measured several times there is the
 median, and in brackets the lowest and the highest. On this page *ours* is rtactors.
@@ -40,6 +39,7 @@ class Kept(msgspec.Struct):
     machine: str
     load: float
     """Processes that ran or waited to run on it just before."""
+    minutes: float
     results: Results
 
     def text(self) -> str:
@@ -48,8 +48,8 @@ class Kept(msgspec.Struct):
         return re.sub(r"[{\[][^{}\[\]]*[}\]]", lambda found: " ".join(found[0].split()), formatted) + "\n"
 
 
-def keep(results: Results, load: float) -> Kept:
-    return Kept(datetime.now(UTC).date().isoformat(), machine(), round(load, 2), results)
+def keep(results: Results, load: float, minutes: float) -> Kept:
+    return Kept(datetime.now(UTC).date().isoformat(), machine(), round(load, 2), round(minutes, 1), results)
 
 
 def machine() -> str:
@@ -79,7 +79,7 @@ def page(measures: Mapping[str, ModuleType], kept: Mapping[str, Kept]) -> str:
         "## Machines and versions\n",
         origins(measures, found),
         "## Again\n",
-        again(measures),
+        again(found),
     ]
     return "\n".join(parts)
 
@@ -100,14 +100,18 @@ def lost(verdicts: list[Verdict]) -> str:
 
 
 def section(measure: ModuleType, kept: Kept) -> str:
-    """As the measure's own words say how it is measured, these are its method."""
+    """How it is measured is said by the measure's own docstring."""
+    failed = [f"{name} is missing where it failed: {why}\n" for name, why in kept.results.get("failed", {}).items()]
     method = inspect.getdoc(measure) or ""
-    return f"## {measure.TITLE}\n\n{method}\n\n{measure.table(kept.results)}"
+    return "\n".join([f"## {measure.TITLE}\n", f"{method}\n", measure.table(kept.results), *failed])
 
 
 def origins(measures: Mapping[str, ModuleType], kept: Mapping[str, Kept]) -> str:
-    rows = [[measures[name].TITLE, each.day, each.machine, f"{each.load:.1f}"] for name, each in kept.items()]
-    text = markdown(["", "day", "machine", "load before"], rows)
+    rows = [
+        [measures[name].TITLE, each.day, each.machine, f"{each.load:.1f}", f"{each.minutes:.0f}"]
+        for name, each in kept.items()
+    ]
+    text = markdown(["", "day", "machine", "load before", "minutes"], rows)
     versions: dict[str, set[str]] = {}
     for each in kept.values():
         for packages in each.results.get("versions", {}).values():
@@ -115,14 +119,14 @@ def origins(measures: Mapping[str, ModuleType], kept: Mapping[str, Kept]) -> str
                 versions.setdefault(package, set()).add(number)
     said = ", ".join(f"{package} {' and '.join(sorted(numbers))}" for package, numbers in sorted(versions.items()))
     missing = [peer for peer in PEERS if peer not in versions]
-    text += f"\n{said}, uvloop {version('uvloop')}.\n"
+    text += f"\n{said}.\n"
     return text + (f"\nLeft out, since their environments were not there: {', '.join(missing)}.\n" if missing else "")
 
 
-def again(measures: Mapping[str, ModuleType]) -> str:
-    minutes = sum(measure.MINUTES for measure in measures.values())
+def again(kept: Mapping[str, Kept]) -> str:
+    minutes = sum(each.minutes for each in kept.values())
     return (
-        f"`make bench` takes about {minutes:.0f} minutes, on a machine with two cores at least and nothing else to do; "
-        '`make bench ARGS="--only cpu,barge_in"` runs these two and takes the rest from what is kept; '
+        f"`make bench` takes {minutes:.0f} minutes, on a machine with two cores at least and nothing else to do.\n"
+        '`make bench ARGS="--only cpu,barge_in"` runs these two and takes the rest from what is kept;\n'
         "`make bench ARGS=--quick` sees in a few minutes whether all of it works, and keeps nothing.\n"
     )

@@ -10,6 +10,8 @@ from pathlib import Path
 from select import select
 from typing import Any, NamedTuple
 
+from benchmarks import environments
+
 HERE = Path(__file__).parent
 ANSWER_S = 300
 """A process that hasn't answered by then never will."""
@@ -37,7 +39,7 @@ class Process:
             text=True,
             preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),  # noqa: PLW1509 - no threads
         )
-        self.ready = self._answer()
+        self.ready: Any = self._answer()
         """What it said first."""
 
     def do(self, what: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON can say
@@ -58,7 +60,9 @@ class Process:
 
     def end(self) -> None:
         assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.close()
+        self._process.stdout.close()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:  # some frameworks wait for somebody to leave who has left
@@ -77,6 +81,11 @@ class Traffic:
     def side(self, side: Side, loop: str = "asyncio", *, core: int | None = None) -> Process:
         script = HERE / "sides" / f"{side.script}.py"
         return self._start([side.python, script, self.url, loop, *side.options], core)
+
+    def jobs(self, count: int) -> list[dict[str, float]]:
+        """What each process takes that livekit-agents makes for a job, one call in each: `base.memory`."""
+        script = HERE / "sides" / "livekit_jobs.py"
+        return self._start([environments.python("livekit-agents"), script, self.url, str(count)], None).ready
 
     def script(self, **script: Any) -> None:  # noqa: ANN401 - as in `traffic.Script`
         self._server.do("script", **script)

@@ -109,7 +109,7 @@ ONLY = {
 # Packages from outside that belong to these modules alone.
 OWNERS: dict[str, set[str]] = {
     "transitions": {"statecharts.chart"},
-    "asyncio": {"rtactors.testing.clock", "rtactors.transports.websocket"},
+    "asyncio": {"rtactors.testing.clock", "rtactors.transports.direct", "rtactors.transports.websocket"},
     "trio": {"rtactors.loopback.websocket", "rtactors.testing.clock"},
 }
 

@@ -126,7 +126,7 @@ def test_a_whole_history_is_compared_item_by_item_and_the_difference_told() -> N
             assert told == ["conversation.item.delete", "conversation.item.create"] * 2
             return lines
 
-    few, many = per_item({items: run_virtual(of, items) for items in (10, 100, 1000)})
+    few, many = per_item({items: run_virtual(of, items) for items in (10, 100, 500)})
     assert many == pytest.approx(few, rel=0.01)
 
 
@@ -137,7 +137,7 @@ def test_a_new_connection_is_told_of_each_item_once() -> None:
             assert len(conversation.server.held) == items
             return lines
 
-    few, many = per_item({items: run_virtual(of, items) for items in (10, 100, 1000)})
+    few, many = per_item({items: run_virtual(of, items) for items in (10, 100, 500)})
     assert many == pytest.approx(few, rel=0.01)
 
 
@@ -145,10 +145,10 @@ def test_a_new_connection_is_told_of_all_items_without_an_answer() -> None:
     """There is not a round trip for each."""
 
     async def told() -> None:
-        async with talk(MANY) as conversation:
+        async with talk(1000) as conversation:
             conversation.server.silent = True
             await conversation.reconnect()
-            assert len(conversation.server.held) == MANY
+            assert len(conversation.server.held) == 1000
             await conversation.server.answer_late()
 
     run_virtual(told)
@@ -168,7 +168,7 @@ def test_a_reply_that_waits_for_a_new_connection_does_not_look_at_all_items_each
         async with talk(items) as conversation:
             return await cost(conversation, ask_while_it_is_told)
 
-    few, many = per_item({items: run_virtual(of, items) for items in (10, 100, 1000)})
+    few, many = per_item({items: run_virtual(of, items) for items in (10, 100, 500)})
     assert many == pytest.approx(few, rel=0.01)
 
 
@@ -183,7 +183,7 @@ def test_what_a_journal_holds_is_read_item_by_item() -> None:
         assert (len(ledger), past.last_id) == (items, 0)
         return steps.count
 
-    few, many = per_item({items: run_virtual(of, items) for items in (10, 100, 1000)})
+    few, many = per_item({items: run_virtual(of, items) for items in (10, 100, 500)})
     assert many == pytest.approx(few, rel=0.01)
 
 
@@ -236,5 +236,5 @@ def test_each_one_of_a_response_costs_the_same_however_many_it_has(what: str) ->
         async with talk(FEW, has(number)) as conversation:
             return await cost(conversation, change)
 
-    few, many = per_item({number: run_virtual(of, number) for number in (10, 50, 200)})
+    few, many = per_item({number: run_virtual(of, number) for number in (10, 50, 100)})
     assert many == pytest.approx(few, rel=0.02)

@@ -20,11 +20,16 @@ from benchmarks.measures.base import Options, Results, Verdict, alone, markdown,
 from benchmarks.processes import Process, Traffic, traffic
 
 TITLE = "Barge-in"
-MINUTES = 6
+MINUTES = 8
 
 SIDES = (FLOOR, OURS, *PEERS)
+MANY = (FLOOR, OURS, "livekit-agents, no captions", "openai-agents", "pipecat-ai")
+"""With many calls in a process. livekit-agents' captions listen to all of the minute as it comes, which is 8 ms of CPU
+for each second; it is deployed with a process for each call, so that nobody would meet what that makes of 100."""
 DELTA_MS = 100
 BUFFERED_S = 60
+SENT_S = 30
+"""What comes faster keeps a whole core busy with 100 calls of some, who then lose connections."""
 ASKING_S = 0.005
 """Between one call that asks for a reply and the next one."""
 
@@ -32,20 +37,27 @@ ASKING_S = 0.005
 def measure(options: Options) -> Results:
     found: list[dict[str, Any]] = []
     versions: dict[str, Any] = {}
-    situations = [("asyncio", 1, SIDES), ("asyncio", 100, SIDES), ("uvloop", 100, (FLOOR, OURS))]
-    for loop, calls, names in [("asyncio", 1, SIDES), ("asyncio", 4, SIDES)] if options.quick else situations:
+    failed: dict[str, str] = {}
+    situations = [("asyncio", 1, SIDES), ("asyncio", 100, MANY), ("uvloop", 100, (FLOOR, OURS))]
+    for loop, calls, names in [("asyncio", 1, SIDES), ("asyncio", 4, MANY)] if options.quick else situations:
         sides = {name: options.sides[name] for name in names if name in options.sides}
         with traffic() as server:
             processes = {name: server.side(side, loop) for name, side in sides.items()}
             versions |= {name: process.ready["versions"] for name, process in processes.items()}
             for name, process in processes.items():
                 print(f"barge_in: {loop}, {calls} calls, {name}", file=sys.stderr)
-                process.do("open", calls=calls)
-                rounds = 1 if calls > 1 else 2 if options.quick else 12
-                first_ms = first_audio(server, process, calls, rounds)
-                interrupted = interruptions(server, process, calls, rounds, sent_s=4 if options.quick else 12)
+                rounds = 1 if calls > 1 else 2 if options.quick else 10
+                try:
+                    process.do("open", calls=calls)
+                    first_ms = first_audio(server, process, calls, rounds)
+                    interrupted = interruptions(server, process, calls, rounds, sent_s=4 if options.quick else SENT_S)
+                except RuntimeError as problem:
+                    if name in (FLOOR, OURS):
+                        raise
+                    failed[f"{name}, {calls} calls on {loop},"] = str(problem)
+                    continue
                 found.append({"side": name, "loop": loop, "calls": calls, "first_ms": first_ms} | interrupted)
-    return {"found": found, "versions": versions}
+    return {"found": found, "versions": versions, "failed": failed}
 
 
 def first_audio(server: Traffic, process: Process, calls: int, rounds: int) -> list[float]:
@@ -134,7 +146,8 @@ def verdicts(results: Results) -> list[Verdict]:
         off = f"{sum(map(bool, each['off_ms']))} of {each['interruptions']} are not"
         found.append(Verdict(f"Barge-in, {where}: truncate equals heard", "all" if exact else off, exact, "all"))
         for other in results["found"]:
-            if other["side"] in PEERS and (other["calls"], other["loop"]) == (each["calls"], each["loop"]):
+            same = (other["calls"], other["loop"]) == (each["calls"], each["loop"])
+            if same and other["side"].partition(",")[0] in PEERS:
                 for key, what in (("stop_ms", "stop"), ("truncate_ms", "truncate"), ("first_ms", "first audio")):
                     if not other[key]:
                         continue

@@ -6,7 +6,8 @@ It has
 
     TITLE: str                                 the heading of its section
     MINUTES: float                             how long a whole run takes, at most
-    measure(options: Options) -> Results       numbers only: what `results/NAME.json` keeps
+    measure(options: Options) -> Results       numbers only: what `results/NAME.json` keeps; with `versions`, by side
+                                               and package, and `failed`: why a peer is missing, by its name
     table(results: Results) -> str             its section of the page, as Markdown
     verdicts(results: Results) -> [Verdict]    what it says about us, from which the page derives where we lose
 

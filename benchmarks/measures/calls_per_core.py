@@ -2,15 +2,16 @@
 
 The side has one core and the server another. So many calls begin, one after the other; when all of them talk they are
 watched for 3 s: how late is what the loop should do every 20 ms? After that the user interrupts each of them, at some
-moment of the next 6 s: how long is the agent still heard? As many calls count as held for which
+moment of the next 4 s: how long is the agent still heard? As many calls count as held for which
 
     the lateness of the tick stays under 5 ms at the 99th percentile, and
     the stop, from `speech_started` on the wire to the last sample let through, under 10 ms at the 99th percentile.
 
 The most that are held are found by trying: from a guess up while it holds, down while it doesn't, then halfway between.
-Each try has a new process; what fails is tried twice, since a machine may be busy with something else.
+Each try has a new process; what just fails is tried twice, since a machine may be busy with something else.
 """
 
+import math
 import os
 import sys
 from typing import Any
@@ -21,16 +22,16 @@ from benchmarks.measures.base import Options, Results, Verdict, alone, markdown,
 from benchmarks.processes import Side, traffic
 
 TITLE = "Calls per core"
-MINUTES = 8
+MINUTES = 7
 
 FROZEN = "after gc.freeze()"
 """What an app can do once its calls are open: the garbage collector then no longer goes through all they consist of."""
 WATCH_S = 3
-INTERRUPT_S = 6
+INTERRUPT_S = 4
 DELTA_MS = 20
 TICK_MS = 5
 STOP_MS = 10
-FINE = 1.15
+FINE = 1.2
 """Two numbers of calls of which one is held and the other isn't are near enough when they differ by this factor."""
 
 
@@ -38,7 +39,7 @@ def measure(options: Options) -> Results:
     found: list[dict[str, Any]] = []
     versions: dict[str, Any] = {}
     situations = [(OURS, "uvloop", False), (OURS, "uvloop", True), (OURS, "asyncio", False), (FLOOR, "uvloop", False)]
-    situations += [(name, "asyncio", False) for name in (FLOOR, *PEERS)]
+    situations += [(name, "asyncio", False) for name in PEERS]
     for name, loop, frozen in situations[:1] if options.quick else situations:
         if side := options.sides.get(name):
             search = Search(side, loop, frozen=frozen, quick=options.quick)
@@ -72,11 +73,22 @@ class Search:
         return held
 
     def holds(self, calls: int) -> bool:
-        return any(self.try_with(calls) for _ in range(2))
+        missed = self.try_with(calls)
+        return missed < 1 or (missed < 2 and self.try_with(calls) < 1)
 
-    def try_with(self, calls: int) -> bool:
-        """One try."""
-        over_s = max(0.5, calls * 0.005)
+    def try_with(self, calls: int) -> float:
+        """One try: by how many times it missed what it is to keep; less than 1 if it kept it."""
+        found: dict[str, Any] = {"calls": calls}
+        try:
+            found |= self._watch(calls)
+        except RuntimeError as error:  # it has told why by now
+            found["failed"] = str(error)
+        self.tries.append(found)
+        print(f"calls_per_core: {self._side.script}, {self._loop}: {found}", file=sys.stderr)
+        return max(found.get("tick_ms", math.inf) / TICK_MS, found.get("stop_ms", math.inf) / STOP_MS)
+
+    def _watch(self, calls: int) -> dict[str, Any]:
+        over_s = max(0.5, calls * 0.003)
         watch = (over_s + 0.5, over_s + 0.5 + WATCH_S)
         with traffic(core=1 % (os.cpu_count() or 1)) as server:
             server.script(
@@ -89,25 +101,22 @@ class Search:
             process.do("open", calls=calls)
             if self._frozen:
                 process.do("freeze")
-            said = process.do("talk", over_s=over_s, window_s=watch)
+            said = process.do("talk", over_s=over_s, window_s=watch, ticks=True)
             log = server.log()
+        window = said["window"]
+        found = {
+            "tick_ms": round(percentile(window["late_ms"], 99), 2),
+            "busy": round(window["cpu_s"] / window["wall_s"], 3),
+            "server_late_ms": round(log["late_ms"], 2),
+        }
         stops = [
             (one["stopped_ns"] - other["speech_ns"]) / 1e6
             for one, other in zip(said["heard"], log["responses"], strict=True)
             if one["stopped_ns"] and other["speech_ns"]
         ]
-        stop_ms = round(percentile(stops, 99), 2) if len(stops) == calls else None
-        tick_ms = round(percentile(said["window"]["late_ms"], 99), 2)
-        found = {
-            "calls": calls,
-            "tick_ms": tick_ms,
-            "stop_ms": stop_ms,
-            "busy": round(said["window"]["cpu_s"] / said["window"]["wall_s"], 3),
-            "server_late_ms": round(log["late_ms"], 2),
-        }
-        self.tries.append(found)
-        print(f"calls_per_core: {self._side.script}, {self._loop}: {found}", file=sys.stderr)
-        return tick_ms < TICK_MS and stop_ms is not None and stop_ms < STOP_MS
+        if len(stops) == calls:
+            found["stop_ms"] = round(percentile(stops, 99), 2)
+        return found
 
 
 def name_of(found: dict[str, Any]) -> str:
@@ -115,15 +124,19 @@ def name_of(found: dict[str, Any]) -> str:
 
 
 def table(results: Results) -> str:
-    head = ["", "calls", "core busy", "tick, ms", "stop, ms", "one try more"]
+    head = ["", "calls", "core busy", "tick, ms", "stop, ms", "the next that were too many"]
     rows: list[list[str]] = []
     for found in results["found"]:
-        at = [tried for tried in found["tries"] if tried["calls"] == found["held"]][-1:]
-        beyond = min((tried for tried in found["tries"] if tried["calls"] > found["held"]), key=calls_of, default=None)
-        cells = [f"{tried['busy']:.0%}, {tried['tick_ms']}, {tried['stop_ms']}".split(", ") for tried in at]
-        more = f"{beyond['calls']}: tick {beyond['tick_ms']}, stop {beyond['stop_ms']}" if beyond else ""
-        rows.append([name_of(found), str(found["held"]), *(cells[0] if cells else ("", "", "")), more])
+        at = next((tried for tried in reversed(found["tries"]) if tried["calls"] == found["held"]), None)
+        more = min((tried for tried in found["tries"] if tried["calls"] > found["held"]), key=calls_of, default=None)
+        rows.append([name_of(found), str(found["held"]), *(figures(at) if at else ["", "", ""])])
+        rows[-1].append(f"{more['calls']}: {', '.join(figures(more))}" if more else "")
     return markdown(head, rows)
+
+
+def figures(tried: dict[str, Any]) -> list[str]:
+    busy, tick, stop = (tried.get(what) for what in ("busy", "tick_ms", "stop_ms"))
+    return [f"{busy:.0%}" if busy else "failed", f"{tick:.1f}" if tick else "-", f"{stop:.1f}" if stop else "-"]
 
 
 def calls_of(tried: dict[str, Any]) -> int:

@@ -5,10 +5,13 @@ From then on it does what the lines of its standard input say, one JSON object e
 
     {"do": "open", "calls": 100}     connect so many more calls
     {"do": "freeze"}                 tell the garbage collector that what there is now is there to stay (`gc.freeze`)
+    {"do": "thresholds", "are": [700, 10, 10]}
+                                     of `gc.set_threshold`
     {"do": "talk", "over_s": 2, "window_s": [3, 5]}
                                      in each: ask for a reply, wait until it was heard, or was interrupted and is over;
-                                     not at once, but spread over 2 s; and watch the process from 3 s to 5 s, or,
-                                     with "look_s": 1, say after 1 s what it takes
+                                     not at once, but spread over 2 s; and watch the process from 3 s to 5 s, with
+                                     "ticks": true also how late it is; or, with "look_s": 1, say after 1 s how much
+                                     memory it takes
     {"do": "memory"}                 what the process takes by now
     {"do": "close"}                  hang up in all of them
 
@@ -22,14 +25,14 @@ import os
 import random
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, Protocol, TypeAlias
 
 RATE = 24_000
 """Hz, of mono PCM16."""
 TICK_S = 0.02
-OVER_S = 240
+OVER_S = 150
 """A reply that is not over by then won't be."""
 _USER = random.Random(1).randbytes(int(RATE * TICK_S) * 2)
 
@@ -142,7 +145,7 @@ def run(open_call: OpenCall, *, versions: dict[str, str]) -> None:
 async def _serve(open_call: OpenCall, url: str, versions: dict[str, str]) -> None:
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a framework prints is no answer of ours
-    _answer(output, {"ready": True, "versions": versions, **_memory()})
+    _answer(output, {"ready": True, "versions": versions, **memory()})
     calls: list[Call] = []
     async with AsyncExitStack() as stack:
         while line := await asyncio.to_thread(sys.stdin.readline):
@@ -158,8 +161,11 @@ async def _serve(open_call: OpenCall, url: str, versions: dict[str, str]) -> Non
                     gc.collect()
                     gc.freeze()
                     _answer(output, {"frozen": gc.get_freeze_count()})
+                case "thresholds":
+                    gc.set_threshold(*command["are"])
+                    _answer(output, {"are": gc.get_threshold()})
                 case "memory":
-                    _answer(output, _memory())
+                    _answer(output, memory())
                 case "close":
                     await stack.aclose()
                     calls.clear()
@@ -173,13 +179,14 @@ async def _talk(
     *,
     over_s: float = 0,
     window_s: tuple[float, float] | None = None,
+    ticks: bool = False,
     look_s: float | None = None,
 ) -> dict[str, Any]:
     """The CPU time is this process's, all its threads."""
     heard: list[dict[str, Any]] = []
     gc.collect()
     cpu, wall = time.process_time(), time.monotonic()
-    watching = asyncio.create_task(_watch(calls, *window_s)) if window_s else None
+    watching = asyncio.create_task(_watch(calls, *window_s, ticks=ticks)) if window_s else None
     looking = asyncio.create_task(_look(look_s)) if look_s else None
     replies = [_reply(call, number, over_s * number / len(calls), heard) for number, call in enumerate(calls)]
     await asyncio.gather(*replies)
@@ -208,31 +215,53 @@ async def _reply(call: Call, number: int, after_s: float, heard: list[dict[str, 
     heard.append(what | {"first_ns": player.first_ns, "last_ns": player.last_ns, "stopped_ns": player.stopped_ns})
 
 
-async def _watch(calls: list[Call], from_s: float, to_s: float) -> dict[str, Any]:
-    """What it takes while they talk, and how late the loop lets something run that is due every 20 ms."""
+async def _watch(calls: list[Call], from_s: float, to_s: float, *, ticks: bool) -> dict[str, Any]:
+    """What it takes while they talk; and, if so wanted, how late the loop lets run what is due every 20 ms."""
     due = time.monotonic() + from_s  # a loop's own clock may be as coarse as a ms
     end = due + to_s - from_s
     await asyncio.sleep(from_s)
     late: list[float] = []
     frames, cpu, wall = _written(calls), time.process_time(), time.monotonic()
-    while due < end:
-        due += TICK_S
-        await asyncio.sleep(due - time.monotonic())
-        late.append(max(0.0, time.monotonic() - due) * 1000)
+    with _collections() as collections:
+        while due < end:
+            due = due + TICK_S if ticks else end
+            await asyncio.sleep(due - time.monotonic())
+            late.append(max(0.0, time.monotonic() - due) * 1000)
     cpu, wall = time.process_time() - cpu, time.monotonic() - wall
-    return {"cpu_s": cpu, "wall_s": wall, "frames": _written(calls) - frames, "late_ms": late}
+    written = _written(calls) - frames
+    return {"cpu_s": cpu, "wall_s": wall, "frames": written, "late_ms": late, "collections": collections}
+
+
+@contextmanager
+def _collections() -> Generator[list[tuple[int, float]]]:
+    """Of garbage: the generation of each, and how many ms it took."""
+    found: list[tuple[int, float]] = []
+    began = 0.0
+
+    def note(phase: str, about: dict[str, int]) -> None:
+        nonlocal began
+        if phase == "start":
+            began = time.perf_counter()
+        else:
+            found.append((about["generation"], (time.perf_counter() - began) * 1000))
+
+    gc.callbacks.append(note)
+    try:
+        yield found
+    finally:
+        gc.callbacks.remove(note)
 
 
 async def _look(after_s: float) -> dict[str, Any]:
     await asyncio.sleep(after_s)
-    return _memory()
+    return memory()
 
 
 def _written(calls: list[Call]) -> int:
     return sum(call.player.written for call in calls)
 
 
-def _memory() -> dict[str, Any]:
+def memory() -> dict[str, Any]:
     """In bytes: resident, and of that what is this process's alone; how many pieces Python has allocated, and how many
     of these the garbage collector looks at; and how many ms it takes to look at them all and find nothing.
     """

@@ -127,5 +127,5 @@ if __name__ == "__main__":
     progress_ms = None if options.no_progress else 100  # as our own sinks do
     run(
         partial(open_call, captions=options.captions, listens=options.microphone, progress_ms=progress_ms),
-        versions={name: version(name) for name in ("rtactors", "anyio", "websockets", "msgspec")},
+        versions={name: version(name) for name in ("rtactors", "anyio", "websockets", "msgspec", "uvloop")},
     )

@@ -5,7 +5,8 @@
 It follows its example `realtime/realtime-openai.py`: user aggregator, service, transport output, assistant aggregator;
 the server's turn detection interrupts. The output is a `BaseOutputTransport`, as its own are: it takes 40 ms at a time
 and comes back when the device has room, as that for local audio does (which needs a thread for it), and an
-`InterruptionFrame` empties the device, as that for WebSockets does.
+`InterruptionFrame` empties the device, as that for WebSockets does. (That one writes twice as fast as is heard, so the
+service holds a reply for over when half of it was heard, and truncates nothing from then on.)
 
 The strategies for turns are those that the service asks for anyhow; said beforehand, no model for the end of turns is
 loaded, which takes 50 ms a call. Turned off by its own parameters: RTVI (there is no client to report to), turn
@@ -43,6 +44,9 @@ from pipecat.turns.user_stop import ExternalUserTurnStopStrategy
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 
+DEVICE_S = 0.1
+"""What a sound card keeps so as not to run dry."""
+
 
 class Output(BaseOutputTransport):
     def __init__(self, player: Player) -> None:
@@ -55,7 +59,7 @@ class Output(BaseOutputTransport):
 
     async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
         self._player.write(frame.audio)
-        await asyncio.sleep(self._player.left_s - len(frame.audio) / 2 / RATE)
+        await asyncio.sleep(self._player.left_s - DEVICE_S)
         return True
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from rtactors import events
 from rtactors.errors import ConnectionFailed
 from rtactors.providers.base import Endpoint, Frame, Provider
-from rtactors.transports.base import Connect, Socket, SocketClosed
+from rtactors.transports.base import Connect, Socket, SocketClosed, listen
 from statecharts import connection as chart
 from statecharts.chart import Life
 from statecharts.connection import CONNECTION, ConnectionEvent
@@ -132,13 +132,18 @@ class Connection:
 
     async def _receive(self, socket: Socket, endpoint: Endpoint) -> None:
         decode = self._provider.decode
+
+        def take(frame: Frame) -> bool:
+            for event in decode(frame):
+                if route := self._routes.get(type(event)):
+                    route(_discreet(event, endpoint) if type(event) in _SENTENCES else event)
+            return not (self._to_send or self.over)
+
         try:
             while not self.over:
                 while self._to_send:  # while it is being set up; then it only reads
                     await socket.send(self._to_send.pop(0))
-                for event in decode(await socket.receive()):
-                    if route := self._routes.get(type(event)):
-                        route(_discreet(event, endpoint) if type(event) in _SENTENCES else event)
+                await listen(socket, take)
         except SocketClosed as closed:
             self._fire(self, chart.Broken(str(closed)))
 

@@ -371,7 +371,8 @@ class ResponseActor(ReactiveActor[mail.ResponseMail]):
         self._fire(response, chart.Refused(busy, error.message))
         if response.life.state == "waiting":
             self._enqueue(response, in_front=True)
-            self._fire_queue(queue.Refused(response.refusals, self._user_speaks))
+            if not self._slot_taken:  # else we know by which it was refused, and its turn comes behind that
+                self._fire_queue(queue.Refused(response.refusals, self._user_speaks))
 
     # -- from the server
 

@@ -5,8 +5,6 @@ and words it judges by the interruption policy of what is being heard, and tells
 hold, to go on, to stop, to let requests wait. It has a turn answered where the server does not do that by itself.
 """
 
-from collections import deque
-
 import anyio
 from msgspec.structs import replace
 
@@ -80,7 +78,7 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
         self._policy = policy
         self._agent: Interruption | None = None  # the policy of what is heard, else of what is generated
         self._server_acts = server_acts  # by itself, as it is set up
-        self._updates: deque[mail.SetupTold] = deque()  # on their way to it
+        self._updates: list[mail.SetupTold] = []  # on their way to it
         self._disobeyed = False  # it acts by itself, though it was set up not to
         self._turns: dict[str, _Turn] = {}  # by the id of the item that they become; by one of ours, if by hand
         self._by_hand: _Turn | None = None  # the one that the app has begun and not ended
@@ -110,7 +108,7 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
                 self._on_no_words(message.item_id)
             case events.SessionConfigured():
                 if self._updates:
-                    self._server_acts = self._updates.popleft().server_acts
+                    self._server_acts = self._updates.pop(0).server_acts
             case events.ProviderError():
                 self._on_refused(message)
             case mail.AgentPolicy():
@@ -377,7 +375,7 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
     def _on_setup_due(self, operation_id: str) -> None:
         """A lost acknowledgement is no refusal: the server has most likely heard it."""
         if any(each.operation_id == operation_id for each in self._updates):
-            while (update := self._updates.popleft()).operation_id != operation_id:
+            while (update := self._updates.pop(0)).operation_id != operation_id:
                 pass  # those before it say nothing any more
             self._server_acts = update.server_acts
             self._problem("the server did not acknowledge how it was set up; it is taken to be")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from rtactors.providers.base import Endpoint, Frame
 
@@ -28,6 +28,28 @@ class Socket(Protocol):
         ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None: ...
+
+
+@runtime_checkable
+class ListeningSocket(Socket, Protocol):
+    """One that can do without a task that wakes up for each message."""
+
+    async def listen(self, take: Callable[[Frame], bool]) -> None:
+        """Have `take` called with each whole message as it comes, until it returns False.
+
+        It is called outside of any task, so that it may do all but wait. Cancelled, this has lost nothing; then, and
+        before, messages can be received. Raises SocketClosed, and what `take` raises.
+        """
+        ...
+
+
+async def listen(socket: Socket, take: Callable[[Frame], bool]) -> None:
+    """Have `take` called with each message that comes to any socket, in the way that costs least."""
+    if isinstance(socket, ListeningSocket):
+        await socket.listen(take)
+    else:
+        while take(await socket.receive()):
+            pass
 
 
 Connect: TypeAlias = Callable[[Endpoint], AbstractAsyncContextManager[Socket]]

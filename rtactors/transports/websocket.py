@@ -5,10 +5,11 @@ Whatever goes wrong while connecting is told as `ConnectionFailed`, whatever end
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from anyio import CancelScope, aclose_forcefully, get_cancelled_exc_class, move_on_after
@@ -18,6 +19,9 @@ from rtactors.errors import ConfigurationError
 from rtactors.providers.base import Endpoint, Frame
 from rtactors.transports.base import Socket, SocketClosed
 from rtactors.transports.failures import connection_failed, reason
+
+if TYPE_CHECKING:
+    from rtactors.transports.direct import DirectConnection
 
 MAX_MESSAGE_BYTES = 16 * 2**20
 """A longer message ends the connection with code 1009."""
@@ -73,10 +77,16 @@ async def connect(
 async def _open_asyncio(endpoint: Endpoint, open_timeout: float, keepalive: float) -> AsyncGenerator[Socket]:
     from websockets.asyncio.client import connect  # noqa: PLC0415 - one backend runs, the other isn't imported
 
-    connection = await connect(**_options(endpoint, open_timeout, keepalive))
+    from rtactors.transports.direct import DirectConnection  # noqa: PLC0415 - the same
+
+    connecting = connect(
+        **_options(endpoint, open_timeout, keepalive),
+        create_connection=cast("Any", partial(DirectConnection, max_bytes=MAX_MESSAGE_BYTES)),  # a function will do
+    )
+    connection = cast("DirectConnection", await connecting)
     if hasattr(connection.transport, "max_size"):  # TLS and uvloop have other ways to read
         connection.transport.max_size = READ_BYTES  # pyright: ignore[reportAttributeAccessIssue] asked above
-    opened = _Socket(connection, connection.close, keepalive, endpoint)
+    opened = _AsyncioSocket(connection, connection.close, keepalive, endpoint)
     try:
         yield opened
     except get_cancelled_exc_class():
@@ -97,6 +107,8 @@ async def _open_trio(endpoint: Endpoint, open_timeout: float, keepalive: float) 
             yield opened
         finally:
             await opened.close()
+            if connection.recv_flow_control is not None:  # where nobody took what came, it waits for room, for ever
+                connection.resume_reading()
 
 
 def _check_encrypted(endpoint: Endpoint) -> None:
@@ -177,6 +189,18 @@ class _Socket:
         if close is None:
             return SocketClosed(None, reason(error.__cause__) if error.__cause__ else "the connection broke off")
         return SocketClosed(close.code, self._endpoint.without_secrets(close.reason))
+
+
+class _AsyncioSocket(_Socket):
+    async def send(self, frame: Frame) -> None:
+        if not self._connection.send_at_once(frame):
+            await super().send(frame)
+
+    async def listen(self, take: Callable[[Frame], bool]) -> None:
+        try:
+            await self._connection.listen(take)
+        except ConnectionClosed as error:
+            raise self._closed(error) from None  # as above
 
 
 class _TrioSocket(_Socket):

@@ -6,16 +6,18 @@ from typing import Any
 import anyio
 import pytest
 
-from rtactors import ReplyFailed, SessionClosed, events
+from rtactors import ReplyFailed, Session, SessionClosed, events
 from rtactors.actors.context import CALL_CANCELLED
 from rtactors.limits import Deadlines
 from rtactors.loopback.faults import ALWAYS, Faults, hold, ignore
 from rtactors.loopback.script import IMMEDIATE, Call, Gate, Reply, Say, Timing, replies
+from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Frame
 from rtactors.session_events import FunctionCalled, UserSaid
 from rtactors.sinks import PacedSink
 from rtactors.testing.conversation import Conversation, conversation, speech
 from rtactors.transports.base import Socket
+from tests.scenarios.by_hand import Json, ServerByHand
 from tests.scenarios.conftest import Begin
 from tests.scenarios.test_interruption import FIRST, SECOND, THIRD, length
 
@@ -413,3 +415,25 @@ async def test_the_user_speaks_on_after_the_server_was_busy() -> None:
         await talk.session.quiet()
         assert [item.heard_text for item in talk.said()] == [SECOND]
         assert len(talk.sent("response.create")) == 1
+
+
+async def test_d22_what_the_server_is_busy_with_may_be_known() -> None:
+    """It began a response by itself as we asked for ours. Ours is asked for again when that is over, and not before."""
+    server = ServerByHand()
+    async with Session(OpenAIRealtime(api_key=""), sink=PacedSink(), connect=server.connect) as session:
+        reply = await session.generate_reply()
+        request = await server.receive("response.create")
+        own: Json = {"id": "resp_own", "status": "in_progress", "conversation_id": "conv_1", "metadata": {}}
+        await server.say("response.created", response=own)
+        error = {
+            "type": "invalid_request_error",
+            "code": "conversation_already_has_active_response",
+            "message": "Busy.",
+        }
+        await server.say("error", error={**error, "param": None, "event_id": request["event_id"]})
+        assert not [event for event in await server.take() if event["type"] == "response.create"]
+        await server.say("response.done", response={**own, "status": "completed", "output": []})
+        request = await server.receive("response.create")
+        await server.begin(request)
+        await server.say("response.done", response={"id": "resp_1", "status": "completed", "output": []})
+        await reply.done()

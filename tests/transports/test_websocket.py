@@ -1,12 +1,15 @@
-"""Over real sockets: a websocket server, or something worse, in a thread; the client on asyncio and on trio."""
+"""Over real sockets: a websocket server, or something worse, in a thread; the client on asyncio, uvloop and trio."""
 
+import asyncio
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import anyio
 import anyio.to_thread
@@ -14,17 +17,53 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
+from websockets.utils import accept_key
 
 from rtactors.errors import ConfigurationError, ConnectionFailed
-from rtactors.providers.base import Endpoint
-from rtactors.transports.base import SocketClosed
+from rtactors.providers.base import Endpoint, Frame
+from rtactors.testing.clock import Backend, real_backends
+from rtactors.transports.base import Socket, SocketClosed, listen
 from rtactors.transports.websocket import connect
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
 
 KEY = "sk-verysecret"
 STARS = "*" * len(KEY)
+BACKENDS: list[Backend] = real_backends()
+if find_spec("uvloop"):
+    BACKENDS.append(("asyncio", {"use_uvloop": True}))
 CERTIFICATE = Path(__file__).parent / "localhost.pem"  # self-signed, with its key: for these tests only
+
+
+Receive: TypeAlias = Callable[[Socket], Coroutine[Any, Any, Frame]]
+
+
+async def receive_next(opened: Socket) -> Frame:
+    return await opened.receive()
+
+
+async def hear(opened: Socket) -> Frame:
+    """The next message, by listening until it comes."""
+    heard: list[Frame] = []
+
+    def take(frame: Frame) -> bool:
+        heard.append(frame)
+        return False
+
+    await listen(opened, take)
+    assert len(heard) == 1
+    return heard[0]
+
+
+@pytest.fixture(params=BACKENDS, ids=lambda backend: "uvloop" if backend[1] else backend[0])
+def anyio_backend(request: pytest.FixtureRequest) -> Backend:
+    return request.param
+
+
+@pytest.fixture(params=[receive_next, hear], ids=["receive", "listen"])
+def receive(request: pytest.FixtureRequest) -> Receive:
+    """Both ways to get the next message."""
+    return request.param
 
 
 @pytest.fixture(autouse=True)
@@ -98,16 +137,16 @@ async def refused(endpoint: Endpoint, **options: float) -> ConnectionFailed:
 # ---------------------------------------------------------------------------------------------------- open sockets
 
 
-async def test_text_and_bytes_go_both_ways() -> None:
+async def test_text_and_bytes_go_both_ways(receive: Receive) -> None:
     with websocket_server(echo) as endpoint:
         async with connect(endpoint) as opened:
             for frame in ("", "text ü", b"\x00\xff", "x" * 1_000_000):
                 await opened.send(frame)
-                assert await opened.receive() == frame
+                assert await receive(opened) == frame
     assert closes == []  # it ended properly, with 1000
 
 
-async def test_headers_query_and_subprotocols_reach_the_server() -> None:
+async def test_headers_query_and_subprotocols_reach_the_server(receive: Receive) -> None:
     seen: list[Request] = []
 
     def look(connection: ServerConnection) -> None:
@@ -118,60 +157,60 @@ async def test_headers_query_and_subprotocols_reach_the_server() -> None:
     with websocket_server(look, subprotocols=["realtime"]) as server:
         endpoint = Endpoint(url=server.url, headers=server.headers, subprotocols=("realtime", "other"))
         async with connect(endpoint) as opened:
-            assert await opened.receive() == "realtime"
+            assert await receive(opened) == "realtime"
     assert seen[0].path == "/v1?model=m"
     assert seen[0].headers["Authorization"] == f"Bearer {KEY}"
     assert "Sec-WebSocket-Extensions" not in seen[0].headers
 
 
-async def test_ten_mebibytes_are_one_frame_like_any_other() -> None:
+async def test_ten_mebibytes_are_one_frame_like_any_other(receive: Receive) -> None:
     with websocket_server(echo, max_size=None) as endpoint:
         async with connect(endpoint) as opened:
             await opened.send(bytes(10 * 2**20))
-            assert len(await opened.receive()) == 10 * 2**20
+            assert len(await receive(opened)) == 10 * 2**20
 
 
-async def test_a_frame_beyond_the_limit_closes_with_1009() -> None:
+async def test_a_frame_beyond_the_limit_closes_with_1009(receive: Receive) -> None:
     with websocket_server(lambda connection: connection.send(bytes(17 * 2**20))) as endpoint:
         async with connect(endpoint) as opened:
             with pytest.raises(SocketClosed) as caught:
-                await opened.receive()
+                await receive(opened)
     assert caught.value.code == 1009
     assert "16777216 bytes" in caught.value.reason
 
 
-async def test_the_servers_close_is_told_with_code_and_reason_after_what_it_sent_before() -> None:
+async def test_the_servers_close_is_told_with_code_and_reason_after_what_it_sent_before(receive: Receive) -> None:
     def say_and_close(connection: ServerConnection) -> None:
         connection.send("last words")
         connection.close(4001, "session expired")
 
     with websocket_server(say_and_close) as endpoint:
         async with connect(endpoint) as opened:
-            assert await opened.receive() == "last words"
-            for operation in (opened.receive, lambda: opened.send("too late"), opened.receive):
+            assert await receive(opened) == "last words"
+            for operation in (lambda: receive(opened), lambda: opened.send("too late"), lambda: receive(opened)):
                 with pytest.raises(SocketClosed) as caught:
                     await operation()
                 assert (caught.value.code, caught.value.reason) == (4001, "session expired")
 
 
-async def test_our_own_close_is_told_to_both_sides() -> None:
+async def test_our_own_close_is_told_to_both_sides(receive: Receive) -> None:
     with websocket_server(echo) as endpoint:
         async with connect(endpoint) as opened:
             await opened.close(4002, "é" * 100)  # too long for a close frame
             with pytest.raises(SocketClosed) as caught:
-                await opened.receive()
+                await receive(opened)
             assert caught.value.code == 4002
             await opened.close()
     assert [(closed.rcvd.code, closed.rcvd.reason) for closed in closes if closed.rcvd] == [(4002, "é" * 61)]
 
 
-async def test_a_waiting_receive_ends_when_we_close() -> None:
+async def test_a_waiting_receive_ends_when_we_close(receive: Receive) -> None:
     with websocket_server(echo) as endpoint:
         async with connect(endpoint) as opened, anyio.create_task_group() as tasks:
 
             async def wait() -> None:
                 with pytest.raises(SocketClosed) as caught:
-                    await opened.receive()
+                    await receive(opened)
                 assert caught.value.code == 1000
 
             tasks.start_soon(wait)
@@ -180,7 +219,7 @@ async def test_a_waiting_receive_ends_when_we_close() -> None:
 
 
 @pytest.mark.parametrize("reset", [True, False], ids=["reset", "end of stream"])
-async def test_a_broken_network_has_no_code(*, reset: bool) -> None:
+async def test_a_broken_network_has_no_code(receive: Receive, *, reset: bool) -> None:
     def hang_up(connection: ServerConnection) -> None:
         connection.recv()
         if reset:
@@ -192,7 +231,7 @@ async def test_a_broken_network_has_no_code(*, reset: bool) -> None:
         async with connect(endpoint) as opened:
             await opened.send("hello")
             with pytest.raises(SocketClosed) as caught:
-                await opened.receive()
+                await receive(opened)
             assert caught.value.code is None
             assert caught.value.reason
             with pytest.raises(SocketClosed):
@@ -204,7 +243,7 @@ async def test_a_broken_network_has_no_code(*, reset: bool) -> None:
     [(b"\xc1\x00", 1002), (b"\x81\x01\xff", 1007), (b"\x83\x00", 1002)],
     ids=["reserved bit", "text that is not UTF-8", "unknown opcode"],
 )
-async def test_a_breach_of_the_protocol_closes_with_its_code(frame: bytes, code: int) -> None:
+async def test_a_breach_of_the_protocol_closes_with_its_code(receive: Receive, frame: bytes, code: int) -> None:
     def breach(connection: ServerConnection) -> None:
         connection.socket.sendall(frame)
         connection.recv()
@@ -212,22 +251,22 @@ async def test_a_breach_of_the_protocol_closes_with_its_code(frame: bytes, code:
     with websocket_server(breach) as endpoint:
         async with connect(endpoint) as opened:
             with pytest.raises(SocketClosed) as caught:
-                await opened.receive()
+                await receive(opened)
     assert caught.value.code == code
 
 
-async def test_a_cancelled_receive_loses_nothing() -> None:
+async def test_a_cancelled_receive_loses_nothing(receive: Receive) -> None:
     with websocket_server(echo) as endpoint:
         async with connect(endpoint) as opened:
             with anyio.CancelScope() as scope:
                 scope.cancel()
-                await opened.receive()
+                await receive(opened)
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(opened.receive)
+                tasks.start_soon(receive, opened)
                 await anyio.wait_all_tasks_blocked()
                 tasks.cancel_scope.cancel()
             await opened.send("still there")
-            assert await opened.receive() == "still there"
+            assert await receive(opened) == "still there"
 
 
 async def test_a_cancelled_send_leaves_no_half_frame() -> None:
@@ -256,14 +295,14 @@ async def test_a_cancelled_send_leaves_no_half_frame() -> None:
     assert received in ([2**20] * sent, [2**20] * (sent + 1)) if cut else received == [2**20] * (sent + 1) + [1]
 
 
-async def test_leaving_by_cancellation_cuts_the_connection_at_once() -> None:
+async def test_leaving_by_cancellation_cuts_the_connection_at_once(receive: Receive) -> None:
     with websocket_server(echo) as endpoint:
         with anyio.CancelScope() as scope:
             async with connect(endpoint) as opened:
                 await opened.send("hello")
-                assert await opened.receive() == "hello"
+                assert await receive(opened) == "hello"
                 scope.cancel()
-                await opened.receive()
+                await receive(opened)
         assert scope.cancelled_caught
     assert [closed.rcvd for closed in closes] == [None]
 
@@ -292,6 +331,213 @@ async def test_a_connection_attempt_can_be_cancelled() -> None:
             await anyio.to_thread.run_sync(accepted.wait)
             tasks.cancel_scope.cancel()
         release.set()
+
+
+# ------------------------------------------------------------------------------------------------------- listening
+
+
+def frame(first: int, payload: bytes) -> bytes:
+    """As a server sends it: the first byte is the opcode, and 0x80 if it is the last of its message."""
+    size = len(payload)
+    if size < 126:
+        return bytes((first, size)) + payload
+    if size < 2**16:
+        return bytes((first, 126)) + size.to_bytes(2) + payload
+    return bytes((first, 127)) + size.to_bytes(8) + payload
+
+
+TEXT, BYTES, TEXT_BEGINS, GOES_ON, ENDS, CLOSE, PING, PONG = 0x81, 0x82, 0x01, 0x00, 0x80, 0x88, 0x89, 0x8A
+STREAM: list[tuple[bytes, Frame | None]] = [
+    (frame(TEXT, b"hello"), "hello"),
+    (frame(TEXT, b""), ""),
+    (frame(BYTES, b""), b""),
+    (frame(PING, b"there?"), None),
+    (frame(TEXT, "ü".encode() * 62), "ü" * 62),
+    (frame(BYTES, b"\xff" * 125), b"\xff" * 125),
+    (frame(BYTES, b"\x81" * 126), b"\x81" * 126),
+    (frame(PONG, b""), None),
+    (frame(TEXT_BEGINS, b"in parts: \xc3"), None),
+    (frame(PING, b"in between"), None),
+    (frame(GOES_ON, b"\xbc"), None),
+    (frame(ENDS, b"!"), "in parts: ü!"),
+    (frame(TEXT, b"done"), "done"),
+]
+"""What a server may send: frames, and the message that is complete with each."""
+LONG: list[tuple[bytes, Frame | None]] = [
+    (frame(TEXT, b"x" * 65_535), "x" * 65_535),
+    (frame(BYTES, b"y" * 65_536), b"y" * 65_536),
+    (frame(TEXT, b"short"), "short"),
+]
+
+
+@pytest.mark.parametrize(
+    ("stream", "read_bytes"),
+    [(STREAM, 1), (STREAM, 2), (STREAM, 3), (STREAM, 2**16), (LONG + STREAM, 1000), (LONG + STREAM, 2**16)],
+    ids=lambda given: f"{given} a read" if isinstance(given, int) else "",
+)
+async def test_all_that_is_sent_is_heard_in_order(
+    stream: list[tuple[bytes, Frame | None]], read_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However it is cut: asyncio reads as much at once as it is told, uvloop and trio as they like."""
+    monkeypatch.setattr("rtactors.transports.websocket.READ_BYTES", read_bytes)
+
+    def send(connection: ServerConnection) -> None:
+        connection.recv()
+        connection.socket.sendall(b"".join(wire for wire, _ in stream))
+        connection.close(4000)
+
+    with websocket_server(send) as endpoint:
+        async with connect(endpoint) as opened:
+            await opened.send("go on")
+            heard, closed = await hear_all(opened)
+    assert heard == [message for _, message in stream if message is not None]
+    assert closed.code == 4000
+
+
+async def hear_all(opened: Socket) -> tuple[list[Frame], SocketClosed]:
+    heard: list[Frame] = []
+
+    def take(message: Frame) -> bool:
+        heard.append(message)
+        return True
+
+    with pytest.raises(SocketClosed) as caught:
+        await listen(opened, take)
+    return heard, caught.value
+
+
+def response(request: bytes) -> bytes:
+    """A server's answer to a client that opens a websocket."""
+    key = request.decode().partition("Sec-WebSocket-Key: ")[2].partition("\r")[0]
+    return (
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Accept: {accept_key(key)}\r\n\r\n"
+    ).encode()
+
+
+@pytest.mark.parametrize("read_bytes", [1, 2, 3, 2**16], ids=lambda count: f"{count} a read")
+async def test_a_server_may_speak_right_behind_its_http_response(
+    read_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which may be cut anywhere."""
+    monkeypatch.setattr("asyncio.selector_events._SelectorSocketTransport.max_size", read_bytes)
+    heard_first = threading.Event()
+
+    def talk(connection: socket.socket) -> None:
+        both = frame(TEXT, b"first") + frame(TEXT, b"second")
+        connection.sendall(response(connection.recv(2**16)) + both[:-3])
+        heard_first.wait()
+        connection.sendall(both[-3:] + frame(CLOSE, (4000).to_bytes(2)))
+        connection.recv(2**16)
+
+    with tcp_server(talk) as port:
+        async with connect(Endpoint(url=f"ws://127.0.0.1:{port}/")) as opened:
+            assert await hear(opened) == "first"
+            heard_first.set()
+            heard, closed = await hear_all(opened)
+    assert heard == ["second"]
+    assert closed.code == 4000
+
+
+async def test_who_has_heard_enough_is_told_no_more_and_the_rest_can_be_received() -> None:
+    def count(connection: ServerConnection) -> None:
+        connection.socket.sendall(b"".join(frame(TEXT, str(number).encode()) for number in range(6)))
+        connection.close()
+
+    heard: list[Frame] = []
+
+    def take(message: Frame) -> bool:
+        heard.append(message)
+        return len(heard) < 2
+
+    with websocket_server(count) as endpoint:
+        async with connect(endpoint) as opened:
+            await listen(opened, take)
+            assert heard == ["0", "1"]
+            assert [await opened.receive(), await hear(opened), await opened.receive()] == ["2", "3", "4"]
+            assert (await hear_all(opened))[0] == ["5"]
+
+
+async def test_what_whoever_listens_raises_is_raised_and_the_rest_can_be_received() -> None:
+    def take(message: Frame) -> bool:
+        raise ValueError(message)
+
+    with websocket_server(echo) as endpoint:
+        async with connect(endpoint) as opened:
+            for frame in ("one", "two", "three"):
+                await opened.send(frame)
+            for each in ("one", "two"):
+                with pytest.raises(ValueError, match=each):
+                    await listen(opened, take)
+            assert await opened.receive() == "three"
+
+
+async def test_an_error_is_raised_though_whoever_listened_has_left() -> None:
+    with websocket_server(echo) as endpoint:
+        async with connect(endpoint) as opened:
+            await opened.send("leave")
+            with anyio.CancelScope() as scope:
+
+                def take(message: Frame) -> bool:
+                    scope.cancel()
+                    raise ValueError(message)
+
+                with pytest.raises(ValueError, match="leave"):
+                    await listen(opened, take)
+
+
+async def test_whoever_listens_may_do_all_but_wait() -> None:
+    """As in a task, also in that of an app that uses no anyio: it is asked who runs."""
+    mark: ContextVar[str] = ContextVar("mark", default="nobody's")
+    done: list[object] = []
+
+    async def converse(endpoint: Endpoint) -> None:
+        async def set_event(event: anyio.Event) -> None:
+            event.set()
+
+        def take(message: Frame) -> bool:
+            event = anyio.Event()
+            tasks.start_soon(set_event, event)
+            done.extend((message, mark.get(), anyio.current_time() > 0, event))
+            return False
+
+        async with connect(endpoint) as opened, anyio.create_task_group() as tasks:
+            mark.set("ours")
+            await opened.send("hello")
+            await listen(opened, take)
+
+    with websocket_server(echo) as endpoint:
+        if anyio.get_cancelled_exc_class() is asyncio.CancelledError:
+            await anyio.to_thread.run_sync(asyncio.run, converse(endpoint))
+        else:
+            await converse(endpoint)
+    *told, event = done
+    assert told == ["hello", "ours", True]
+    assert isinstance(event, anyio.Event)
+    assert event.is_set()
+
+
+async def test_a_server_has_to_wait_for_whoever_does_not_receive() -> None:
+    """What nobody takes stays with the server, once all buffers on the way are full."""
+    full = threading.Event()
+    heard = threading.Event()
+
+    def flood(connection: socket.socket) -> None:
+        connection.sendall(response(connection.recv(2**16)) + frame(TEXT, b"hello"))
+        heard.wait()
+        connection.settimeout(0.2)
+        with suppress(TimeoutError):
+            for _ in range(256):
+                connection.sendall(frame(BYTES, bytes(2**20)))
+            return
+        full.set()
+
+    with tcp_server(flood) as port:
+        async with connect(Endpoint(url=f"ws://127.0.0.1:{port}/")) as opened:
+            assert await hear(opened) == "hello"
+            heard.set()
+            await anyio.to_thread.run_sync(full.wait, 30)
+    assert full.is_set()
 
 
 # ----------------------------------------------------------------------------------------- ways that it does not open
