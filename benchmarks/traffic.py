@@ -10,8 +10,8 @@ standard input say, one JSON object each, with one line of answer, and ends with
         of speech (0: as fast as they are taken). With `interrupt_ms` [lo, hi] the user speaks at a random moment
         between them, after the first delta: what is still being generated is cancelled, and nobody answers the user.
     {"do": "log"}
-        {"late_ms": ..., "responses": [...]}: how late deltas were at the 99th percentile by our own fault, and what
-        became of each response since the last log, in the order of the calls: a `Record` each
+        {"late_ms": ..., "responses": [...]}: how late it was itself at the 99th percentile, and what became of each
+        response since the last log, in the order of the calls: a `Record` each
 
 It is a loop over epoll and one heap of what is due, without asyncio, since the loop is all that it would use of it.
 Nothing is encoded for a delta: its frame is the response's head, a number for its event, and a tail that was made once
@@ -164,7 +164,7 @@ class Agenda:
         self._due: list[tuple[int, int, Step]] = []
         self._order = itertools.count()
         self.late_ns: list[int] = []
-        """How late each delta was."""
+        """How late each step was."""
 
     def add(self, at_ns: int, step: Step) -> None:
         heappush(self._due, (at_ns, next(self._order), step))
@@ -176,7 +176,9 @@ class Agenda:
             due = self._due[0][0]
             if due > now:
                 return (due - now) / 1e9
-            heappop(self._due)[2](now)
+            _, _, step = heappop(self._due)
+            self.late_ns.append(now - due)
+            step(now)
         return None
 
 
@@ -206,23 +208,15 @@ class Response:
         self.record = Record(call.number, wanted.get("metadata"))
         self.sent = 0
         self.over = False
-        item_place: Object = {"response_id": self.id, "output_index": 0}
+        self.due_ns = 0
+        self.previous_item_id: str | None = None
         self.place: Object = {"response_id": self.id, "item_id": self.item_id, "output_index": 0, "content_index": 0}
         delta = {"type": "response.output_audio.delta", "event_id": new_id("event"), **self.place, "delta": ""}
         before, after = encode(delta)[: -len('"}')].split(delta["event_id"].encode())
         self.before = head_of(len(encode(delta)) - len('"}') + len(self.sound.ends[0])) + before + b"event_"
+        """A delta's frame, up to the number of its event."""
         self.after = after
-
-        call.send("response.created", response=self.response)
-        item = self.item("in_progress")
-        call.send("response.output_item.added", **item_place, item=item)
-        if self.in_band:
-            self.previous_item_id = call.add(item)
-            call.send("conversation.item.added", previous_item_id=self.previous_item_id, item=item)
-        call.send("response.content_part.added", **self.place, part={"type": "audio", "transcript": ""})
-        # Streams begin anywhere within a delta, so that they don't all come at the same moment.
-        self.due_ns = time.monotonic_ns() + int(call.number * 0.618 % 1 * self.period_ns)
-        call.server.agenda.add(self.due_ns, self.step)
+        """From there up to its audio."""
 
     @property
     def id(self) -> str:
@@ -241,24 +235,35 @@ class Response:
     def text(self) -> str:
         return "".join(self.sound.texts[: self.sent])
 
+    def begin(self) -> None:
+        """Announce it. Streams begin anywhere within a delta, so that they don't all come at the same moment."""
+        call, item = self.call, self.item("in_progress")
+        call.send("response.created", response=self.response)
+        call.send("response.output_item.added", response_id=self.id, output_index=0, item=item)
+        if self.in_band:
+            self.previous_item_id = call.add(item)
+            call.send("conversation.item.added", previous_item_id=self.previous_item_id, item=item)
+        call.send("response.content_part.added", **self.place, part={"type": "audio", "transcript": ""})
+        self.due_ns = time.monotonic_ns() + int(call.number * 0.618 % 1 * self.period_ns)
+        call.server.agenda.add(self.due_ns, self.step)
+
     def step(self, now: int) -> None:
         """Send the deltas that are due, unless those before them still wait for the client."""
         call = self.call
-        if not self.sent:
+        if self.record.first_ns is None:
             self.record.first_ns = now
             if self.script.interrupt_ms and self.in_band:
                 after_ms = call.server.chance.uniform(*self.script.interrupt_ms)
                 call.server.agenda.add(now + int(after_ms * 1e6), call.speak)
         while self.due_ns <= now and not (self.over or call.closed):
             if call.waiting:
-                call.resume = self.step
+                call.resuming.append(self.step)
                 return
             text = self.sound.texts[self.sent]
             if text:
                 call.send("response.output_audio_transcript.delta", **self.place, delta=text)
             number = b"%021d" % next(numbers)
             call.write(self.before + number + self.after + self.sound.ends[self.sent])
-            call.server.agenda.late_ns.append(now - self.due_ns)
             self.sent += 1
             self.due_ns += self.period_ns
             if self.sent == len(self.sound.ends):
@@ -306,7 +311,7 @@ class Call:
         self.closed = False
         self.waiting = bytearray()
         """What the client hasn't taken."""
-        self.resume: Step | None = None
+        self.resuming: list[Step] = []
         """What goes on once it has."""
         self.protocol = ServerProtocol()
         self.conversation_id = new_id("conv")
@@ -387,9 +392,9 @@ class Call:
             return
         if not self.waiting:
             self.server.selector.modify(self.socket, READ, self.on_socket)
-            resume, self.resume = self.resume, None
-            if resume:
-                resume(time.monotonic_ns())
+            steps, self.resuming = self.resuming, []
+            for step in steps:
+                step(time.monotonic_ns())
 
     def close(self) -> None:
         if not self.closed:
@@ -487,6 +492,7 @@ class Call:
         self.server.records.append(response.record)
         if in_band:
             self.latest = response
+        response.begin()
 
     def cancel_response(self, command: Command) -> None:
         wanted = command.response_id

@@ -11,7 +11,7 @@ from rtactors.channels import Inbox
 T = TypeVar("T")
 
 
-_FEW = 256
+_FEW = 32
 """Reminders that may be kept, wanted or not."""
 
 

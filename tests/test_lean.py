@@ -14,8 +14,10 @@ import anyio
 import msgspec
 
 from rtactors import Session
+from rtactors.channels import Inbox
 from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint
+from rtactors.reminders import Reminders
 from rtactors.sinks.base import Report, Started
 from rtactors.testing.clock import run_virtual, settled
 from rtactors.transports.base import Socket
@@ -138,6 +140,16 @@ def test_of_audio_that_was_heard_nothing_stays() -> None:
     took = run_virtual(of_audio, memory, 500)
     assert took["blocks"] < 0.1
     assert took["tracked"] < 0.1
+
+
+def test_reminders_that_were_cancelled_are_not_kept_until_they_are_due() -> None:
+    async def remind() -> int:
+        reminders, inbox = Reminders(), Inbox[int]("anybody", 1)
+        for number in range(1000):
+            reminders.add(inbox, 60, number).cancel()
+        return len(getattr(reminders, "_due"))  # noqa: B009 - private
+
+    assert run_virtual(remind) <= 32
 
 
 def test_an_import_loads_what_every_session_needs_and_nothing_else() -> None:

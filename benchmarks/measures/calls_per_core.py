@@ -89,19 +89,19 @@ class Search:
 
     def _watch(self, calls: int) -> dict[str, Any]:
         over_s = max(0.5, calls * 0.003)
-        watch = (over_s + 0.5, over_s + 0.5 + WATCH_S)
+        talk_s = over_s + 1 + WATCH_S
         with traffic(core=1 % (os.cpu_count() or 1)) as server:
             server.script(
                 delta_ms=DELTA_MS,
-                seconds=round(watch[1] + INTERRUPT_S + 1),
-                interrupt_ms=[watch[1] * 1000, (watch[1] + INTERRUPT_S) * 1000],
+                seconds=round(talk_s + INTERRUPT_S + 1),
+                interrupt_ms=[talk_s * 1000, (talk_s + INTERRUPT_S) * 1000],
             )
             process = server.side(self._side, self._loop, core=0)
             self.versions = process.ready["versions"]
             process.do("open", calls=calls)
             if self._frozen:
                 process.do("freeze")
-            said = process.do("talk", over_s=over_s, window_s=watch, ticks=True)
+            said = process.do("talk", over_s=over_s, window_s=(0.5, 0.5 + WATCH_S), ticks=True)
             log = server.log()
         window = said["window"]
         found = {

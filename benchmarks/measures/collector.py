@@ -47,7 +47,7 @@ def measure(options: Options) -> Results:
             if how == WITH_CALLS:
                 process.do("freeze")
             server.script(delta_ms=20, seconds=SPREAD_S + watch_s + 1)
-            window_s = [SPREAD_S + 0.5, SPREAD_S + 0.5 + watch_s]
+            window_s = [0.3, 0.3 + watch_s]
             window = process.do("talk", over_s=SPREAD_S, window_s=window_s, ticks=True)["window"]
             samples.append({"how": how, "calls": calls, **window, "memory": process.do("memory")})
     return {"samples": samples, "versions": {OURS: versions}}

@@ -65,7 +65,8 @@ def measure(options: Options) -> Results:
             for calls in CALLS[:2] if options.quick else CALLS:
                 over_s = calls * ASKING_S
                 talk_s = 0.4 if options.quick else {1: 2.0, 10: 1.5}.get(calls, 1.2)
-                window_s = (over_s + 0.2, over_s + 0.2 + talk_s)
+                window_s = (0.1, 0.1 + talk_s)
+                slow_s = 1 if calls >= 100 else 0.3
                 server.script(delta_ms=20, seconds=0.4)
                 for name in [name for name in processes if takes_part(name, calls)]:
                     with dropped(name, processes, failed):
@@ -74,7 +75,7 @@ def measure(options: Options) -> Results:
                         processes[name].do("talk", over_s=over_s)  # to warm up
                 for delta_ms in DELTAS_MS:
                     print(f"cpu: {loop}, {calls} calls, {delta_ms} ms", file=sys.stderr)
-                    server.script(delta_ms=delta_ms, seconds=round(window_s[1] + 0.2, 1))
+                    server.script(delta_ms=delta_ms, seconds=round(over_s + slow_s + talk_s + 0.2, 1))
                     server.log()
                     for number in range(3 if delta_ms == 20 else 1):
                         here = [name for name in processes if takes_part(name, calls, delta_ms, number)]
@@ -82,7 +83,12 @@ def measure(options: Options) -> Results:
                             point = {"loop": loop, "calls": calls, "delta_ms": delta_ms, "round": number, "side": name}
                             with dropped(name, processes, failed):
                                 said = processes[name].do("talk", over_s=over_s, window_s=window_s)
-                                samples.append(point | sample(said, delta_ms, server.log()["late_ms"]))
+                                late_ms = server.log()["late_ms"]
+                                if all_talked(said, calls):
+                                    samples.append(point | sample(said, delta_ms, late_ms))
+                                else:
+                                    where = f"{name}, {loop}, {calls} calls, {delta_ms} ms,"
+                                    failed[where] = "the first replies were over before the last ones had begun"
     return {"samples": samples, "versions": versions, "failed": failed}
 
 
@@ -104,6 +110,18 @@ def takes_part(name: str, calls: int, delta_ms: int = 20, number: int = 0) -> bo
     return name not in EXTRAS or ((calls, delta_ms) == (100, 20) and number < 2)
 
 
+def all_talked(said: dict[str, Any], calls: int) -> bool:
+    """At the same time, while they were watched; or the side couldn't keep up with it."""
+    watched = said["window"]
+    if not watched["frames"]:
+        return False
+    return watched["frames"] > 0.8 * calls * watched["wall_s"] * 24_000 or busy(watched) > SATURATED
+
+
+def busy(watched: dict[str, Any]) -> float:
+    return watched["cpu_s"] / watched["wall_s"]
+
+
 def sample(said: dict[str, Any], delta_ms: int, late_ms: float) -> dict[str, float]:
     watched = said["window"]
     us = watched["cpu_s"] / (watched["frames"] / 24 / delta_ms) * 1e6
@@ -112,7 +130,7 @@ def sample(said: dict[str, Any], delta_ms: int, late_ms: float) -> dict[str, flo
         "us": round(us, 2),
         "reply_us": round((said["cpu_s"] * 1e6 - us * events) / len(said["heard"])),
         "events": round(watched["frames"] / 24 / delta_ms),
-        "busy": round(watched["cpu_s"] / watched["wall_s"], 3),
+        "busy": round(busy(watched), 3),
         "server_late_ms": round(late_ms, 2),
     }
 

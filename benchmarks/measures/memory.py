@@ -1,4 +1,4 @@
-"""Memory: of a process that has imported a side, of each call that waits, of each that talks, of what came and went.
+"""Memory of a process that has imported a side, of each call that waits, of each that talks, of what came and went.
 
 What a call takes is a slope: 100 calls are opened, 20 at a time, and after each 20 the process is looked at, so that
 what it takes once and for all falls out. Each of these looks comes after a full collection of garbage; how long another
@@ -220,7 +220,7 @@ def verdicts(results: Results) -> list[Verdict]:
         said.append(Verdict("Memory of a talking call: ours to the floor's", f"{ratio:.1f}", ratio <= 1))
     left = found[OURS].slope("gone", "rss")
     what = "Memory left behind by a session, KiB"
-    said.append(Verdict(what, left.kib(2), left.of - 2 * left.error <= 200 / KIB * KIB, "at most 0.2"))
+    said.append(Verdict(what, left.kib(2), left.of - 2 * left.error <= 200, "at most 0.2"))
     return said
 
 

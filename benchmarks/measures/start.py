@@ -1,4 +1,4 @@
-"""Start: what an import takes and loads, what is installed for it, and when the first audio of a call is there.
+"""What an import takes and loads, what is installed for it, and when the first audio of a call is there.
 
 Imports run in fresh processes of each side's own environment, in turn, so that whatever else the machine does hits all
 of them. What is imported is what an app needs for its first call, asyncio included. Compiled modules are cached from

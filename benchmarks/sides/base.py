@@ -7,11 +7,11 @@ From then on it does what the lines of its standard input say, one JSON object e
     {"do": "freeze"}                 tell the garbage collector that what there is now is there to stay (`gc.freeze`)
     {"do": "thresholds", "are": [700, 10, 10]}
                                      of `gc.set_threshold`
-    {"do": "talk", "over_s": 2, "window_s": [3, 5]}
+    {"do": "talk", "over_s": 2, "window_s": [0.5, 3]}
                                      in each: ask for a reply, wait until it was heard, or was interrupted and is over;
-                                     not at once, but spread over 2 s; and watch the process from 3 s to 5 s, with
-                                     "ticks": true also how late it is; or, with "look_s": 1, say after 1 s how much
-                                     memory it takes
+                                     not at once, but spread over 2 s; and watch the process from 0.5 s to 3 s after
+                                     the last of them began to talk, with "ticks": true also how late it is; or, with
+                                     "look_s": 1, say after 1 s how much memory it takes
     {"do": "memory"}                 what the process takes by now
     {"do": "close"}                  hang up in all of them
 
@@ -184,6 +184,8 @@ async def _talk(
 ) -> dict[str, Any]:
     """The CPU time is this process's, all its threads."""
     heard: list[dict[str, Any]] = []
+    for call in calls:
+        call.player.begin()
     gc.collect()
     cpu, wall = time.process_time(), time.monotonic()
     watching = asyncio.create_task(_watch(calls, *window_s, ticks=ticks)) if window_s else None
@@ -204,7 +206,6 @@ async def _talk(
 async def _reply(call: Call, number: int, after_s: float, heard: list[dict[str, Any]]) -> None:
     player = call.player
     await asyncio.sleep(after_s)
-    player.begin()
     try:
         async with asyncio.timeout(OVER_S):
             await call.reply()
@@ -217,9 +218,11 @@ async def _reply(call: Call, number: int, after_s: float, heard: list[dict[str, 
 
 async def _watch(calls: list[Call], from_s: float, to_s: float, *, ticks: bool) -> dict[str, Any]:
     """What it takes while they talk; and, if so wanted, how late the loop lets run what is due every 20 ms."""
-    due = time.monotonic() + from_s  # a loop's own clock may be as coarse as a ms
-    end = due + to_s - from_s
+    while any(call.player.first_ns is None for call in calls):  # noqa: ASYNC110 - a player tells nobody
+        await asyncio.sleep(TICK_S)
     await asyncio.sleep(from_s)
+    due = time.monotonic()  # a loop's own clock may be as coarse as a ms
+    end = due + to_s - from_s
     late: list[float] = []
     frames, cpu, wall = _written(calls), time.process_time(), time.monotonic()
     with _collections() as collections:
