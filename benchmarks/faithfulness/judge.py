@@ -39,24 +39,24 @@ class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
     side: str
     situation: int
     part: float
-    server: tuple[str, ...]
+    server: tuple[str, ...] = ()
     """What does not hold of the server, one sentence each; so for the others."""
-    history: tuple[str, ...]
-    tools: tuple[str, ...]
-    goes_on: bool
-    off_ms: tuple[float, ...]
+    history: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    goes_on: bool = True
+    off_ms: tuple[float, ...] = ()
     """Truncate less heard (or what the server has at all, if that is less), of each message that was not heard out."""
-    uncut: int
+    uncut: int = 0
     """Messages that were heard in part, and of which the server holds all that it sent."""
-    unheard_items: int
+    unheard_items: int = 0
     """That the server holds, and nobody heard."""
-    unheard_messages: int
+    unheard_messages: int = 0
     """The same of the history."""
-    refused_truncates: int
-    errors: tuple[str, ...]
-    strange: tuple[str, ...]
+    refused_truncates: int = 0
+    errors: tuple[str, ...] = ()
+    strange: tuple[str, ...] = ()
     """What was heard that is no beginning of what was sent."""
-    problem: str
+    problem: str = ""
 
     @property
     def agree(self) -> bool:

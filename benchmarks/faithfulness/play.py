@@ -16,6 +16,7 @@ import anyio
 import msgspec
 from anyio.abc import ByteSendStream, Process
 from anyio.streams.buffered import BufferedByteReceiveStream
+from anyio.streams.memory import MemoryObjectSendStream
 
 from benchmarks.faithfulness.device import MARKS
 from benchmarks.faithfulness.evidence import Evidence, Heard, Item, Message, Truncated
@@ -33,9 +34,11 @@ LONGEST_ANSWER = 1 << 24
 """Bytes of one line of a side."""
 LONGEST_S = 60.0
 """A conversation that is not over by then hangs."""
+GOODBYE_S = 5.0
+"""So long a side may take to hang up."""
 START_S = 60.0
 """A side that is not ready by then is broken."""
-NOTHING: dict[str, Any] = {"heard": [], "history": [], "answered": False, "queries": [], "late_ms": 0.0}
+NOTHING: dict[str, Any] = {"heard": [], "history": [], "answered": False, "queries": [], "late_ms": 1e6}
 """What is known of a conversation that hangs."""
 USER_SAYS = "Wait a moment, please."
 
@@ -76,7 +79,7 @@ class Side:
         assert process.stdout
         self._input: ByteSendStream = process.stdin
         self._output = BufferedByteReceiveStream(process.stdout)
-        self._answers: dict[int, tuple[anyio.Event, list[Json]]] = {}
+        self._answers: dict[int, MemoryObjectSendStream[Json]] = {}
         self._count = 0
 
     async def begin(self) -> None:
@@ -86,24 +89,26 @@ class Side:
     async def listen(self) -> None:
         while True:
             answer = await self._line()
-            arrived, answers = self._answers[answer["id"]]
-            answers.append(answer)
-            arrived.set()
+            if waiting := self._answers.get(answer["id"]):
+                waiting.send_nowait(answer)
 
-    async def talk(self, url: str, steps: list[list[Any]]) -> tuple[int, Json]:
-        """The conversation's number, and what the side says of it."""
+    @asynccontextmanager
+    async def talk(self, url: str, steps: list[list[Any]]) -> AsyncGenerator[Json]:
+        """What the side says of the conversation; the line is open until the end of the block."""
         self._count += 1
         id = self._count
-        arrived, answers = anyio.Event(), list[Json]()
-        self._answers[id] = arrived, answers
-        await self._send(do="talk", id=id, url=url, steps=steps)
-        with anyio.move_on_after(LONGEST_S):
-            await arrived.wait()
-            return id, answers[0]
-        return id, {**NOTHING, "problem": "it hangs"}
-
-    async def hang_up(self, id: int) -> None:
-        await self._send(do="hang up", id=id)
+        waiting, answers = anyio.create_memory_object_stream[Json](2)
+        with waiting, answers:
+            self._answers[id] = waiting
+            await self._send(do="talk", id=id, url=url, steps=steps)
+            told = {**NOTHING, "problem": "it hangs"}
+            with anyio.move_on_after(LONGEST_S):
+                told = await answers.receive()
+            yield told
+            await self._send(do="hang up", id=id)
+            with anyio.move_on_after(GOODBYE_S):
+                await answers.receive()
+            del self._answers[id]
 
     async def _send(self, **command: Any) -> None:  # noqa: ANN401 - any JSON
         await self._input.send(msgspec.json.encode(command) + b"\n")
@@ -149,10 +154,9 @@ async def play(side: Side, case: Case, voice: Voice, known: Mapping[str, int]) -
     async with server, anyio.create_task_group() as tasks:
         for gate, seconds in scene.stalls:
             tasks.start_soon(_stall, gate, seconds)
-        id, told = await side.talk(server.url, scene.all_steps)
-        messages = _messages(server.sessions, marked.spoken, scene.missing_ms, _heard(told))
-        evidence = _evidence(side.name, case, messages, server.sessions, told)
-        await side.hang_up(id)
+        async with side.talk(server.url, scene.all_steps) as told:
+            messages = _messages(server.sessions, marked.spoken, scene.missing_ms, _heard(told))
+            evidence = _evidence(side.name, case, messages, server.sessions, told)
         tasks.cancel_scope.cancel()
     assert evidence
     return evidence

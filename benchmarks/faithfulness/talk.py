@@ -9,7 +9,7 @@ object each, and answers with lines:
 
 Any number of conversations go on at a time. The first command lets a person have one: who speaks, waits for what they
 hear, and speaks again; when they have no more to say it is answered with what was heard, and what the framework's own
-history holds. The line is open until the second command. A person's steps are
+history holds. The line is open until the second command, which is answered when it is closed. A person's steps are
 
     ["begin"]             let the app have the agent speak first
     ["speak"]             say something, 160 ms of it, and be silent for 340 ms, as long as the server waits
@@ -29,6 +29,7 @@ import json
 import math
 import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -227,7 +228,10 @@ async def _serve(converse: Converse, versions: dict[str, str]) -> None:
     ticking = asyncio.create_task(clock.run())
     lines: dict[int, asyncio.Event] = {}
     talks: set[asyncio.Task[None]] = set()
-    while line := await asyncio.to_thread(sys.stdin.readline):
+    commands: asyncio.Queue[str] = asyncio.Queue()
+    reading = threading.Thread(target=_read, args=(asyncio.get_running_loop(), commands), daemon=True)
+    reading.start()  # a thread of its own: frameworks may keep those of the loop busy
+    while line := await commands.get():
         match json.loads(line):
             case {"do": "talk", "id": id, "url": url, "steps": steps}:
                 lines[id] = asyncio.Event()
@@ -240,6 +244,12 @@ async def _serve(converse: Converse, versions: dict[str, str]) -> None:
     if talks:
         await asyncio.wait(talks, timeout=5)
     os._exit(0)  # a framework that hangs is not waited for
+
+
+def _read(loop: asyncio.AbstractEventLoop, commands: "asyncio.Queue[str]") -> None:
+    while line := sys.stdin.readline():
+        loop.call_soon_threadsafe(commands.put_nowait, line)
+    loop.call_soon_threadsafe(commands.put_nowait, "")
 
 
 async def _talk(  # noqa: PLR0913, PLR0917 - the first three are everybody's
@@ -285,6 +295,8 @@ async def _talk(  # noqa: PLR0913, PLR0917 - the first three are everybody's
         problem = problem or _first_line(error)
         traceback.print_exc()
     tell()
+    await hung_up.wait()
+    answer(id=id)
 
 
 def _first_line(error: BaseException) -> str:

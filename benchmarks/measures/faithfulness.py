@@ -1,6 +1,12 @@
-"""Do server, history and ears agree after an interruption? The conversations are in `benchmarks/faithfulness`.
+"""All sides have the same spoken conversations with the embedded server, over websockets: three in each of 34 situations.
 
-python -m benchmarks.faithfulness --why        the same measure, with what did not hold in each conversation
+They are those of [scenarios](scenarios.md): the user interrupts here and there, functions are called, the server does
+odd things, the connection is lost. After each it is compared what the ears heard, what the server holds, and what the
+framework's own history says; they agree if both end where hearing did, give or take 100 ms or two words, and hold
+nothing that nobody heard. A conversation is faithful if they agree, function calls are answered, and the agent still
+answers the user at the end. One judge for all; what it asks for, and why each peer fails where it does, by file and
+function, is in [faithfulness](../benchmarks/faithfulness/README.md). `python -m benchmarks.faithfulness --why` has the
+same conversations and says of each what did not hold.
 """
 
 from collections.abc import Callable, Sequence

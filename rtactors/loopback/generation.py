@@ -122,7 +122,7 @@ class Generation:
         self._choose = choose
         self._on_end = on_end
         self._made: list[_Made] = []
-        self._generated_ms = 0.0
+        self._generated = 0  # bytes of audio
         self._created = False
         self._over = False
         self._scope = anyio.CancelScope()
@@ -155,9 +155,9 @@ class Generation:
         await self._wait(self._timing.created_ms)
         self._create()
         await self._wait(self._timing.thinking_ms)
-        break_off_ms = float("inf")
+        break_off = float("inf")
         if reply.ending and reply.ending.after_ms is not None:
-            break_off_ms = reply.ending.after_ms
+            break_off = reply.ending.after_ms * BYTES_PER_MS
         for index, output in enumerate(reply.outputs):
             if index:
                 await self._wait(self._timing.between_ms)
@@ -167,10 +167,10 @@ class Generation:
                     await self._call(output, made)
                 case Parts():
                     for part in output.parts:
-                        await self._part(part, made, break_off_ms)
+                        await self._part(part, made, break_off)
                         self._close_part(made, made.parts[-1])
                 case Say() | Write():
-                    await self._part(output, made, break_off_ms)
+                    await self._part(output, made, break_off)
             made.complete = True
             if not reply.batch_done:
                 self._close(made)
@@ -286,7 +286,7 @@ class Generation:
         given = self._conversation.items
         heard = sum(item.audio_ms for item in given) // _MS_PER_TOKEN
         read = sum(len(item.text) // 4 for item in given)
-        said = int(self._generated_ms) // _MS_PER_TOKEN
+        said = self._generated // BYTES_PER_MS // _MS_PER_TOKEN
         written = sum(len(made.text or made.entry.arguments) // 4 for made in self._made)
         inputs = {"text_tokens": read, "audio_tokens": heard, "image_tokens": 0, "cached_tokens": 0}
         return {
@@ -299,13 +299,13 @@ class Generation:
 
     # ----------------------------------------------------------------------------------------------------- content
 
-    async def _part(self, output: Say | Write, made: _Made, break_off_ms: float) -> None:
+    async def _part(self, output: Say | Write, made: _Made, break_off: float) -> None:
         if isinstance(output, Say) and self.request.modalities == ["audio"]:
-            await self._say(output, made, break_off_ms)
+            await self._say(output, made, break_off)
         else:
             await self._write(output, made)
 
-    async def _say(self, say: Say, made: _Made, break_off_ms: float) -> None:
+    async def _say(self, say: Say, made: _Made, break_off: float) -> None:
         content = self._open_part(made, spoken=True)
         speech = Speech(b"", (Word(say.text, 0),))
         if not say.silent:
@@ -331,15 +331,15 @@ class Generation:
                 self._end_transcript(made, content)
             if content.sent == len(pcm):
                 break
-            if self._generated_ms >= break_off_ms:
+            if self._generated >= break_off:
                 raise _BrokenOff
-            size = min(self._timing.delta_ms, break_off_ms - self._generated_ms) * BYTES_PER_MS
+            size = min(self._timing.delta_ms * BYTES_PER_MS, break_off - self._generated)
             piece = pcm[content.sent : min(content.sent + int(size), gate_at if gate else len(pcm))]
             delta = wire.ResponseOutputAudioDelta(response_id=self.id, delta=piece, **made.place_of(content))
             self._outbox.put(delta)
             made.entry.generate(piece, held=held)
             content.sent += len(piece)
-            self._generated_ms += len(piece) / BYTES_PER_MS
+            self._generated += len(piece)
             await self._unless_over(self._outbox.room())
             await self._unless_over(clock.reach(content.sent))
         while words and apart and lead_ms > float("-inf"):

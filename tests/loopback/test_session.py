@@ -11,7 +11,7 @@ import pytest
 from rtactors.loopback.recognizer import Scripted
 from rtactors.loopback.script import IMMEDIATE, Call, Failed, Gate, Incomplete, Reply, Say, Timing, Turn, Write, replies
 from rtactors.loopback.server import MemoryServer
-from rtactors.loopback.voice import ToneVoice
+from rtactors.loopback.voice import Speech, ToneVoice, Word
 from rtactors.providers.base import Endpoint
 from rtactors.transports.base import SocketClosed
 from tests.loopback.client import Client, connected, silence, tone, utterance
@@ -270,6 +270,22 @@ async def test_an_end_in_the_middle_of_the_audio(ending: Any, status: str, reaso
             assert done["status_details"]["error"]["code"] == "rate_limit_exceeded"
         items = server.sessions[0].items
         assert [(item.generated_ms, item.status) for item in items] == [(200, "completed"), (100, "incomplete")]
+
+
+class OddVoice:
+    """Each message is 1,001 frames long: 41 ms and a part of one."""
+
+    async def speak(self, text: str) -> Speech:
+        return Speech(bytes(2 * 1001), (Word(text, 0),))
+
+
+async def test_an_end_in_the_middle_of_a_message_that_begins_at_a_part_of_a_ms() -> None:
+    reply = Reply(outputs=(Say(text="one"), Say(text="two"), Say(text="three")), ending=Incomplete(after_ms=100))
+    async with MemoryServer(replies(reply), voice=OddVoice()) as server, connected(server) as client:
+        await client.send("response.create")
+        await client.until("response.done")
+        assert sum(item.generated_frames for item in server.sessions[0].items) == 2400
+        assert all(delta["delta"] for delta in client.find("response.output_audio.delta"))
 
 
 async def test_a_message_without_audio() -> None:
