@@ -110,17 +110,14 @@ class DirectConnection(ClientConnection):
         while size - at > 1:
             first, length = data[at], data[at + 1]
             begin = at + 2
-            if length == _LENGTH_IN_2_BYTES:
-                begin += 2
+            if length >= _LENGTH_IN_2_BYTES:
+                begin += 2 if length == _LENGTH_IN_2_BYTES else 8
+                if length > _LENGTH_IN_8_BYTES:
+                    break
+                if begin > size:
+                    return at
                 length = int.from_bytes(data[at + 2 : begin])
-            elif length == _LENGTH_IN_8_BYTES:
-                begin += 8
-                length = int.from_bytes(data[at + 2 : begin])
-            elif length > _LENGTH_IN_8_BYTES:
-                break
-            if begin > size:
-                return at
-            if self.state is not OPEN or first not in _POSSIBLE or length > self._max_bytes:
+            if self.protocol.state is not OPEN or first not in _POSSIBLE or length > self._max_bytes:
                 break
             end = begin + length
             if end > size:
@@ -163,7 +160,7 @@ class _Listener:
             return False
         if first == _WHOLE_TEXT:
             try:
-                message = str(payload, "utf-8")
+                message = payload.decode()
             except UnicodeDecodeError:
                 return False
         elif first == _WHOLE_BYTES:
