@@ -1,4 +1,4 @@
-"""All sides have the same spoken conversations with the embedded server, over websockets: three in each of 34 situations.
+"""All sides have the same conversations with the embedded server, over websockets: three in each of 34 situations.
 
 They are those of [scenarios](scenarios.md): the user interrupts here and there, functions are called, the server does
 odd things, the connection is lost. After each it is compared what the ears heard, what the server holds, and what the
