@@ -58,10 +58,11 @@ bench-captions: $(DEV) build/bench/livekit-agents/stamp ## measure how near to t
 soak: $(DEV) ## let thousands of short sessions live and see that all they took comes back; keep the evidence
 	$(BIN)/python benchmarks/soak.py --json benchmarks/results/soak.json $(ARGS)
 
-docs: $(DEV) ## write again what is generated in docs: the charts, the schemas
+docs: $(DEV) ## write again what is generated in docs: the charts, the schemas, the page of benchmarks
 	$(BIN)/python -m statecharts.drawing docs $(ARGS)
 	$(BIN)/python -m rtactors.cli.report > docs/demo-report.schema.json
 	$(BIN)/python -m rtactors.recording.json_schema > docs/recording.schema.json
+	$(BIN)/python -m benchmarks --only= > /dev/null
 
 # Without ARGS=--upgrade, versions that still fit stay as they are.
 lock: pyproject.toml $(PEERS:%=benchmarks/sides/%.in) ## write the locks again (ARGS=--upgrade for the newest versions)

@@ -66,6 +66,6 @@ def test_what_is_kept_can_be_read_again_and_has_a_line_for_each_number() -> None
 
 
 def test_the_page_in_the_docs_is_that_of_the_results_that_are_kept() -> None:
-    """Else `python -m benchmarks --only=` makes it again."""
+    """Else `make docs` writes it again."""
     measures = load()
     assert PAGE.read_text("utf-8") == page(measures, read(measures))
