@@ -52,7 +52,7 @@ def main() -> int:
 
     measures = load()
     kept = {} if arguments.quick else read(measures)
-    options = Options(lineup(), quick=arguments.quick)
+    options = Options(lineup() if only else {}, quick=arguments.quick)
     failed: list[str] = []
     for name in only:
         print(f"{name}: {measures[name].MINUTES} minutes at most", file=sys.stderr)
@@ -71,9 +71,9 @@ def main() -> int:
             (RESULTS / f"{name}.json").write_text(kept[name].text(), encoding="utf-8")
 
     text = page(measures, kept)
-    print(text)
     if not arguments.quick:
         PAGE.write_text(text, encoding="utf-8")
+    print(text)
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

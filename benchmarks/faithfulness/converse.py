@@ -69,11 +69,10 @@ def measure(pythons: Mapping[str, Path], wanted: Sequence[play.Case], *, at_once
     return {"verdicts": verdicts, "versions": versions, "late_ms": late_ms, "failed": failed}
 
 
-def _reason(broken: BaseException) -> str:
+def _reason(broken: ExceptionGroup[Exception]) -> str:
     """The first error of however many groups."""
-    while isinstance(broken, BaseExceptionGroup):
-        broken = broken.exceptions[0]
-    return str(broken)
+    first = broken.exceptions[0]
+    return _reason(first) if isinstance(first, ExceptionGroup) else str(first)
 
 
 async def converse(
