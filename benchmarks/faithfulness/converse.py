@@ -69,10 +69,10 @@ def measure(pythons: Mapping[str, Path], wanted: Sequence[play.Case], *, at_once
     return {"verdicts": verdicts, "versions": versions, "late_ms": late_ms, "failed": failed}
 
 
-def _reason(broken: ExceptionGroup[Exception]) -> str:
+def _reason(broken: BaseException) -> str:
     """The first error of however many groups."""
-    first = broken.exceptions[0]
-    return _reason(first) if isinstance(first, ExceptionGroup) else str(first)
+    inner: Sequence[BaseException] = getattr(broken, "exceptions", ())
+    return _reason(inner[0]) if inner else str(broken)
 
 
 async def converse(
