@@ -62,6 +62,7 @@ def measure(pythons: Mapping[str, Path], wanted: Sequence[play.Case], *, at_once
                 if name in {FLOOR, OURS}:
                     raise
                 failed[name] = _reason(broken)
+                print(f"faithfulness: {name} is left out: {failed[name]}", file=sys.stderr)
             else:
                 print(f"faithfulness: {name}, {time.monotonic() - began:.0f} s", file=sys.stderr)
                 verdicts += [msgspec.to_builtins(judge(each)) for each in evidence]
