@@ -19,7 +19,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.environments import PEERS
-from benchmarks.lineup import FLOOR, OURS
+from benchmarks.lineup import DIRECT_FLOOR, FLOOR, LEAN_FLOOR, OURS, PEER_VARIANTS, VARIANTS
 from benchmarks.measures.base import Options, Results, Verdict, alone, markdown, spread
 from benchmarks.processes import Process, traffic
 
@@ -30,19 +30,7 @@ LOOPS = ("asyncio", "uvloop")
 CALLS = (1, 10, 100, 300, 600)
 DELTAS_MS = (20, 40, 100)
 PEER_CALLS = (1, 10, 100)
-LEAN_FLOOR = "floor, 64 KiB reads"
-"""asyncio reads into a new buffer of 256 KiB each time if it isn't told otherwise. Our transport does that, so this is
-the floor with which it can be compared; uvloop has no such setting."""
-DIRECT_FLOOR = "floor, our transport"
-"""websockets' own client wakes a task for each message; our transport, on the same library, doesn't."""
-EXTRAS = (
-    DIRECT_FLOOR,
-    "rtactors, no captions",
-    "rtactors, captions read",
-    "floor, microphone open",
-    "rtactors, microphone open",
-    "livekit-agents, no captions",
-)
+EXTRAS = (VARIANTS.keys() | PEER_VARIANTS.keys()) - {LEAN_FLOOR}
 """Sides in other ways than the usual: with 100 calls, 20 ms."""
 ASKING_S = 0.003
 """Between one call that asks for a reply and the next one."""
