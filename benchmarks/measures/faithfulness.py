@@ -1,6 +1,6 @@
 """All sides have the same conversations with the embedded server, over websockets: three in each of 34 situations.
 
-They are those of [scenarios](scenarios.md): the user interrupts here and there, functions are called, the server does
+These are those of [scenarios](scenarios.md): the user interrupts here and there, functions are called, the server does
 odd things, the connection is lost. After each it is compared what the ears heard, what the server holds, and what the
 framework's own history says; they agree if both end where hearing did, give or take 100 ms or two words, and hold
 nothing that nobody heard. A conversation is faithful if they agree, function calls are answered, and the agent still
@@ -21,7 +21,7 @@ from benchmarks.lineup import OURS
 from benchmarks.measures.base import Options, Results, Verdict, alone, markdown, percentile
 
 TITLE = "Faithfulness: do server, history and ears agree after an interruption?"
-MINUTES = 6
+MINUTES = 9
 
 QUICK = "three messages"
 """Situations of a quick run."""
