@@ -222,7 +222,6 @@ def _messages(
                 mark=mark,
                 words=speech.words,
                 length_ms=length_ms,
-                sent_frames=len(pcm) // 2,
                 held_ms=min(len(pcm) / 2 / FRAMES_PER_MS, length_ms - (missing_ms if mark == 1 else 0)),
                 sent_text=text.get(id, ""),
                 prefixes={count: zlib.crc32(speech.pcm[: 2 * count]) for count in frames},
