@@ -558,6 +558,8 @@ class TranscriptAudio(Struct, frozen=True, gc=False):
     pcm: bytes
     over: bool = False
     """True if that was all, and its text is no longer than it."""
+    more: bool = False
+    """True if the next is at hand: if any of this was heard already, its words need not be told before that."""
 
 
 class EndTranscript(Struct, frozen=True):

@@ -38,6 +38,7 @@ class _Stretch:
         self._told: list[Word] = []
         self._end_ms = 0  # of the last of them, as it is thought to be by now
         self._position_ms = 0  # up to which they were told
+        self._due_ms = 0  # before that none begins
         self._stale = False  # more has arrived, or a word was told, since the alignment was asked
         self._text_over = False
 
@@ -57,7 +58,7 @@ class _Stretch:
     def replace_text(self, text: str) -> None:
         self._alignment.replace_text(text)
         self.text = text
-        self._words, self._stale = (), True  # what was told has new words
+        self._words, self._stale, self._due_ms = (), True, 0  # what was told has new words
 
     def end_text(self) -> None:
         if not self._text_over:
@@ -74,26 +75,31 @@ class _Stretch:
             self.over = self._stale = True
             self._alignment.end_audio()
 
-    def begin(self, ms: int, *, whole: bool) -> Iterator[Word]:
+    def begin(self, ms: int, *, whole: bool) -> list[Word]:
         """Tell the words that have begun by then; all of them, if it was heard as a `whole`.
 
         The alignment is asked again once the next word is due, if it can have changed its mind since.
         """
+        if ms < self._due_ms and not whole:
+            self._position_ms = ms
+            return []
         count = len(self._told)
-        if self._stale and (whole or len(self._words) <= count or self._words[count].start_ms <= ms):
+        if self._stale:
             self._words, self._stale = as_words(self._alignment.words()), False
             if 0 < count <= len(self._words) and self._end_ms > self._position_ms:  # else it counted as heard already
                 self._end_ms = as_word(self._words[count - 1]).end_ms
         self._position_ms = ms
+        self._due_ms = self._told[-1].end_ms if self._told else 0
         for word in map(as_word, self._words[count:]):
-            start = max(word.start_ms, self._told[-1].end_ms if self._told else 0)
+            start = max(word.start_ms, self._due_ms)
             if start > ms and not whole:
+                self._due_ms = start
                 break
             start = min(start, ms)  # what was told before may have been thought to be longer than all the audio
-            self._told.append(replace(word, start_ms=start, end_ms=max(word.end_ms, start)))
-            self._end_ms = self._told[-1].end_ms
+            self._end_ms = self._due_ms = max(word.end_ms, start)
+            self._told.append(replace(word, start_ms=start, end_ms=self._end_ms))
             self._stale = True  # an aligner that asked a thread may know better by the next one
-            yield self._told[-1]
+        return self._told[count:]
 
     def heard(self, ms: int, *, whole: bool) -> list[Word]:
         """Those of the words told that have ended by then: as the text has them now, which may have been corrected."""
@@ -151,8 +157,8 @@ class Transcript:
         """The words that have begun since this was called last, now that so many frames were heard."""
         begun: list[Word] = []
         for stretch, heard, whole, offset_ms in self._reached(frames):
-            if heard or whole:
-                begun += _moved(stretch.begin(self._ms(heard), whole=whole), offset_ms)
+            if (heard or whole) and (words := stretch.begin(self._ms(heard), whole=whole)):
+                begun += _moved(words, offset_ms)
             if not (whole or stretch.shown):  # what is behind it, and may have no audio of its own, is yet to come
                 break
         return begun
@@ -196,6 +202,6 @@ class Transcript:
         return frames * 1000 // self._rate
 
 
-def _moved(words: Iterator[Word] | list[Word], ms: int) -> list[Word]:
+def _moved(words: list[Word], ms: int) -> list[Word]:
     """Their times by the message's audio, of which so much is before theirs."""
     return [replace(word, start_ms=word.start_ms + ms, end_ms=word.end_ms + ms) if ms else word for word in words]

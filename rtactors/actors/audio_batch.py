@@ -31,7 +31,7 @@ class AudioBatch:
         self._pieces.append(audio)
         self._size += len(audio)
         if self._size >= self._most:
-            self.flush()
+            self._tell(more=True)
 
     def close(self) -> None:
         """Tell what is left, and nothing more from now on."""
@@ -39,8 +39,12 @@ class AudioBatch:
         self._closed = True
 
     def flush(self) -> None:
-        """Tell what was added since."""
+        """Tell what was added since: nobody knows when there will be more."""
         if self._size:
-            self._transcript.hand(mail.TranscriptAudio(self._message_id, self._place, b"".join(self._pieces)))
+            self._tell(more=False)
+
+    def _tell(self, *, more: bool) -> None:
+        audio = b"".join(self._pieces)
+        self._transcript.hand(mail.TranscriptAudio(self._message_id, self._place, audio, more=more))
         self._pieces.clear()
         self._size = 0

@@ -68,7 +68,7 @@ class TranscriptActor(ReactiveActor[mail.TranscriptMail]):
             case mail.TranscriptAudio():
                 late = followed.frames > followed.transcript.frames  # it was heard before it was told here
                 followed.transcript.add_audio(message.place, message.pcm, over=message.over)
-                if late:
+                if late and not message.more:
                     self._tell_words(followed)
             case mail.TranscriptShown():
                 self._on_shown(followed, message)
