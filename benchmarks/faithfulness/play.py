@@ -4,7 +4,6 @@ The server is the one of `rtactors.loopback`: item states, truncation, errors an
 it holds at the end is read from it, and what it sent and was sent from its log.
 """
 
-import os
 import zlib
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -83,8 +82,13 @@ class Side:
         self._count = 0
 
     async def begin(self) -> None:
-        with anyio.fail_after(START_S):
-            self.versions = (await self._line())["versions"]
+        """Raises RuntimeError if it isn't ready in time, or ends instead."""
+        try:
+            with anyio.fail_after(START_S):
+                self.versions = (await self._line())["versions"]
+        except (TimeoutError, anyio.IncompleteRead):
+            why = f"`python -m benchmarks.faithfulness --sides {self.name} --verbose` shows what it says"
+            raise RuntimeError(f"{self.name} did not get ready in {START_S:.0f} s, or ended: {why}") from None
 
     async def listen(self) -> None:
         while True:
@@ -118,9 +122,8 @@ class Side:
 
 
 @asynccontextmanager
-async def side(name: str, python: Path, module: str) -> AsyncGenerator[Side]:
-    """Run it until the end of the block. What it writes to its errors is shown if RTACTORS_BENCH_VERBOSE is set."""
-    verbose = os.environ.get("RTACTORS_BENCH_VERBOSE")
+async def side(name: str, python: Path, module: str, *, verbose: bool = False) -> AsyncGenerator[Side]:
+    """Run it until the end of the block; `verbose`: show what it writes to its standard error."""
     command = [str(python), "-m", f"benchmarks.faithfulness.sides.{module}"]
     async with await anyio.open_process(command, cwd=ROOT, stderr=None if verbose else DEVNULL) as process:
         try:
@@ -219,7 +222,6 @@ def _messages(
                 mark=mark,
                 words=speech.words,
                 length_ms=length_ms,
-                sent_frames=len(pcm) // 2,
                 held_ms=min(len(pcm) / 2 / FRAMES_PER_MS, length_ms - (missing_ms if mark == 1 else 0)),
                 sent_text=text.get(id, ""),
                 prefixes={count: zlib.crc32(speech.pcm[: 2 * count]) for count in frames},
