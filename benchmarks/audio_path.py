@@ -44,7 +44,7 @@ OPENING: tuple[dict[str, Any], ...] = (
 )
 
 
-class Queue:
+class ScriptedSocket:
     """A socket to a server that says what it is given to say, and hears nothing."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Queue:
         pass
 
 
-class Kept(MemorySink):
+class CountingSink(MemorySink):
     """Notes how many pieces it was given, and plays none."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Delta(Struct, tag_field="type", tag="response.output_audio.delta"):
     delta: bytes
 
 
-async def measure(socket: Queue, count: Callable[[], int], evict: Callable[[], object]) -> float:
+async def measure(socket: ScriptedSocket, count: Callable[[], int], evict: Callable[[], object]) -> float:
     """Of one event, in us; the slowest twentieth, in which the machine did something else, is left out."""
     took: list[int] = []
     for _ in range(EVENTS):
@@ -95,7 +95,7 @@ async def measure(socket: Queue, count: Callable[[], int], evict: Callable[[], o
 async def main(*, profile: bool) -> None:
     import numpy as np
 
-    ours, floors, sink = Queue(), Queue(), Kept()
+    ours, floors, sink = ScriptedSocket(), ScriptedSocket(), CountingSink()
     kept: list[bytes] = []
     cold = np.zeros(COLD_BYTES // 8)
 
@@ -112,7 +112,7 @@ async def main(*, profile: bool) -> None:
         ours.say(event)
     floor_task = asyncio.create_task(floor())
     async with Session(OpenAIRealtime(api_key="none"), sink=sink, connect=connect) as session:
-        sides: dict[str, tuple[Queue, Callable[[], int]]] = {
+        sides: dict[str, tuple[ScriptedSocket, Callable[[], int]]] = {
             "rtactors": (ours, lambda: sink.count),
             "floor": (floors, lambda: len(kept)),
         }

@@ -53,16 +53,13 @@ def keep(results: Results, load: float, minutes: float) -> Kept:
 
 
 def machine() -> str:
+    cpus = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     model = next(
-        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        (line.partition(":")[2].strip() for line in cpus.splitlines() if line.startswith("model name")),
         platform.machine(),
     )
     python = f"{platform.python_implementation()} {platform.python_version()}"
     return f"{len(os.sched_getaffinity(0))} cores of {model}, {platform.system()} {platform.release()}, {python}"
-
-
-def _lines(path: str) -> list[str]:
-    return Path(path).read_text(encoding="utf-8").splitlines()
 
 
 def page(measures: Mapping[str, ModuleType], kept: Mapping[str, Kept]) -> str:

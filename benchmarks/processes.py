@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from select import select
@@ -30,13 +30,16 @@ class Side(NamedTuple):
 class Process:
     """A process that answers each line with one line."""
 
-    def __init__(self, command: Sequence[str | Path], *, core: int | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str | Path], *, core: int | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._name = " ".join(Path(part).name for part in command[1:])
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env=environment,
             preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),  # noqa: PLW1509 - no threads
         )
         self.ready: Any = self._answer()
@@ -80,14 +83,22 @@ class Traffic:
         self._server = self._start([sys.executable, HERE / "traffic.py"], core)
         self.url = f"ws://127.0.0.1:{self._server.ready['port']}/v1"
 
-    def side(self, side: Side, loop: str = "asyncio", *, core: int | None = None) -> Process:
+    def side(
+        self,
+        side: Side,
+        loop: str = "asyncio",
+        *,
+        core: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Process:
+        """Begin one: on any core and in our own environment, unless another is wanted."""
         script = HERE / "sides" / f"{side.script}.py"
-        return self._start([side.python, script, self.url, loop, *side.options], core)
+        return self._start([side.python, script, self.url, loop, *side.options], core, environment)
 
     def jobs(self, count: int) -> list[dict[str, float]]:
         """What each process takes that livekit-agents makes for a job, one call in each: `base.memory`."""
         script = HERE / "sides" / "livekit_jobs.py"
-        return self._start([environments.python("livekit-agents"), script, self.url, str(count)], None).ready
+        return self._start([environments.python("livekit-agents"), script, self.url, str(count)]).ready
 
     def script(self, **script: Any) -> None:  # noqa: ANN401 - as in `traffic.Script`
         self._server.do("script", **script)
@@ -95,8 +106,10 @@ class Traffic:
     def log(self) -> dict[str, Any]:
         return self._server.do("log")
 
-    def _start(self, command: Sequence[str | Path], core: int | None) -> Process:
-        process = Process(command, core=core)
+    def _start(
+        self, command: Sequence[str | Path], core: int | None = None, environment: Mapping[str, str] | None = None
+    ) -> Process:
+        process = Process(command, core=core, environment=environment)
         self._stack.callback(process.end)
         return process
 

@@ -89,7 +89,6 @@ class Record(msgspec.Struct):
 
     call: int
     """In the order in which they connected."""
-    metadata: Object | None
     first_ns: int | None = None
     """Its first delta was written."""
     speech_ns: int | None = None
@@ -206,7 +205,7 @@ class Response:
             "metadata": wanted.get("metadata"),
             "usage": None,
         }
-        self.record = Record(call.number, wanted.get("metadata"))
+        self.record = Record(call.number)
         self.sent = 0
         self.over = False
         self.due_ns = 0

@@ -165,7 +165,7 @@ class Session(AsyncContextManagerMixin):
         self._recorder = recorder
         self._reconnect = reconnect
         if recorder is not None:
-            _check(recorder)
+            _check_recorder(recorder)
             surroundings = recorder.surroundings(surroundings)
             provider, connect, sink = recorder.provider(provider), recorder.connect(connect), recorder.sink(sink)
             reconnect = reconnect and recorder.reconnect(reconnect)
@@ -657,7 +657,7 @@ class Session(AsyncContextManagerMixin):
         return new_id
 
 
-def _check(recorder: object) -> None:
+def _check_recorder(recorder: object) -> None:
     from rtactors.recording.tap import Tap  # noqa: PLC0415 - most sessions have none
 
     arguments.instance("a recorder", recorder, Tap, 'Recorder("call.jsonl"), from rtactors.recording')

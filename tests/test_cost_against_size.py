@@ -23,7 +23,10 @@ from rtactors.journal.recall import ledger_of, recall
 from rtactors.limits import Bounds
 from rtactors.testing.clock import run_virtual, settled
 
-FEW, MANY = 10, 10_000
+FEW, MANY = 10, 2000
+"""Lines are counted exactly, so a walk through 2000 items shows as surely as one through more; it is more than what a
+new server is told of (`Bounds.retold`).
+"""
 OURS = tuple(str(Path(package.__file__ or "").parent) for package in (rtactors, statecharts))
 OUTSIDE = ("testing", "loopback", "transports")
 """What stands in for the world."""
@@ -71,7 +74,8 @@ async def cost(conversation: Talk, change: Change) -> int:
 SITUATIONS = ("as it is", "journalled", "on a second connection", "on one that was told the newest")
 
 
-@pytest.fixture(scope="module", params=SITUATIONS)
+# The tests of one situation are for one process, so that it is counted once.
+@pytest.fixture(scope="module", params=[pytest.param(each, marks=pytest.mark.xdist_group(each)) for each in SITUATIONS])
 def costs(request: pytest.FixtureRequest) -> dict[int, dict[str, int]]:
     """Of each change, in a conversation of few items, and of many."""
     options = Options(bounds=Bounds(retold=EVERYTHING))

@@ -5,9 +5,6 @@ again by `--only`, `--parts` and `--seed`: they decide what it is.
 """
 
 import argparse
-from pathlib import Path
-
-import msgspec
 
 from benchmarks.faithfulness import converse
 from benchmarks.faithfulness.judge import Verdict
@@ -22,15 +19,12 @@ def main() -> None:
     parser.add_argument("--parts", type=int, default=converse.PARTS, help="conversations of each situation")
     parser.add_argument("--seed", type=int, default=converse.SEED)
     parser.add_argument("--only", default="", help="situations in whose ids or title this stands")
-    parser.add_argument("--at-once", type=int, default=converse.AT_ONCE, help="conversations at a time")
     parser.add_argument("--why", action="store_true", help="say what doesn't hold")
-    parser.add_argument("--json", type=Path, help="keep the results in this file")
+    parser.add_argument("--verbose", action="store_true", help="show what the sides write to their standard errors")
     options = parser.parse_args()
     pythons = {name: side.python for name, side in lineup().items() if name in options.sides}
     cases = converse.cases(options.parts, options.seed, options.only)
-    results = converse.measure(pythons, cases, at_once=options.at_once)
-    if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
+    results = converse.measure(pythons, cases, verbose=options.verbose)
     if options.why:
         for verdict in map(faithfulness.verdict_of, results["verdicts"]):
             _explain(verdict)

@@ -47,7 +47,7 @@ def cases(parts: int = PARTS, seed: int = SEED, only: str = "") -> list[play.Cas
     return [play.Case(index, drawn[index][part]) for part in range(parts) for index in wanted]
 
 
-def measure(pythons: Mapping[str, Path], wanted: Sequence[play.Case], *, at_once: int = AT_ONCE) -> dict[str, Any]:
+def measure(pythons: Mapping[str, Path], wanted: Sequence[play.Case], *, verbose: bool = False) -> dict[str, Any]:
     """Every side that has a Python, one after the other; plain data. A peer that breaks down is in `failed`."""
     verdicts: list[Any] = []
     versions: dict[str, Any] = {}
@@ -57,7 +57,7 @@ def measure(pythons: Mapping[str, Path], wanted: Sequence[play.Case], *, at_once
         if name in pythons:
             began = time.monotonic()
             try:
-                evidence, versions[name] = anyio.run(partial(converse, name, pythons[name], wanted, at_once))
+                evidence, versions[name] = anyio.run(partial(converse, name, pythons[name], wanted, verbose=verbose))
             except* (RuntimeError, anyio.BrokenResourceError) as broken:
                 if name in {FLOOR, OURS}:
                     raise
@@ -77,15 +77,15 @@ def _reason(broken: BaseException) -> str:
 
 
 async def converse(
-    name: str, python: Path, wanted: Sequence[play.Case], at_once: int
+    name: str, python: Path, wanted: Sequence[play.Case], *, verbose: bool
 ) -> tuple[list[Evidence], dict[str, str]]:
     """What is known of each, in the order of situations; and the versions of what was measured."""
     voice = EspeakVoice()
     known = await play.lengths(voice, LINES)
     gathered: list[Evidence] = []
-    places = anyio.CapacityLimiter(at_once)
+    places = anyio.CapacityLimiter(AT_ONCE)
     again = round(AGAIN * len(wanted))
-    async with play.side(name, python, MODULES[name]) as side:
+    async with play.side(name, python, MODULES[name], verbose=verbose) as side:
 
         async def one(case: play.Case) -> None:
             nonlocal again

@@ -14,12 +14,10 @@ class Message(Struct, frozen=True, kw_only=True):
     """With the ms at which each begins."""
     length_ms: float
     """Of all of it, whether it was sent or not."""
-    sent_frames: int
-    """Of its audio, to the client."""
     held_ms: float
     """As much of its audio as the server holds by itself, at the most."""
     sent_text: str
-    """Of its text, to the client."""
+    """Its text, as far as the server sent it to the client."""
     prefixes: dict[int, int] = {}
     """CRC-32 of its first so many frames: of those lengths that were heard."""
     connection: int = 0

@@ -4,7 +4,6 @@ The server is the one of `rtactors.loopback`: item states, truncation, errors an
 it holds at the end is read from it, and what it sent and was sent from its log.
 """
 
-import os
 import zlib
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -79,15 +78,16 @@ class Side:
         assert process.stdout
         self._input: ByteSendStream = process.stdin
         self._output = BufferedByteReceiveStream(process.stdout)
+        self._why = f"`python -m benchmarks.faithfulness --sides {name} --verbose` shows what it says"
         self._answers: dict[int, MemoryObjectSendStream[Json]] = {}
         self._count = 0
 
     async def begin(self) -> None:
-        """Raises RuntimeError if it doesn't."""
+        """Raises RuntimeError if it isn't ready in time."""
         with anyio.move_on_after(START_S):
             self.versions = (await self._line())["versions"]
             return
-        raise RuntimeError(f"{self.name} was not ready after {START_S:.0f} s")
+        raise RuntimeError(f"{self.name} did not get ready in {START_S:.0f} s: {self._why}")
 
     async def listen(self) -> None:
         while True:
@@ -120,13 +120,12 @@ class Side:
         try:
             return msgspec.json.decode(await self._output.receive_until(b"\n", LONGEST_ANSWER))
         except anyio.IncompleteRead:
-            raise RuntimeError(f"{self.name} has ended; RTACTORS_BENCH_VERBOSE=1 shows what it says") from None
+            raise RuntimeError(f"{self.name} has ended: {self._why}") from None
 
 
 @asynccontextmanager
-async def side(name: str, python: Path, module: str) -> AsyncGenerator[Side]:
-    """Run it until the end of the block. What it writes to its errors is shown if RTACTORS_BENCH_VERBOSE is set."""
-    verbose = os.environ.get("RTACTORS_BENCH_VERBOSE")
+async def side(name: str, python: Path, module: str, *, verbose: bool = False) -> AsyncGenerator[Side]:
+    """Run it until the end of the block; `verbose`: show what it writes to its standard error."""
     command = [str(python), "-m", f"benchmarks.faithfulness.sides.{module}"]
     async with await anyio.open_process(command, cwd=ROOT, stderr=None if verbose else DEVNULL) as process:
         try:
@@ -226,7 +225,6 @@ def _messages(
                 mark=mark,
                 words=speech.words,
                 length_ms=length_ms,
-                sent_frames=len(pcm) // 2,
                 held_ms=min(len(pcm) / 2 / FRAMES_PER_MS, length_ms - (missing_ms if mark == 1 else 0)),
                 sent_text=text.get(id, ""),
                 prefixes={count: zlib.crc32(speech.pcm[: 2 * count]) for count in frames},

@@ -19,9 +19,9 @@ from statistics import median
 from typing import Any
 
 from benchmarks.environments import PEERS
-from benchmarks.lineup import FLOOR, OURS
+from benchmarks.lineup import DIRECT_FLOOR, FLOOR, LEAN_FLOOR, OURS, PEER_VARIANTS, VARIANTS
 from benchmarks.measures.base import Options, Results, Verdict, alone, markdown, spread
-from benchmarks.processes import Process, traffic
+from benchmarks.processes import Process, Traffic, traffic
 
 TITLE = "CPU per audio event"
 MINUTES = 9
@@ -30,19 +30,7 @@ LOOPS = ("asyncio", "uvloop")
 CALLS = (1, 10, 100, 300, 600)
 DELTAS_MS = (20, 40, 100)
 PEER_CALLS = (1, 10, 100)
-LEAN_FLOOR = "floor, 64 KiB reads"
-"""asyncio reads into a new buffer of 256 KiB each time if it isn't told otherwise. Our transport does that, so this is
-the floor with which it can be compared; uvloop has no such setting."""
-DIRECT_FLOOR = "floor, our transport"
-"""websockets' own client wakes a task for each message; our transport, on the same library, doesn't."""
-EXTRAS = (
-    DIRECT_FLOOR,
-    "rtactors, no captions",
-    "rtactors, captions read",
-    "floor, microphone open",
-    "rtactors, microphone open",
-    "livekit-agents, no captions",
-)
+EXTRAS = (VARIANTS.keys() | PEER_VARIANTS.keys()) - {LEAN_FLOOR}
 """Sides in other ways than the usual: with 100 calls, 20 ms."""
 ASKING_S = 0.003
 """Between one call that asks for a reply and the next one."""
@@ -51,57 +39,72 @@ SATURATED = 0.9
 
 
 def measure(options: Options) -> Results:
-    samples: list[dict[str, Any]] = []
-    versions: dict[str, Any] = {}
-    failed: dict[str, str] = {}
+    found: Results = {"samples": [], "versions": {}, "failed": {}}
     for loop in LOOPS:
         with traffic() as server:
-            processes: dict[str, Process] = {}
-            for name, side in options.sides.items():
-                if name != LEAN_FLOOR or loop == "asyncio":
-                    processes[name] = server.side(side, loop)
-                    versions[name] = processes[name].ready["versions"]
-            opened: dict[str, int] = defaultdict(int)
+            sides = Sides(server, loop, options, found)
             for calls in CALLS[:2] if options.quick else CALLS:
-                over_s = calls * ASKING_S
-                talk_s = 0.4 if options.quick else {1: 2.0, 10: 1.5}.get(calls, 1.2)
-                window_s = (0.1, 0.1 + talk_s)
-                slow_s = 1 if calls >= 100 else 0.3
-                server.script(delta_ms=20, seconds=0.4)
-                for name in [name for name in processes if takes_part(name, calls)]:
-                    with dropped(name, processes, failed):
-                        processes[name].do("open", calls=calls - opened[name])
-                        opened[name] = calls
-                        processes[name].do("talk", over_s=over_s)  # to warm up
+                sides.open(calls)
                 for delta_ms in DELTAS_MS:
                     print(f"cpu: {loop}, {calls} calls, {delta_ms} ms", file=sys.stderr)
-                    server.script(delta_ms=delta_ms, seconds=round(over_s + slow_s + talk_s + 0.2, 1))
-                    server.log()
-                    for number in range(3 if delta_ms == 20 else 1):
-                        here = [name for name in processes if takes_part(name, calls, delta_ms, number)]
-                        for name in here if number % 2 else here[::-1]:
-                            point = {"loop": loop, "calls": calls, "delta_ms": delta_ms, "round": number, "side": name}
-                            with dropped(name, processes, failed):
-                                said = processes[name].do("talk", over_s=over_s, window_s=window_s)
-                                late_ms = server.log()["late_ms"]
-                                if all_talked(said, calls):
-                                    samples.append(point | sample(said, delta_ms, late_ms))
-                                else:
-                                    where = f"{name}, {loop}, {calls} calls, {delta_ms} ms,"
-                                    failed[where] = "the first replies were over before the last ones had begun"
-    return {"samples": samples, "versions": versions, "failed": failed}
+                    sides.talk(calls, delta_ms)
+    return found
 
 
-@contextmanager
-def dropped(name: str, processes: dict[str, Process], failed: dict[str, str]) -> Generator[None]:
-    """A peer that fails is left out from then on; we may not."""
-    try:
-        yield
-    except RuntimeError as error:
-        if name in (FLOOR, OURS):
-            raise
-        failed[name] = str(error)
-        del processes[name]
+class Sides:
+    """All of them by one event loop, a process each. What is found goes into `found`."""
+
+    def __init__(self, server: Traffic, loop: str, options: Options, found: Results) -> None:
+        self._server = server
+        self._loop = loop
+        self._quick = options.quick
+        self._found = found
+        self._opened: dict[str, int] = defaultdict(int)
+        self._processes: dict[str, Process] = {}
+        for name, side in options.sides.items():
+            if name != LEAN_FLOOR or loop == "asyncio":
+                self._processes[name] = server.side(side, loop)
+                found["versions"][name] = self._processes[name].ready["versions"]
+
+    def open(self, calls: int) -> None:
+        """Bring each to so many, and warm it up."""
+        self._server.script(delta_ms=20, seconds=0.4)
+        for name in [name for name in self._processes if takes_part(name, calls)]:
+            with self._or_left_out(name):
+                self._processes[name].do("open", calls=calls - self._opened[name])
+                self._opened[name] = calls
+                self._processes[name].do("talk", over_s=calls * ASKING_S)
+
+    def talk(self, calls: int, delta_ms: int) -> None:
+        """Sample all that take part, in turn, a few rounds."""
+        over_s = calls * ASKING_S
+        talk_s = 0.4 if self._quick else {1: 2.0, 10: 1.5}.get(calls, 1.2)
+        slow_s = 1 if calls >= 100 else 0.3
+        self._server.script(delta_ms=delta_ms, seconds=round(over_s + slow_s + talk_s + 0.2, 1))
+        self._server.log()
+        for number in range(3 if delta_ms == 20 else 1):
+            here = [name for name in self._processes if takes_part(name, calls, delta_ms, number)]
+            for name in here if number % 2 else here[::-1]:
+                point = {"loop": self._loop, "calls": calls, "delta_ms": delta_ms, "round": number, "side": name}
+                with self._or_left_out(name):
+                    said = self._processes[name].do("talk", over_s=over_s, window_s=(0.1, 0.1 + talk_s))
+                    late_ms = self._server.log()["late_ms"]
+                    if all_talked(said, calls):
+                        self._found["samples"].append(point | sample(said, delta_ms, late_ms))
+                    else:
+                        where = f"{name}, {self._loop}, {calls} calls, {delta_ms} ms,"
+                        self._found["failed"][where] = "the first replies were over before the last ones had begun"
+
+    @contextmanager
+    def _or_left_out(self, name: str) -> Generator[None]:
+        """From then on, if it fails and is a peer; we may not fail."""
+        try:
+            yield
+        except RuntimeError as error:
+            if name in (FLOOR, OURS):
+                raise
+            self._found["failed"][name] = str(error)
+            del self._processes[name]
 
 
 def takes_part(name: str, calls: int, delta_ms: int = 20, number: int = 0) -> bool:

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from statistics import fmean, linear_regression
 from typing import Any, NamedTuple
 
-from benchmarks.lineup import FLOOR, OURS, PEERS
+from benchmarks.environments import PEERS
+from benchmarks.lineup import FLOOR, OURS
 from benchmarks.measures.base import Options, Results, Verdict, alone, markdown, spread
 from benchmarks.processes import Side, traffic
 

@@ -19,7 +19,8 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.lineup import FLOOR, OURS, PEERS
+from benchmarks.environments import PEERS
+from benchmarks.lineup import FLOOR, OURS
 from benchmarks.measures.base import Options, Results, Verdict, alone, markdown, spread
 from benchmarks.processes import traffic
 
@@ -101,26 +102,19 @@ def measure(options: Options) -> Results:
                 samples.append({"side": name, "what": "import", "round": number, **said})
         for name, side in sides.items():
             installed[name] = _output([side.python, "-c", INSTALLED, json.dumps(ROOTS[name])], environment)
-        before = os.environ.copy()
-        os.environ.clear()
-        os.environ.update(environment)
-        try:
-            for number in range(2 if options.quick else 6):
-                print(f"start: first audio, round {number}", file=sys.stderr)
-                for name in sides if number % 2 else reversed(sides):
-                    server.script(delta_ms=20, seconds=0.2)
-                    began = time.monotonic_ns()
-                    process = server.side(sides[name])
-                    opened = time.monotonic_ns()
-                    process.do("open", calls=1)
-                    first = process.do("talk")["heard"][0]["first_ns"]
-                    versions[name] = process.ready["versions"]
-                    process.end()
-                    said = {"since_start_s": (first - began) / 1e9, "since_open_s": (first - opened) / 1e9}
-                    samples.append({"side": name, "what": "first audio", "round": number, **said})
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+        for number in range(2 if options.quick else 6):
+            print(f"start: first audio, round {number}", file=sys.stderr)
+            for name in sides if number % 2 else reversed(sides):
+                server.script(delta_ms=20, seconds=0.2)
+                began = time.monotonic_ns()
+                process = server.side(sides[name], environment=environment)
+                opened = time.monotonic_ns()
+                process.do("open", calls=1)
+                first = process.do("talk")["heard"][0]["first_ns"]
+                versions[name] = process.ready["versions"]
+                process.end()
+                said = {"since_start_s": (first - began) / 1e9, "since_open_s": (first - opened) / 1e9}
+                samples.append({"side": name, "what": "first audio", "round": number, **said})
     return {"samples": samples, "installed": installed, "versions": versions}
 
 

@@ -278,7 +278,7 @@ class TransportActor(Actor[mail.TransportMail]):
 
     def _on_speech(self, event: events.SpeechStarted | events.SpeechStopped) -> None:
         self._audio.told(event)
-        self._ring.turn.send(event)
+        self._ring.turn.hand(event)
 
     def _on_input_committed(self, event: events.InputCommitted) -> None:
         self._audio.told(event)

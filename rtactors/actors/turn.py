@@ -162,7 +162,7 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
         self._turns[turn_id] = turn
         self._user_speaks = True
         self._times += 1
-        self._ring.response.send(mail.UserSpeaks(self._times))
+        self._ring.response.hand(mail.UserSpeaks(self._times))
         self._expect_silence(self._deadlines.speech)
         self._fire(turn, chart.SpeechBegan(policy.enabled, policy.conditional, policy.pause, silent))
         self._expect_length(turn)
@@ -387,12 +387,12 @@ class TurnActor(ReactiveActor[mail.TurnMail]):
             match effect:
                 case chart.Hold():
                     self._holding.add(effect.id)
-                    self._ring.response.send(mail.HoldSpeech(held=True))
+                    self._ring.response.hand(mail.HoldSpeech(held=True))
                 case chart.Resume():
                     self._let_go(effect.id)
                 case chart.Interrupt():
                     self._holding.clear()
-                    self._ring.response.send(mail.UserInterrupts(self._server_cancels, turn.answer))
+                    self._ring.response.hand(mail.UserInterrupts(self._server_cancels, turn.answer))
                 case chart.Reply():
                     self._answer(turn)
                 case chart.Dismiss():

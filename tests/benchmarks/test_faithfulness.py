@@ -53,7 +53,6 @@ def spoken(mark: int, words: tuple[str, ...]) -> Message:
         mark=mark,
         words=tuple(Word(word, 300 * index) for index, word in enumerate(words)),
         length_ms=length_ms,
-        sent_frames=FRAMES * length_ms,
         held_ms=length_ms,
         sent_text="".join(words),
         prefixes={FRAMES * ms: ms for ms in (*range(0, 4000, 100), length_ms)},

@@ -16,7 +16,7 @@ from rtactors.cli.report import Report
 from tests.cli.command import rtactors, running, screen
 from tests.cli.conftest import Demo
 
-pytestmark = pytest.mark.sockets
+pytestmark = [pytest.mark.sockets, pytest.mark.xdist_group("demos")]  # in one process, so that they are run once
 
 WAYS = ("plain", "terminal", "json", "voiceless")
 SCHEMA = Path(__file__).parents[2] / "docs" / "demo-report.schema.json"

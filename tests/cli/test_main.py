@@ -1,5 +1,6 @@
 """The command itself: its help, and one line and an exit code for whatever a user does wrong."""
 
+import os
 import re
 import socket
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rtactors import __version__
+from rtactors.cli.main import main
 from tests.cli.command import rtactors, without
 
 COMMANDS = ("demo", "talk", "serve", "draw", "replay")
@@ -85,10 +87,26 @@ def test_help_of_a_command_shows_examples(command: str) -> None:
         (["replay", "x", "--from", "noon"], r"argument --from: invalid float value: 'noon'; see .*"),
     ],
 )
-def test_a_wrong_call_is_answered_in_one_line(arguments: list[str], said: str) -> None:
-    result = rtactors(*arguments)
-    assert (result.code, result.out) == (2, "")
+def test_a_wrong_call_is_answered_in_one_line(
+    arguments: list[str], said: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process: that an exit code is the command's is seen once, below, and to start Python anew is what takes
+    long.
+    """
+    for name in [name for name in os.environ if name.startswith("OPENAI_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(sys, "argv", ["rtactors"])
+    code = main(arguments)
+    result = capfd.readouterr()
+    assert (code, result.out) == (2, "")
     assert re.fullmatch(rf"rtactors( \w+)?: {said}\n", result.err), result.err
+
+
+@pytest.mark.parametrize("arguments", [["dance"], ["draw", "mesage"], ["replay", "no such file"]])
+def test_a_wrong_call_has_an_exit_code(arguments: list[str]) -> None:
+    """Of the arguments, and of what is found later."""
+    result = rtactors(*arguments)
+    assert (result.code, result.out, len(result.err.splitlines())) == (2, "", 1)
 
 
 @pytest.mark.sockets

@@ -277,6 +277,7 @@ def test_where_a_test_cannot_be_written(file: Path, tmp_path: Path, name: str, s
 
 
 @pytest.mark.sockets
+@pytest.mark.xdist_group("demos")
 def test_a_demo_is_recorded(demos: dict[str, Demo]) -> None:
     file = demos["plain"].output.parent / "call.jsonl"
     result = rtactors("replay", file, "--check")

@@ -21,8 +21,7 @@ def faults(value: Any, rule: dict[str, Any], where: str = "$") -> list[str]:
     """Where a value does not keep to a rule: as much of JSON Schema as stands in ours."""
     if "$ref" in rule:
         return faults(value, SCHEMA["$defs"][rule["$ref"].rpartition("/")[2]], where)
-    of_each = [faults(value, each, where) for each in rule.get("anyOf", ())]
-    found: list[str] = [] if not of_each or [] in of_each else min(of_each, key=len)
+    found = _faults_of_any(value, rule["anyOf"], where) if "anyOf" in rule else []
     if "const" in rule and value != rule["const"]:
         found.append(f"{where} is {value}, not {rule['const']}")
     if "enum" in rule and value not in rule["enum"]:
@@ -41,7 +40,29 @@ def faults(value: Any, rule: dict[str, Any], where: str = "$") -> list[str]:
     return found
 
 
+def _faults_of_any(value: Any, rules: list[dict[str, Any]], where: str) -> list[str]:
+    """None if it keeps to one of them: first tried is what its tag names, so that dozens of others needn't be."""
+    of_each: list[list[str]] = []
+    for rule in sorted(rules, key=lambda rule: not _names(rule, value)):
+        of_each.append(faults(value, rule, where))
+        if not of_each[-1]:
+            break
+    return min(of_each, key=len)
+
+
+def _names(rule: dict[str, Any], value: Any) -> bool:
+    """Whether the type or the kind of a value is that of the rule."""
+    name, tag = TAGS.get(rule.get("$ref", ""), ("", ""))
+    return isinstance(value, dict) and cast("dict[str, Any]", value).get(name) == tag
+
+
 SCHEMA: dict[str, Any] = json.decode(json.encode(schema()))
+TAGS: dict[str, tuple[str, str]] = {
+    f"#/$defs/{of}": (name, (rule["enum"] if "enum" in rule else [rule["const"]])[0])
+    for of, definition in SCHEMA["$defs"].items()
+    for name, rule in definition.get("properties", {}).items()
+    if (name == "kind" and "enum" in rule) or (name == "type" and "const" in rule)
+}
 TYPES: dict[str, Any] = {
     "object": dict,
     "array": list,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rtactors import HistoryItem, Session
+from rtactors import Bounds, HistoryItem, Session
 from rtactors.loopback.conversation import Snapshot
 from rtactors.loopback.script import Call, replies
 from rtactors.loopback.server import MemoryServer
@@ -16,8 +16,8 @@ ARGUMENTS, OUTPUT = '{"city": "Oslo"}', '{"degrees": 4}'
 SCRIPT = (Call(name="weather", arguments=ARGUMENTS), "Four degrees.")
 
 
-def session_with(server: MemoryServer) -> Session:
-    return Session(OpenAIRealtime(api_key=""), sink=MemorySink(), connect=server.connect)
+def session_with(server: MemoryServer, bounds: Bounds | None = None) -> Session:
+    return Session(OpenAIRealtime(api_key=""), sink=MemorySink(), connect=server.connect, bounds=bounds or Bounds())
 
 
 async def had_before() -> list[HistoryItem]:
@@ -100,9 +100,13 @@ async def test_another_text_is_another_item() -> None:
 
 
 async def test_more_than_an_inbox_holds() -> None:
-    """One call, thousands of items: nothing that the app asks for is too much at once."""
-    many = [HistoryItem(id=f"item-{number}", role="user", heard_text="x") for number in range(5000)]
-    async with MemoryServer() as server, session_with(server) as session:
+    """One call, more items than anybody's inbox has room for: nothing that the app asks for is too much at once.
+
+    The inboxes are made small rather than the history long, since the server's own work grows with its square.
+    """
+    many = [HistoryItem(id=f"item-{number}", role="user", heard_text="x") for number in range(1000)]
+    small = Bounds(inbox=800)
+    async with MemoryServer() as server, session_with(server, small) as session:
         await session.set_history(many)
         await session.quiet()
         assert len(session.history) == len(server.sessions[0].items) == len(many)

@@ -14,19 +14,21 @@ from statecharts.drawing.pages import pages
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+PAGES = pages()
+"""Drawn once: that takes a moment, and each test looks at them."""
 
 
-@pytest.mark.parametrize("path", pages())
+@pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_not_stale(path: str) -> None:
-    assert DOCS.joinpath(path).read_text("utf-8") == pages()[path], "run: python -m statecharts.drawing docs"
+    assert DOCS.joinpath(path).read_text("utf-8") == PAGES[path], "run: python -m statecharts.drawing docs"
 
 
 def test_nothing_is_left_of_a_chart_that_is_gone() -> None:
-    assert {f"charts/{file.name}" for file in DOCS.joinpath("charts").iterdir()} == pages().keys() - {"statecharts.md"}
+    assert {f"charts/{file.name}" for file in DOCS.joinpath("charts").iterdir()} == PAGES.keys() - {"statecharts.md"}
 
 
 def test_the_index_leads_to_every_chart() -> None:
-    index = pages()["statecharts.md"]
+    index = PAGES["statecharts.md"]
     for name in CHARTS:
         assert f"| [{name}](charts/{name}.md) | " in index
 
@@ -37,7 +39,7 @@ charts = pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS.keys())
 @charts
 def test_it_is_said_who_runs_a_chart(chart: Chart[Any, Any]) -> None:
     """Its name in the catalog's RUN_BY, with the file that fires its events."""
-    assert RUN_BY[chart.name] in pages()[f"charts/{chart.name}.md"]
+    assert RUN_BY[chart.name] in PAGES[f"charts/{chart.name}.md"]
     assert re.search(rf"\b{chart.name.upper()}\b", ROOT.joinpath(RUN_BY[chart.name]).read_text("utf-8"))
 
 
@@ -50,7 +52,7 @@ def rows(page: str, title: str) -> list[list[str]]:
 
 @charts
 def test_a_page_says_what_the_chart_says(chart: Chart[Any, Any]) -> None:
-    page = pages()[f"charts/{chart.name}.md"]
+    page = PAGES[f"charts/{chart.name}.md"]
     assert PROSE[chart.name] in page
     assert [state for state, _ in rows(page, "States")] == list(chart.states)
     matrix = rows(page, "What a state does with an event")
@@ -70,7 +72,7 @@ def test_a_page_says_what_the_chart_says(chart: Chart[Any, Any]) -> None:
 
 @charts
 def test_a_page_has_every_field_of_every_event_and_effect(chart: Chart[Any, Any]) -> None:
-    page = pages()[f"charts/{chart.name}.md"]
+    page = PAGES[f"charts/{chart.name}.md"]
     effects = {get_type_hints(effect)["return"] for edge in chart.edges for effect in edge.effects}
     for struct in (*chart.events.values(), *effects):
         told = page.partition(f"\n- `{struct.__name__}`")[2].partition("\n- ")[0]
@@ -78,7 +80,7 @@ def test_a_page_has_every_field_of_every_event_and_effect(chart: Chart[Any, Any]
 
 
 def test_a_field_has_its_sentence() -> None:
-    page = pages()["charts/message.md"]
+    page = PAGES["charts/message.md"]
     assert "\n  - `rate: int`: Hz.\n" in page
     assert "\n  - `confirmed: bool = True`: False if the device never confirmed; " in page
 
@@ -86,7 +88,7 @@ def test_a_field_has_its_sentence() -> None:
 def test_the_command_writes_them(tmp_path: Path) -> None:
     main([str(tmp_path / "new")])
     written = {file.relative_to(tmp_path / "new").as_posix(): file.read_text("utf-8") for file in tmp_path.rglob("*.*")}
-    assert written == pages()
+    assert written == PAGES
 
 
 def test_the_command_says_how_it_is_used() -> None:

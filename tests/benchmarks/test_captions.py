@@ -57,7 +57,7 @@ def test_who_knows_the_truth_is_not_off(made: list[Utterance]) -> None:
 def test_captions_end_where_the_ears_did(tmp_path: Path) -> None:
     evidence = tmp_path / "captions.json"
     command = [sys.executable, "-m", "benchmarks.captions.measure", "--each", "2", "--json", str(evidence)]
-    run(command, check=True, cwd=Path(__file__).parent.parent, stdout=DEVNULL)
+    run(command, check=True, cwd=Path(__file__).parents[2], stdout=DEVNULL)
     off: dict[str, dict[str, Any]] = json.loads(evidence.read_text("utf-8"))["off"]
     assert {language for languages in LANGUAGES.values() for language in languages} < set(off)
     for group in ("all", "held out", "tune"):
