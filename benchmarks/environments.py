@@ -17,6 +17,11 @@ def python(peer: str) -> Path:
     return ROOT / "build" / "bench" / peer / "bin" / "python"
 
 
+def complete(peer: str) -> bool:
+    """If all of its environment is there, not only the Python of one whose making was interrupted."""
+    return python(peer).exists() and (ROOT / "build" / "bench" / peer / "stamp").exists()
+
+
 def script(peer: str) -> Path:
     """Its side."""
     return ROOT / "benchmarks" / "sides" / f"{peer.replace('-', '_')}.py"

@@ -33,11 +33,12 @@ def lineup() -> dict[str, Side]:
     sides = {FLOOR: Side("floor"), OURS: Side("ours"), **VARIANTS}
     for name in PEERS:
         python = environments.python(name)
-        if python.exists():
+        if environments.complete(name):
             sides[name] = Side(environments.script(name).stem, python=python)
             for variant, (peer, *options) in PEER_VARIANTS.items():
                 if peer == name:
                     sides[variant] = sides[name]._replace(options=tuple(options))
         else:
-            print(f"{name} is left out: there is no {python} (make bench-environments)", file=sys.stderr)
+            where = python.parents[1]
+            print(f"{name} is left out: {where} is missing or incomplete (make bench-environments)", file=sys.stderr)
     return sides

@@ -24,6 +24,10 @@ def main() -> None:
     options = parser.parse_args()
     pythons = {name: side.python for name, side in lineup().items() if name in options.sides}
     cases = converse.cases(options.parts, options.seed, options.only)
+    if not cases:
+        parser.error(f"there are no conversations: {options.parts} of each situation with {options.only!r} in it")
+    if not pythons:
+        parser.error(f"none of {', '.join(options.sides)} has an environment: make bench-environments")
     results = converse.measure(pythons, cases, verbose=options.verbose)
     if options.why:
         for verdict in map(faithfulness.verdict_of, results["verdicts"]):

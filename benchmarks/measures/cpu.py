@@ -63,8 +63,9 @@ class Sides:
         self._processes: dict[str, Process] = {}
         for name, side in options.sides.items():
             if name != LEAN_FLOOR or loop == "asyncio":
-                self._processes[name] = server.side(side, loop)
-                found["versions"][name] = self._processes[name].ready["versions"]
+                with self._or_left_out(name):
+                    self._processes[name] = server.side(side, loop)
+                    found["versions"][name] = self._processes[name].ready["versions"]
 
     def open(self, calls: int) -> None:
         """Bring each to so many, and warm it up."""
@@ -104,7 +105,7 @@ class Sides:
             if name in (FLOOR, OURS):
                 raise
             self._found["failed"][name] = str(error)
-            del self._processes[name]
+            self._processes.pop(name, None)
 
 
 def takes_part(name: str, calls: int, delta_ms: int = 20, number: int = 0) -> bool:

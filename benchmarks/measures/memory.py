@@ -41,13 +41,20 @@ KIB = 1024
 def measure(options: Options) -> Results:
     samples: list[dict[str, Any]] = []
     versions: dict[str, Any] = {}
+    failed: dict[str, str] = {}
     for name in (FLOOR, OURS, *PEERS):
         if side := options.sides.get(name):
             print(f"memory: {name}", file=sys.stderr)
-            said = _measure(side, GONE.get(name, GONE_OF_PEERS), quick=options.quick)
+            try:
+                said = _measure(side, GONE.get(name, GONE_OF_PEERS), quick=options.quick)
+            except RuntimeError as error:
+                if name in (FLOOR, OURS):
+                    raise
+                failed[name] = str(error)
+                continue
             versions[name] = said.pop("versions")
             samples += [{"side": name, "when": when, **each} for when, looks in said.items() for each in looks]
-    return {"samples": samples, "versions": versions}
+    return {"samples": samples, "versions": versions, "failed": failed}
 
 
 def _measure(side: Side, gone: int, *, quick: bool) -> dict[str, Any]:
