@@ -93,7 +93,9 @@ def lost(verdicts: list[Verdict]) -> str:
         for each in verdicts
         if not each.won
     ]
-    return "\n".join(said or ["In nothing that is measured here."]) + "\n"
+    if not said:
+        return "In nothing that is measured here.\n" if verdicts else "Nothing here says so: it was not measured.\n"
+    return "\n".join(said) + "\n"
 
 
 def section(measure: ModuleType, kept: Kept) -> str:
@@ -116,8 +118,8 @@ def origins(measures: Mapping[str, ModuleType], kept: Mapping[str, Kept]) -> str
                 versions.setdefault(package, set()).add(number)
     said = ", ".join(f"{package} {' and '.join(sorted(numbers))}" for package, numbers in sorted(versions.items()))
     missing = [peer for peer in PEERS if peer not in versions]
-    text += f"\n{said}.\n"
-    return text + (f"\nLeft out, since their environments were not there: {', '.join(missing)}.\n" if missing else "")
+    text += f"\n{said}.\n" if said else ""
+    return text + (f"\nNot in any of these: {', '.join(missing)} (make bench-environments).\n" if missing else "")
 
 
 def again(kept: Mapping[str, Kept]) -> str:

@@ -26,6 +26,7 @@ import os
 import random
 import resource
 import selectors
+import signal
 import socket
 import sys
 import time
@@ -617,6 +618,7 @@ def answer(value: Object) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # it ends with who started it, and has nothing to say about that
     gc.disable()  # it would make deltas late, and finds little: a few KiB for each call that is gone
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -15,6 +15,7 @@ from benchmarks.faithfulness import play
 from benchmarks.faithfulness.evidence import Evidence
 from benchmarks.faithfulness.judge import judge
 from benchmarks.faithfulness.scenes import LINES, SITUATIONS
+from benchmarks.lineup import FLOOR, OURS
 from rtactors.loopback.voice import EspeakVoice
 
 MODULES = {
@@ -47,18 +48,31 @@ def cases(parts: int = PARTS, seed: int = SEED, only: str = "") -> list[play.Cas
 
 
 def measure(pythons: Mapping[str, Path], wanted: Sequence[play.Case], *, verbose: bool = False) -> dict[str, Any]:
-    """Every side that has a Python, one after the other; plain data."""
+    """Every side that has a Python, one after the other; plain data. A peer that breaks down is in `failed`."""
     verdicts: list[Any] = []
     versions: dict[str, Any] = {}
     late_ms: dict[str, list[float]] = {}
+    failed: dict[str, str] = {}
     for name in MODULES:
         if name in pythons:
             began = time.monotonic()
-            evidence, versions[name] = anyio.run(partial(converse, name, pythons[name], wanted, verbose=verbose))
-            print(f"faithfulness: {name}, {time.monotonic() - began:.0f} s", file=sys.stderr)
-            verdicts += [msgspec.to_builtins(judge(each)) for each in evidence]
-            late_ms[name] = [each.late_ms for each in evidence]
-    return {"verdicts": verdicts, "versions": versions, "late_ms": late_ms}
+            try:
+                evidence, versions[name] = anyio.run(partial(converse, name, pythons[name], wanted, verbose=verbose))
+            except* (RuntimeError, anyio.BrokenResourceError) as broken:
+                if name in {FLOOR, OURS}:
+                    raise
+                failed[name] = _reason(broken)
+            else:
+                print(f"faithfulness: {name}, {time.monotonic() - began:.0f} s", file=sys.stderr)
+                verdicts += [msgspec.to_builtins(judge(each)) for each in evidence]
+                late_ms[name] = [each.late_ms for each in evidence]
+    return {"verdicts": verdicts, "versions": versions, "late_ms": late_ms, "failed": failed}
+
+
+def _reason(broken: BaseException) -> str:
+    """The first error of however many groups."""
+    inner: Sequence[BaseException] = getattr(broken, "exceptions", ())
+    return _reason(inner[0]) if inner else str(broken)
 
 
 async def converse(

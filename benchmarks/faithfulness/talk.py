@@ -28,6 +28,7 @@ import asyncio
 import json
 import math
 import os
+import signal
 import sys
 import threading
 import time
@@ -212,6 +213,7 @@ class Clock:
 
 def run(converse: Converse, *, versions: dict[str, str]) -> None:
     """Be a side. `versions` are those of what is measured, by package."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever interrupts the run doesn't want to read where we were
     asyncio.run(_serve(converse, versions))
 
 

@@ -147,7 +147,7 @@ def verdicts(results: Results) -> list[Verdict]:
         found.append(Verdict(f"Barge-in, {where}: truncate equals heard", "all" if exact else off, exact, "all"))
         for other in results["found"]:
             same = (other["calls"], other["loop"]) == (each["calls"], each["loop"])
-            if same and other["side"].partition(",")[0] in PEERS:
+            if same and other is not each:
                 for key, what in (("stop_ms", "stop"), ("truncate_ms", "truncate"), ("first_ms", "first audio")):
                     if not other[key]:
                         continue

@@ -90,13 +90,14 @@ class Search:
     def _watch(self, calls: int) -> dict[str, Any]:
         over_s = max(0.5, calls * 0.003)
         talk_s = over_s + 1 + WATCH_S
-        with traffic(core=1 % (os.cpu_count() or 1)) as server:
+        cores = sorted(os.sched_getaffinity(0))  # those that we may use; if it is one, both share it
+        with traffic(core=cores[-1]) as server:
             server.script(
                 delta_ms=DELTA_MS,
                 seconds=round(talk_s + INTERRUPT_S + 1),
                 interrupt_ms=[talk_s * 1000, (talk_s + INTERRUPT_S) * 1000],
             )
-            process = server.side(self._side, self._loop, core=0)
+            process = server.side(self._side, self._loop, core=cores[0])
             self.versions = process.ready["versions"]
             process.do("open", calls=calls)
             if self._frozen:

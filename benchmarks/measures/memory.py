@@ -216,6 +216,11 @@ def verdicts(results: Results) -> list[Verdict]:
             said.append(Verdict(what, f"{ratio:.0f}", ratio >= 10, "at least 10"))
             ratio = found[peer].slope("talking", "unique").of / ours
             said.append(Verdict(f"Memory of a talking call: {peer}'s to ours", f"{ratio:.1f}", ratio >= 1))
+    waiting = found[OURS].slope("waiting", "unique").of
+    for other in (FLOOR, *PEERS):
+        if other in found:
+            ratio = found[other].slope("waiting", "unique").of / waiting
+            said.append(Verdict(f"Memory of a waiting call: {other}'s to ours", f"{ratio:.1f}", ratio >= 1))
     if FLOOR in found:
         ratio = ours / found[FLOOR].slope("talking", "unique").of
         said.append(Verdict("Memory of a talking call: ours to the floor's", f"{ratio:.1f}", ratio <= 1))

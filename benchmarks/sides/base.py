@@ -23,6 +23,7 @@ import gc
 import json
 import os
 import random
+import signal
 import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
@@ -131,6 +132,7 @@ def run(open_call: OpenCall, *, versions: dict[str, str]) -> None:
 
     `versions` are those of what is measured, by package.
     """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever interrupts the run doesn't want to read where we were
     url, loop = sys.argv[1], (sys.argv[2:] or ["asyncio"])[0]
     if loop == "uvloop":
         import uvloop

@@ -67,4 +67,5 @@ def test_what_is_kept_can_be_read_again_and_has_a_line_for_each_number() -> None
 
 def test_the_page_in_the_docs_is_that_of_the_results_that_are_kept() -> None:
     """Else `make docs` writes it again."""
-    assert PAGE.read_text("utf-8") == page(load(), read())
+    measures = load()
+    assert PAGE.read_text("utf-8") == page(measures, read(measures))
