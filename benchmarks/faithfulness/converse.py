@@ -57,6 +57,7 @@ def measure(sides: Mapping[str, Side], wanted: Sequence[play.Case], *, verbose: 
                 if name in {FLOOR, OURS}:
                     raise
                 failed[name] = _reason(broken)
+                print(f"faithfulness: {name} is left out: {failed[name]}", file=sys.stderr)
             else:
                 print(f"faithfulness: {name}, {time.monotonic() - began:.0f} s", file=sys.stderr)
                 verdicts += [msgspec.to_builtins(judge(each)) for each in evidence]

@@ -78,15 +78,16 @@ class Side:
         assert process.stdout
         self._input: ByteSendStream = process.stdin
         self._output = BufferedByteReceiveStream(process.stdout)
+        self._why = f"`python -m benchmarks.faithfulness --sides {name} --verbose` shows what it says"
         self._answers: dict[int, MemoryObjectSendStream[Json]] = {}
         self._count = 0
 
     async def begin(self) -> None:
-        """Raises RuntimeError if it doesn't."""
+        """Raises RuntimeError if it isn't ready in time."""
         with anyio.move_on_after(START_S):
             self.versions = (await self._line())["versions"]
             return
-        raise RuntimeError(f"{self.name} was not ready after {START_S:.0f} s")
+        raise RuntimeError(f"{self.name} did not get ready in {START_S:.0f} s: {self._why}")
 
     async def listen(self) -> None:
         while True:
@@ -119,8 +120,7 @@ class Side:
         try:
             return msgspec.json.decode(await self._output.receive_until(b"\n", LONGEST_ANSWER))
         except anyio.IncompleteRead:
-            how = f"python -m benchmarks.faithfulness --sides {self.name} --verbose"
-            raise RuntimeError(f"{self.name} has ended; `{how}` shows what it says") from None
+            raise RuntimeError(f"{self.name} has ended: {self._why}") from None
 
 
 @asynccontextmanager

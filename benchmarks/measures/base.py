@@ -14,6 +14,7 @@ It has
 and ends with `if __name__ == "__main__": alone(measure, table)`.
 """
 
+import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
@@ -70,4 +71,7 @@ def alone(measure: Callable[[Options], Results], table: Callable[[Results], str]
     parser = ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="see that it works; the numbers say little")
     options = parser.parse_args()
-    print(table(measure(Options(lineup(), quick=options.quick))))
+    results = measure(Options(lineup(), quick=options.quick))
+    print(table(results))
+    for name, why in results.get("failed", {}).items():
+        print(f"{name} is missing where it failed: {why}", file=sys.stderr)

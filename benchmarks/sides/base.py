@@ -135,8 +135,10 @@ def run(open_call: OpenCall, *, versions: dict[str, str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever interrupts the run doesn't want to read where we were
     url, loop = sys.argv[1], (sys.argv[2:] or ["asyncio"])[0]
     if loop == "uvloop":
-        import uvloop
-
+        try:
+            import uvloop
+        except ModuleNotFoundError:
+            sys.exit(f"{sys.prefix} has no uvloop: `make bench` installs it (pip install uvloop; not for Windows)")
         factory: Callable[[], asyncio.AbstractEventLoop] | None = uvloop.new_event_loop
     else:
         factory = None
