@@ -19,7 +19,7 @@ VARIANTS = {
     LEAN_FLOOR: Side("floor", ("--read-bytes", "65536")),
     DIRECT_FLOOR: Side("floor", ("--our-transport",)),
     "floor, microphone open": Side("floor", ("--microphone",)),
-    "rtactors, no captions": Side("ours", ("--no-progress",)),
+    "rtactors, no positions": Side("ours", ("--no-progress",)),
     "rtactors, captions read": Side("ours", ("--captions",)),
     "rtactors, microphone open": Side("ours", ("--microphone",)),
 }

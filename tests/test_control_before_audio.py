@@ -1,7 +1,9 @@
 """Control never waits behind audio, and audio takes no hop: counted in passes of the event loop, not timed."""
 
-from collections.abc import AsyncGenerator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from contextvars import Context
 from typing import Any
 
 import pytest
@@ -11,7 +13,9 @@ from rtactors import Session
 from rtactors.events import AudioDelta, ProviderEvent, SpeechStarted
 from rtactors.providers import OpenAIRealtime
 from rtactors.providers.base import Endpoint, Frame
+from rtactors.session_events import Caption
 from rtactors.sinks import MemorySink
+from rtactors.sinks.base import Progress, Report
 from rtactors.testing.clock import loop_passes, run_virtual, settled
 from rtactors.transports.base import Socket
 from rtactors.transports.memory import MemorySocket, socket_pair
@@ -122,3 +126,36 @@ async def passes_in_a_burst(pieces: int) -> int:
 
 def test_speech_overtakes_audio_that_came_in_the_same_burst() -> None:
     assert run_virtual(passes_in_a_burst, 1000) == run_virtual(passes_in_a_burst, 1)
+
+
+class FromOutside(MemorySink):
+    """Tells its position as a driver's thread does, by `call_soon_threadsafe`: outside of any task."""
+
+    async def run(self, report: Callable[[Report], None]) -> None:
+        def tell(told: Report) -> None:
+            if isinstance(told, Progress):
+                report_soon = asyncio.get_running_loop().call_soon
+                report_soon(report, Progress(told.message_id, told.frames), context=Context())
+            else:
+                report(told)
+
+        await super().run(tell)
+
+
+async def captions_from_outside() -> list[str]:
+    provider, server = OpenAIRealtime(api_key=""), Server()
+    sink = FromOutside(hold=True, progress_ms=PIECE_MS)
+    async with Session(provider, sink=sink, connect=server.connect) as session:
+        captions = session.captions()
+        audio = GREETING[ANNOUNCED]
+        await server.say([audio] * 20)
+        await settled()
+        sink.play_ms(PIECE_MS // 2)
+        await settled()
+        sink.play_ms(10 * PIECE_MS)
+        await settled()
+    return [caption.text async for caption in captions if isinstance(caption, Caption)]
+
+
+def test_a_position_may_be_told_outside_of_any_task() -> None:
+    assert run_virtual(captions_from_outside) == ["First"]

@@ -15,20 +15,20 @@ from benchmarks.measures import faithfulness
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sides", nargs="+", default=[*converse.MODULES], choices=[*converse.MODULES])
+    parser.add_argument("--sides", nargs="+", default=converse.SIDES, choices=converse.SIDES)
     parser.add_argument("--parts", type=int, default=converse.PARTS, help="conversations of each situation")
     parser.add_argument("--seed", type=int, default=converse.SEED)
     parser.add_argument("--only", default="", help="situations in whose ids or title this stands")
     parser.add_argument("--why", action="store_true", help="say what doesn't hold")
     parser.add_argument("--verbose", action="store_true", help="show what the sides write to their standard errors")
     options = parser.parse_args()
-    pythons = {name: side.python for name, side in lineup().items() if name in options.sides}
+    sides = {name: side for name, side in lineup().items() if name in options.sides}
     cases = converse.cases(options.parts, options.seed, options.only)
     if not cases:
         parser.error(f"there are no conversations: {options.parts} of each situation with {options.only!r} in it")
-    if not pythons:
+    if not sides:
         parser.error(f"none of {', '.join(options.sides)} has an environment: make bench-environments")
-    results = converse.measure(pythons, cases, verbose=options.verbose)
+    results = converse.measure(sides, cases, verbose=options.verbose)
     if options.why:
         for verdict in map(faithfulness.verdict_of, results["verdicts"]):
             _explain(verdict)

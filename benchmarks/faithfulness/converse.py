@@ -5,27 +5,22 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import anyio
 import msgspec
 
+from benchmarks.environments import PEERS
 from benchmarks.faithfulness import play
 from benchmarks.faithfulness.evidence import Evidence
 from benchmarks.faithfulness.judge import judge
 from benchmarks.faithfulness.scenes import LINES, SITUATIONS
 from benchmarks.lineup import FLOOR, OURS
+from benchmarks.processes import Side
 from rtactors.loopback.voice import EspeakVoice
 
-MODULES = {
-    "rtactors": "ours",
-    "livekit-agents": "livekit_agents",
-    "openai-agents": "openai_agents",
-    "pipecat-ai": "pipecat_ai",
-    "floor": "floor",
-}
-"""Sides by name, and what they are in `sides`."""
+SIDES = (OURS, *PEERS, FLOOR)
+"""In this order; in none of their variants."""
 PARTS = 3
 """Conversations of each situation."""
 SEED = 1
@@ -47,17 +42,17 @@ def cases(parts: int = PARTS, seed: int = SEED, only: str = "") -> list[play.Cas
     return [play.Case(index, drawn[index][part]) for part in range(parts) for index in wanted]
 
 
-def measure(pythons: Mapping[str, Path], wanted: Sequence[play.Case], *, verbose: bool = False) -> dict[str, Any]:
-    """Every side that has a Python, one after the other; plain data. A peer that breaks down is in `failed`."""
+def measure(sides: Mapping[str, Side], wanted: Sequence[play.Case], *, verbose: bool = False) -> dict[str, Any]:
+    """Those of `SIDES` that are there, one after the other; a peer that breaks down is in `failed`. Plain data."""
     verdicts: list[Any] = []
     versions: dict[str, Any] = {}
     late_ms: dict[str, list[float]] = {}
     failed: dict[str, str] = {}
-    for name in MODULES:
-        if name in pythons:
+    for name in SIDES:
+        if name in sides:
             began = time.monotonic()
             try:
-                evidence, versions[name] = anyio.run(partial(converse, name, pythons[name], wanted, verbose=verbose))
+                evidence, versions[name] = anyio.run(partial(converse, name, sides[name], wanted, verbose=verbose))
             except* (RuntimeError, anyio.BrokenResourceError) as broken:
                 if name in {FLOOR, OURS}:
                     raise
@@ -77,7 +72,7 @@ def _reason(broken: BaseException) -> str:
 
 
 async def converse(
-    name: str, python: Path, wanted: Sequence[play.Case], *, verbose: bool
+    name: str, side: Side, wanted: Sequence[play.Case], *, verbose: bool
 ) -> tuple[list[Evidence], dict[str, str]]:
     """What is known of each, in the order of situations; and the versions of what was measured."""
     voice = EspeakVoice()
@@ -85,19 +80,19 @@ async def converse(
     gathered: list[Evidence] = []
     places = anyio.CapacityLimiter(AT_ONCE)
     again = round(AGAIN * len(wanted))
-    async with play.side(name, python, MODULES[name], verbose=verbose) as side:
+    async with play.side(name, side.python, side.script, verbose=verbose) as running:
 
         async def one(case: play.Case) -> None:
             nonlocal again
             async with places:
-                evidence = await play.play(side, case, voice, known)
+                evidence = await play.play(running, case, voice, known)
                 while evidence.late_ms > LATE_MS and again:
                     again -= 1
-                    evidence = await play.play(side, case, voice, known)
+                    evidence = await play.play(running, case, voice, known)
                 gathered.append(evidence)
 
         async with anyio.create_task_group() as tasks:
             for case in wanted:
                 tasks.start_soon(one, case)
                 await anyio.sleep(APART_S)
-    return sorted(gathered, key=lambda each: (each.situation, each.part)), side.versions
+    return sorted(gathered, key=lambda each: (each.situation, each.part)), running.versions

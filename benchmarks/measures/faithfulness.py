@@ -28,9 +28,8 @@ QUICK = "three messages"
 
 
 def measure(options: Options) -> Results:
-    pythons = {name: side.python for name, side in options.sides.items() if name in converse.MODULES}
     wanted = converse.cases(1, only=QUICK) if options.quick else converse.cases()
-    return converse.measure(pythons, wanted)
+    return converse.measure(options.sides, wanted)
 
 
 def verdict_of(plain: Any) -> Judged:  # noqa: ANN401 - as it stands in a file
@@ -68,7 +67,7 @@ ROWS: dict[str, Callable[[Sequence[Judged]], str]] = {
 
 def table(results: Results) -> str:
     verdicts = [verdict_of(each) for each in results["verdicts"]]
-    sides = [side for side in converse.MODULES if side in results["versions"]]
+    sides = [side for side in converse.SIDES if side in results["versions"]]
     of_side = {side: [each for each in verdicts if each.side == side] for side in sides}
     totals = [[what, *(row(of_side[side]) for side in sides)] for what, row in ROWS.items()]
     groups = list(dict.fromkeys(each.group for each in SITUATIONS))

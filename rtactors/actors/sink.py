@@ -70,8 +70,11 @@ class SinkActor(ReactiveActor[mail.SinkMail]):
         self.inbox.send(sinks.Lost("the sink stopped by itself"))
 
     def _hear(self, report: sinks.Report) -> None:
-        """What comes often takes no hop. The rest may make us call the sink, which would be in the midst of telling."""
-        if isinstance(report, sinks.Progress):
+        """What comes often takes no hop. The rest may make us call the sink, which would be in the midst of telling.
+
+        Nor does anybody ask for the time then: a device may tell its position outside of any task.
+        """
+        if isinstance(report, sinks.Progress) and report.at is not None:
             self.inbox.hand(report)
         else:
             self.inbox.send(report)

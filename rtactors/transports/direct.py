@@ -31,6 +31,8 @@ _LENGTH_IN_2_BYTES, _LENGTH_IN_8_BYTES = 126, 127
 """What the second byte is, if not the length itself; no server sets its top bit, which says that it is masked."""
 _SHORT_BYTES = 2**14
 """Half of what `websockets` lets wait to be written, before it has whoever sends wait."""
+_MUCH_BYTES = 2**16
+"""More than that was read at once: there may be so much more that nobody else would have a turn."""
 
 
 class DirectConnection(ClientConnection):
@@ -81,9 +83,15 @@ class DirectConnection(ClientConnection):
                 return
 
     def data_received(self, data: bytes) -> None:
+        if len(data) > _MUCH_BYTES:
+            self._let_others_run()
         if not self._in_frames:
             data = self._behind_response(data)
-        if self._part:
+        if self._in_frames and self.protocol.state is not OPEN:  # the body of a refusal, or behind a close
+            self._leave_the_rest()
+            super().data_received(bytes(self._part) + data)
+            self._part.clear()
+        elif self._part:
             self._part += data
             del self._part[: self._take_frames(self._part)]
         elif (end := self._take_frames(data)) < len(data):
@@ -92,6 +100,15 @@ class DirectConnection(ClientConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._leave_the_rest()
+
+    def _let_others_run(self) -> None:
+        """By itself uvloop reads on in the same turn for as long as there is something, up to 8 MB."""
+        self.transport.pause_reading()
+        self.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if not (self.transport.is_closing() or self.recv_messages.paused):  # else websockets says when
+            self.transport.resume_reading()
 
     def _behind_response(self, data: bytes) -> bytes:
         """What is not the server's HTTP response any more: it may send the first frames right behind it."""

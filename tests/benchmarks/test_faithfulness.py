@@ -1,8 +1,6 @@
 """Faithfulness, in short: ours in some situations, the floor where it can't be, and a judge that can say no."""
 
-import sys
 import zlib
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,7 +9,9 @@ from benchmarks.faithfulness import converse
 from benchmarks.faithfulness.device import Device
 from benchmarks.faithfulness.evidence import Evidence, Heard, Item, Message, Truncated
 from benchmarks.faithfulness.judge import Verdict, judge
+from benchmarks.lineup import FLOOR, OURS
 from benchmarks.measures import faithfulness
+from benchmarks.processes import Side
 from rtactors.loopback.voice import Word
 
 # ------------------------------------------------------------------------------------------------------- conversations
@@ -23,9 +23,8 @@ SHORT = ("three messages, interrupted in the first", "then the connection is los
 @pytest.mark.speech
 def test_ours_is_faithful_and_the_floor_is_not() -> None:
     pytest.importorskip("espeakng_loader")
-    sides = {"rtactors": Path(sys.executable), "floor": Path(sys.executable)}
     wanted = [case for part in SHORT for case in converse.cases(1, only=part)]
-    results = converse.measure(sides, wanted)
+    results = converse.measure({OURS: Side("ours"), FLOOR: Side("floor")}, wanted)
     verdicts = [faithfulness.verdict_of(each) for each in results["verdicts"]]
     assert len(verdicts) == 2 * len(wanted)
     ours = [each for each in verdicts if each.side == "rtactors"]

@@ -99,6 +99,7 @@ def test_that_of_the_readme_is_drawn_from_the_report_beside_it() -> None:
 
 
 @pytest.mark.sockets
+@pytest.mark.xdist_group("demos")
 def test_of_the_demo(demos: dict[str, Demo]) -> None:
     run = msgspec.json.decode((demos["plain"].output / "report.json").read_bytes(), type=Report)
     svg = (demos["plain"].output / "timeline.svg").read_text(encoding="utf-8")

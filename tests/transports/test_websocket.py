@@ -517,6 +517,36 @@ async def test_whoever_listens_may_do_all_but_wait() -> None:
     assert event.is_set()
 
 
+async def test_a_server_that_sends_without_pause_leaves_others_their_turn() -> None:
+    """Of what waits in all buffers on the way no more is taken at once than uvloop reads at once."""
+    if anyio.get_cancelled_exc_class() is not asyncio.CancelledError:
+        pytest.skip("it is told in no turn of trio's")
+    full = threading.Event()
+    sizes: list[int] = []
+    at_once: list[int] = []
+
+    def flood(connection: socket.socket) -> None:
+        connection.sendall(response(connection.recv(2**16)) + frame(TEXT, b"hello"))
+        connection.settimeout(0.2)
+        with suppress(OSError):  # nobody reads
+            for _ in range(64):
+                connection.sendall(frame(BYTES, bytes(1000)) * 256)
+        full.set()
+
+    def take(message: Frame) -> bool:
+        if not sizes:
+            full.wait(30)
+            asyncio.get_running_loop().call_soon(lambda: at_once.append(sum(sizes)))
+        sizes.append(len(message))
+        return not at_once
+
+    with tcp_server(flood) as port:
+        async with connect(Endpoint(url=f"ws://127.0.0.1:{port}/")) as opened:
+            with suppress(SocketClosed):
+                await listen(opened, take)
+    assert at_once[0] <= 2 * 256_000
+
+
 async def test_a_server_has_to_wait_for_whoever_does_not_receive() -> None:
     """What nobody takes stays with the server, once all buffers on the way are full."""
     full = threading.Event()
@@ -620,6 +650,23 @@ async def test_refused_by_http_status(status: int, advice: str, body: str, quote
     where = endpoint.url.partition("?")[0]
     assert str(error).startswith(f"{where} refused the connection with HTTP {status}{quoted}: {advice}")
     assert error.retryable is retryable
+
+
+@pytest.mark.parametrize("read_bytes", [1, 2, 3, 4], ids=lambda count: f"{count} a read")
+async def test_a_refusal_may_be_cut_anywhere(read_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told when all of it is there, whether the server hangs up or not."""
+    monkeypatch.setattr("asyncio.selector_events._SelectorSocketTransport.max_size", read_bytes)
+
+    def talk(connection: socket.socket) -> None:
+        connection.recv(2**16)
+        connection.settimeout(10)
+        connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 5\r\n\r\n~~~~~")
+        connection.recv(2**16)  # until the client hangs up
+
+    with tcp_server(talk) as port:
+        failure = await refused(Endpoint(url=f"ws://127.0.0.1:{port}/"), open_timeout=5)
+    assert "401" in str(failure)
+    assert not failure.retryable
 
 
 async def test_an_empty_account_is_not_tried_again() -> None:
