@@ -77,7 +77,9 @@ def memory() -> Things:
 def objects() -> Things:
     """How many objects of our own types there are, and how many containers they hold."""
     gc.collect()
-    own = [each for each in gc.get_objects() if type(each).__module__.partition(".")[0] in {"rtactors", "statecharts"}]
+    own = [
+        each for each in gc.get_objects() if str(type(each).__module__).partition(".")[0] in {"rtactors", "statecharts"}
+    ]
     values = [value for each in own for value in gc.get_referents(each, *attributes(each))]
     dictionaries = {id(attribute) for each in own for attribute in attributes(each)}  # are none that we have made
     held = {id(value) for value in values if type(value) in CONTAINERS} - dictionaries

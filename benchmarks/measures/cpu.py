@@ -6,8 +6,9 @@ wakes it up, which is the usual case in a call, and the most expensive. Each cal
 other; what is counted per audio event is the time while all of them talk and none begins or ends. What the rest took,
 from asking for a reply to having heard it, less its audio at that price, is told apart, for each reply.
 
-A side whose core is busy nearly all the time can't keep up: it gets several deltas each time it looks, which is
-cheaper. It is reported as saturated; what it took all the same is a lower bound.
+The peers are measured with 1, 10 and 100 calls. A side whose core is busy nearly all the time can't keep up: it gets
+several deltas each time it looks, which is cheaper. It is reported as saturated; what it took all the same is a lower
+bound.
 """
 
 import sys

@@ -2,7 +2,8 @@
 
 What a call takes is a slope: 100 calls are opened, 20 at a time, and after each 20 the process is looked at, so that
 what it takes once and for all falls out. Each of these looks comes after a full collection of garbage; how long another
-one takes, with nothing to find, is what a collection costs while they talk.
+one takes, with nothing to find, is what a collection costs while they talk. What is left of calls that are gone is
+looked at after 1,000 of ours and of the floor's, and after 300 of a peer's.
 
 `resident` is what the process has in memory, `unique` what no other one shares; `blocks` are pieces that Python has
 allocated, `objects` those of them that the garbage collector looks at.
