@@ -48,7 +48,7 @@ format: $(DEV) ## format, and fix what can be fixed by itself
 bench-environments: $(PEERS:%=build/bench/%/stamp) ## make the environments of those that we are measured against
 
 bench: $(DEV) ## measure ours, the peers and the floor; write docs/benchmarks.md (ARGS="--only cpu,barge_in", --quick)
-	-@$(MAKE) --no-print-directory bench-environments
+	-@$(MAKE) --no-print-directory --keep-going bench-environments
 	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-captions: $(DEV) build/bench/livekit-agents/stamp ## measure how near to the heard word captions end, ours and livekit-agents'
