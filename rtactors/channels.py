@@ -71,8 +71,9 @@ class Inbox(Generic[T]):
         self._add(self._urgent, message)
 
     def hand(self, message: T) -> None:
-        """Tell it in order; an actor that waits handles it before this returns. For what comes often.
+        """Tell it in order; an actor that waits handles it before this returns.
 
+        For what comes often, or is not to be overtaken by what its sender tells others next (decision 0025).
         The sender must have nothing left to tell anybody that has to come before what the actor tells them.
         """
         news, receiver = self._news, self._receiver
